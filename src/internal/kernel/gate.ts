@@ -1,0 +1,69 @@
+/**
+ * Who may occupy a thread of libuv, in order of arrival. libuv has four for the whole process; the portable kernel leaves
+ * one to everybody else, so that a slow disk never stops their `dns.lookup`.
+ */
+
+/** Something that takes one libuv thread at a time from `run` until it calls `Gate.leave`. */
+export interface Job {
+  next: Job | undefined
+  previous: Job | undefined
+  /** The queue it waits in. */
+  queue: Queue | undefined
+  run(): void
+}
+
+/** An intrusive list: waiting allocates nothing, and leaving from the middle is as cheap as from the front. */
+export class Queue {
+  #first: Job | undefined = undefined
+  #last: Job | undefined = undefined
+
+  push(job: Job): void {
+    job.queue = this
+    job.previous = this.#last
+    if (this.#last === undefined) this.#first = job
+    else this.#last.next = job
+    this.#last = job
+  }
+
+  shift(): Job | undefined {
+    const job = this.#first
+    if (job !== undefined) this.remove(job)
+    return job
+  }
+
+  remove(job: Job): void {
+    if (job.previous === undefined) this.#first = job.next
+    else job.previous.next = job.next
+    if (job.next === undefined) this.#last = job.previous
+    else job.next.previous = job.previous
+    job.next = job.previous = job.queue = undefined
+  }
+}
+
+export class Gate {
+  readonly #queue = new Queue()
+  #running = 0
+
+  constructor(readonly limit: number) {}
+
+  enter(job: Job): void {
+    if (this.#running === this.limit) {
+      this.#queue.push(job)
+      return
+    }
+    this.#running++
+    job.run()
+  }
+
+  leave(): void {
+    const job = this.#queue.shift()
+    if (job === undefined) this.#running--
+    else job.run()
+  }
+}
+
+/** What libuv makes of `UV_THREADPOOL_SIZE`, less the thread that is everybody else's. */
+export const limitOf = (size: string | undefined): number => {
+  const threads = size === undefined ? 4 : Math.min(Math.max(Number.parseInt(size, 10) || 0, 1), 1024)
+  return Math.max(threads - 1, 1)
+}

@@ -1,0 +1,411 @@
+/**
+ * The accounting of TP_IO that CONTRACT.md describes, over a `Storage` that does the work: real files in the portable kernel,
+ * memory in the simulated one. What goes wrong at run time is a status; misuse of the API throws a `ContractViolation`.
+ */
+import {
+  ERROR_INVALID_HANDLE,
+  ERROR_INVALID_PARAMETER,
+  ERROR_IO_PENDING,
+  ERROR_MORE_DATA,
+  ERROR_SUCCESS
+} from "../constants.js"
+import type { Block, CallDone, CallName, Calls, FileInformation, Issue, Kernel } from "./Kernel.js"
+import { SlotTable } from "./SlotTable.js"
+
+/** The caller broke a rule of CONTRACT.md: on Windows this would corrupt memory, crash or hang. */
+export class ContractViolation extends Error {
+  override readonly name = "ContractViolation"
+
+  constructor(readonly rule: number, sentence: string) {
+    super(`${sentence} (rule ${rule})`)
+  }
+}
+
+/** What the model tells a storage to work on, and hears back. `F` is the storage's own idea of an open file. */
+export interface Storage<F, O extends Operation<F>> {
+  readonly name: Kernel["name"]
+  readonly custom: boolean
+  readonly canUnbind: boolean
+
+  allocate(bytes: number): Block | undefined
+  /** The record of a slot: made once, reused by every operation that owns the slot. */
+  operation(slot: number, slots: SlotTable): O
+  /** The initiating call: 0 for TRUE (with `operation.bytes` set), 997, or the last error. Throws only what `custom` throws. */
+  issue(operation: O): number
+  /** An operation that TRUE (or 234) answered gets a packet nevertheless: `operation.complete`, in a later turn. */
+  post(operation: O, status: number): void
+  /** `CancelIoEx` on an operation in flight. */
+  cancel(operation: O): void
+
+  open(arguments_: Calls["CreateFileW"][0], done: Done<F>): TakeBack
+  /** The last handle has gone. */
+  close(file: F, done: Done<void>): TakeBack
+  flush(file: F, done: Done<void>): TakeBack
+  information(file: F, done: Done<FileInformation>): TakeBack
+  setEndOfFile(file: F, length: bigint, done: Done<void>): TakeBack
+  setBasicInformation(file: F, information: Calls["SetBasicInformation"][0], done: Done<void>): TakeBack
+  move(arguments_: Calls["MoveFileExW"][0], done: Done<void>): TakeBack
+  remove(arguments_: Calls["DeleteFileW"][0], done: Done<void>): TakeBack
+  /** Nothing is in flight, so the wait is short: answers in a later turn. */
+  wait(done: Done<void>): TakeBack
+  /** Runs in a later turn of the event loop. */
+  turn(run: () => void): TakeBack
+}
+
+export type Done<A> = (status: number, value?: A, cause?: unknown) => void
+/** Takes a call back: `true` when it had not begun. */
+export type TakeBack = () => boolean
+
+/** Whether a packet follows the initiating call: by the result table, surely (TRUE means pending), or never. */
+export type Follows = "table" | "packet" | "nothing"
+
+/** One file object: what every handle to it shares (rule 24). */
+export interface FileObject<F> {
+  readonly file: F
+  readonly overlapped: boolean
+  handles: number
+  binding: ThreadpoolIo<F> | undefined
+  skipMode: boolean
+  inFlight: number
+}
+
+/** One `TP_IO`: Starts that are neither completed nor cancelled, and how many of those were issued. */
+export interface ThreadpoolIo<F> {
+  readonly object: FileObject<F>
+  started: number
+  inFlight: number
+}
+
+/** One operation, from its issue to its packet; the record belongs to the slot. */
+export class Operation<F> {
+  /** Defined exactly while the kernel owns the OVERLAPPED and the memory (rule 13). */
+  issue: Issue | undefined = undefined
+  /** `OVERLAPPED.InternalHigh`. */
+  bytes = 0
+  follows: Follows = "table"
+  sequence = 0
+  object!: FileObject<F>
+  #io!: ThreadpoolIo<F>
+  #block: OwnedBlock | undefined = undefined
+  #generation = 0
+
+  constructor(readonly slot: number, readonly slots: SlotTable) {}
+
+  /** The kernel takes the OVERLAPPED and the memory. */
+  begin(issue: Issue, io: ThreadpoolIo<F>, block: OwnedBlock | undefined): void {
+    this.issue = issue
+    this.bytes = 0
+    this.follows = "table"
+    this.sequence++
+    this.object = io.object
+    this.#io = io
+    this.#block = block
+    this.#generation = this.slots.generation(this.slot)
+    io.inFlight++
+    io.object.inFlight++
+    if (block !== undefined) block.users++
+  }
+
+  /** The kernel lets go of them; without a packet the Start stays, for `CancelThreadpoolIo` to take (rule 1). */
+  end(): void {
+    if (this.issue === undefined) throw new Error(`slot ${this.slot} completed twice`)
+    this.issue = undefined
+    this.#io.inFlight--
+    this.object.inFlight--
+    if (this.#block !== undefined) this.#block.users--
+    this.#block = undefined
+  }
+
+  /** The packet: it takes the Start with it. */
+  complete(status: number, bytes: number): void {
+    this.end()
+    this.#io.started--
+    this.bytes = bytes
+    this.slots.complete(this.slot, this.#generation, status, bytes)
+  }
+}
+
+/** A block that knows whether the kernel is using it. */
+class OwnedBlock implements Block {
+  users = 0
+  freed = false
+
+  constructor(readonly address: number, readonly bytes: Uint8Array) {}
+}
+
+interface Handle<F> {
+  readonly object: FileObject<F>
+  closing: boolean
+}
+
+/** Closed handle values wait this long for their next use, so that the use of a stale one shows. */
+const RECYCLE_AFTER = 1024
+
+export class Model<F, O extends Operation<F>> implements Kernel {
+  readonly name: Kernel["name"]
+  readonly custom: boolean
+  readonly slots = new SlotTable(() => {})
+  readonly #storage: Storage<F, O>
+  readonly #operations: Array<O | undefined> = []
+  readonly #handles = new Map<number, Handle<F>>()
+  /** Values of closed handles, oldest first. */
+  readonly #retired = new Set<number>()
+  #lastHandle = 0
+  readonly #ios = new Map<number, ThreadpoolIo<F>>()
+  #lastIo = 0
+
+  constructor(storage: Storage<F, O>) {
+    this.#storage = storage
+    this.name = storage.name
+    this.custom = storage.custom
+  }
+
+  // --- memory
+
+  allocate(bytes: number): Block | undefined {
+    const block = this.#storage.allocate(bytes)
+    return block === undefined ? undefined : new OwnedBlock(block.address, block.bytes)
+  }
+
+  free(block: Block): void {
+    if (!(block instanceof OwnedBlock)) throw new ContractViolation(13, "memory freed that this kernel did not allocate")
+    if (block.freed) throw new ContractViolation(13, "memory freed twice")
+    if (block.users > 0) throw new ContractViolation(13, "memory freed while an operation in flight uses it")
+    block.freed = true
+    const buffer = block.bytes.buffer as ArrayBuffer
+    structuredClone(buffer, { transfer: [buffer] })
+  }
+
+  // --- the object
+
+  createThreadpoolIo(handle: number): number {
+    const object = this.#object(handle)
+    if (object === undefined) return -ERROR_INVALID_HANDLE
+    if (!object.overlapped || object.binding !== undefined) return -ERROR_INVALID_PARAMETER
+    const io = { object, started: 0, inFlight: 0 }
+    object.binding = io
+    this.#ios.set(++this.#lastIo, io)
+    return this.#lastIo
+  }
+
+  closeThreadpoolIo(threadpoolIo: number): void {
+    const io = this.#io(threadpoolIo)
+    if (io.started > 0) throw new ContractViolation(5, `CloseThreadpoolIo with ${io.started} started`)
+    if (io.object.handles > 0 && io.object.binding === io) {
+      throw new ContractViolation(18, "CloseThreadpoolIo while its handle lives and is bound")
+    }
+    this.#ios.delete(threadpoolIo)
+  }
+
+  setSkipMode(handle: number): number {
+    const object = this.#object(handle)
+    if (object === undefined) return ERROR_INVALID_HANDLE
+    object.skipMode = true
+    return ERROR_SUCCESS
+  }
+
+  unbind(handle: number): boolean {
+    const object = this.#object(handle)
+    if (object === undefined || !this.#storage.canUnbind) return false
+    if (object.inFlight > 0) throw new ContractViolation(18, `unbind with ${object.inFlight} operations in flight`)
+    object.binding = undefined
+    return true
+  }
+
+  diagnose(handle: number): "not-overlapped" | "already-bound" | "unknown" {
+    const object = this.#object(handle)
+    if (object === undefined) return "unknown"
+    if (!object.overlapped) return "not-overlapped"
+    return object.binding === undefined ? "unknown" : "already-bound"
+  }
+
+  // --- first verb
+
+  startThreadpoolIo(threadpoolIo: number): void {
+    this.#io(threadpoolIo).started++
+  }
+
+  cancelThreadpoolIo(threadpoolIo: number): void {
+    const io = this.#io(threadpoolIo)
+    if (io.started === io.inFlight) throw new ContractViolation(1, "CancelThreadpoolIo without StartThreadpoolIo")
+    io.started--
+  }
+
+  issue(issue: Issue): number {
+    const io = this.#io(issue.threadpoolIo)
+    if (io.started === io.inFlight) throw new ContractViolation(1, "an operation issued without StartThreadpoolIo")
+    const operation = this.#operations[issue.slot] ?? this.#operation(issue.slot)
+    if (operation.issue !== undefined) throw new ContractViolation(13, `slot ${issue.slot} issued while pending`)
+    const block = this.#block(issue)
+    const object = this.#object(issue.handle)
+    if (object === undefined) return ERROR_INVALID_HANDLE
+    if (object.binding !== io) throw new ContractViolation(24, "an operation issued on a handle bound elsewhere")
+    operation.begin(issue, io, block)
+    const sequence = operation.sequence
+    let status: number
+    try {
+      status = this.#storage.issue(operation)
+    } catch (defect) {
+      operation.end()
+      throw defect
+    }
+    // Rule 6: the packet may have come, and the slot gone on, before the initiating call returns.
+    if (operation.issue === undefined || operation.sequence !== sequence) return status
+    if (!this.#packetFollows(operation, status)) operation.end()
+    return status
+  }
+
+  /** The table "What an initiating call's result means". */
+  #packetFollows(operation: O, status: number): boolean {
+    if (operation.follows === "nothing") return false
+    if (status === ERROR_IO_PENDING || operation.follows === "packet") return true
+    if (operation.object.skipMode || (status !== ERROR_SUCCESS && status !== ERROR_MORE_DATA)) return false
+    this.#storage.post(operation, status)
+    return true
+  }
+
+  transferred(slot: number): number {
+    return this.#operations[slot]?.bytes ?? 0
+  }
+
+  cancelIoEx(handle: number, slot: number): void {
+    const operation = this.#operations[slot]
+    // Nothing in flight is 1168, which tells nobody anything (rule 11).
+    if (operation?.issue === undefined || operation.object !== this.#object(handle)) return
+    this.#storage.cancel(operation)
+  }
+
+  // --- second verb
+
+  call<K extends CallName>(name: K, arguments_: Calls[K][0], done: CallDone<K>): () => boolean {
+    return this.#calls[name](arguments_, done)
+  }
+
+  readonly #calls: { readonly [K in CallName]: (arguments_: Calls[K][0], done: CallDone<K>) => TakeBack } = {
+    CreateFileW: (arguments_, done) =>
+      this.#storage.open(arguments_, (status, file, cause) => {
+        done(status, status === ERROR_SUCCESS ? this.openHandle(file!) : undefined, cause)
+      }),
+    CloseHandle: ({ handle }, done) => this.#closeHandle(handle, done),
+    FlushFileBuffers: ({ handle }, done) => this.#withFile(handle, done, (file) => this.#storage.flush(file, done)),
+    GetFileInformationByHandle: ({ handle }, done) =>
+      this.#withFile(handle, done, (file) => this.#storage.information(file, done)),
+    SetEndOfFile: ({ handle, length }, done) =>
+      this.#withFile(handle, done, (file) => this.#storage.setEndOfFile(file, length, done)),
+    SetBasicInformation: (arguments_, done) =>
+      this.#withFile(arguments_.handle, done, (file) => this.#storage.setBasicInformation(file, arguments_, done)),
+    MoveFileExW: (arguments_, done) => this.#storage.move(arguments_, done),
+    DeleteFileW: (arguments_, done) => this.#storage.remove(arguments_, done),
+    WaitForThreadpoolIoCallbacks: ({ threadpoolIo }, done) => this.#wait(threadpoolIo, done)
+  }
+
+  #withFile(handle: number, done: Done<never>, run: (file: F) => TakeBack): TakeBack {
+    const object = this.#object(handle)
+    return object === undefined ? this.#storage.turn(() => done(ERROR_INVALID_HANDLE)) : run(object.file)
+  }
+
+  #wait(threadpoolIo: number, done: Done<void>): TakeBack {
+    const io = this.#io(threadpoolIo)
+    if (io.started > io.inFlight) {
+      throw new ContractViolation(3, "WaitForThreadpoolIoCallbacks would never return: started, and not issued")
+    }
+    if (io.started > 0) {
+      throw new ContractViolation(20, `WaitForThreadpoolIoCallbacks with ${io.started} operations in flight`)
+    }
+    return this.#storage.wait(done)
+  }
+
+  #closeHandle(handle: number, done: Done<void>): TakeBack {
+    const entry = this.#handles.get(handle)
+    if (entry === undefined && !this.#retired.has(handle)) return this.#storage.turn(() => done(ERROR_INVALID_HANDLE))
+    if (entry === undefined || entry.closing) throw new ContractViolation(17, `handle ${handle} closed twice`)
+    const { object } = entry
+    if (object.handles === 1 && object.inFlight > 0) {
+      throw new ContractViolation(17, `CloseHandle with ${object.inFlight} operations in flight`)
+    }
+    entry.closing = true
+    const closed: Done<void> = (status, _, cause) => {
+      this.#handles.delete(handle)
+      this.#retired.add(handle)
+      object.handles--
+      done(status, undefined, cause)
+    }
+    const last = object.handles === 1
+    const takeBack = last ? this.#storage.close(object.file, closed) : this.#storage.turn(() => closed(ERROR_SUCCESS))
+    return () => {
+      const taken = takeBack()
+      if (taken) entry.closing = false
+      return taken
+    }
+  }
+
+  message(): string | undefined {
+    return undefined
+  }
+
+  // --- the tables
+
+  /** A handle to a file that is opened by other means than `CreateFileW`. */
+  openHandle(file: F, overlapped = true): number {
+    return this.#addHandle({ file, overlapped, handles: 0, binding: undefined, skipMode: false, inFlight: 0 })
+  }
+
+  /** `DuplicateHandle`: the same file object (rule 24). */
+  duplicateHandle(handle: number): number {
+    const object = this.#object(handle)
+    return object === undefined ? 0 : this.#addHandle(object)
+  }
+
+  /** What is open and under way, for tests of leaks. */
+  census(): { readonly handles: number; readonly objects: number; readonly started: number; readonly inFlight: number } {
+    let started = 0
+    let inFlight = 0
+    for (const io of this.#ios.values()) {
+      started += io.started
+      inFlight += io.inFlight
+    }
+    return { handles: this.#handles.size, objects: this.#ios.size, started, inFlight }
+  }
+
+  #addHandle(object: FileObject<F>): number {
+    let value: number
+    if (this.#retired.size > RECYCLE_AFTER) {
+      value = this.#retired.values().next().value!
+      this.#retired.delete(value)
+    } else {
+      value = this.#lastHandle += 4
+    }
+    object.handles++
+    this.#handles.set(value, { object, closing: false })
+    return value
+  }
+
+  #object(handle: number): FileObject<F> | undefined {
+    const entry = this.#handles.get(handle)
+    return entry === undefined || entry.closing ? undefined : entry.object
+  }
+
+  #io(threadpoolIo: number): ThreadpoolIo<F> {
+    const io = this.#ios.get(threadpoolIo)
+    if (io === undefined) throw new ContractViolation(17, `use of TP_IO ${threadpoolIo}, which is closed`)
+    return io
+  }
+
+  #operation(slot: number): O {
+    const operation = this.#storage.operation(slot, this.slots)
+    this.#operations[slot] = operation
+    return operation
+  }
+
+  /** The memory of an operation, when it is this kernel's own: a caller's bytes (`unsafe`) are nobody's to free. */
+  #block({ block, length, slot, start }: Issue): OwnedBlock | undefined {
+    if (block === undefined) {
+      if (length > 0) throw new ContractViolation(13, `slot ${slot} issued without memory`)
+      return undefined
+    }
+    if (start < 0 || length < 0 || start + length > block.bytes.byteLength) {
+      throw new ContractViolation(13, `slot ${slot} issued with a window outside of its memory`)
+    }
+    return block instanceof OwnedBlock ? block : undefined
+  }
+}

@@ -1,0 +1,326 @@
+/**
+ * The portable kernel: the model of TP_IO over node:fs and real files. Honest about what node cannot do: a read or write
+ * that runs is not stopped by a cancel, which drops what is queued and lets the rest complete.
+ */
+import * as fs from "node:fs"
+import * as C from "../constants.js"
+import { statusOf } from "./errno.js"
+import { Gate, type Job, limitOf, Queue } from "./gate.js"
+import type { Block, Calls, FileInformation, Issue, Kernel } from "./Kernel.js"
+import { type Done, Model, Operation, type Storage, type TakeBack } from "./model.js"
+import * as posix from "./posix.js"
+import type { SlotTable } from "./SlotTable.js"
+
+export interface Options {
+  /** How many libuv threads this kernel may occupy; by default all but one, shared by every kernel of the process. */
+  readonly threads?: number | undefined
+}
+
+/** The most that one read(2) or write(2) is asked for: node takes a signed 32-bit length. */
+const MAX_STEP = 0x40000000
+
+/** One per process, like libuv's threads. */
+const processGate = new Gate(limitOf(process.env["UV_THREADPOOL_SIZE"]))
+
+export const make = (options: Options = {}): Kernel =>
+  new Model(new DiskStorage(options.threads === undefined ? processGate : new Gate(options.threads)))
+
+/** A file, the calls that use its descriptor, and the close that waits for them: a descriptor is never closed in use. */
+class DiskFile {
+  users = 0
+  whenUnused: (() => void) | undefined = undefined
+
+  constructor(readonly posix: posix.PosixFile, readonly appends: Appends) {}
+
+  left(): void {
+    if (--this.users > 0) return
+    const close = this.whenUnused
+    this.whenUnused = undefined
+    close?.()
+  }
+}
+
+/**
+ * Appends to one inode, one at a time: each looks where the file ends and writes there. Within this process they do not
+ * overwrite each other; against other processes there is no such promise, since pwrite(2) with O_APPEND has no offset.
+ */
+class Appends {
+  static readonly #all = new Map<string, Appends>()
+  readonly #queue = new Queue()
+  #busy = false
+  #files = 0
+
+  private constructor(readonly identity: string) {}
+
+  static of(identity: string): Appends {
+    let appends = Appends.#all.get(identity)
+    if (appends === undefined) Appends.#all.set(identity, appends = new Appends(identity))
+    appends.#files++
+    return appends
+  }
+
+  closed(): void {
+    if (--this.#files === 0) Appends.#all.delete(this.identity)
+  }
+
+  enter(job: Job, gate: Gate): void {
+    if (this.#busy) {
+      this.#queue.push(job)
+      return
+    }
+    this.#busy = true
+    gate.enter(job)
+  }
+
+  leave(gate: Gate): void {
+    const job = this.#queue.shift()
+    if (job === undefined) this.#busy = false
+    else gate.enter(job)
+  }
+}
+
+/** A read or write. There is one per slot, so that an operation costs no closure of ours. */
+class DiskOperation extends Operation<DiskFile> implements Job {
+  next: Job | undefined = undefined
+  previous: Job | undefined = undefined
+  queue: Queue | undefined = undefined
+  /** The offset, or `undefined` for an append. */
+  offset: number | undefined = 0
+  /** The status of a packet that was decided without the disk. */
+  decided = 0
+
+  constructor(slot: number, slots: SlotTable, readonly gate: Gate) {
+    super(slot, slots)
+  }
+
+  run(): void {
+    if (this.offset === undefined) fs.fstat(this.object.file.posix.fd, this.#sized)
+    else this.#step()
+  }
+
+  #step(): void {
+    const { block, kind, length, start } = this.issue!
+    const { fd } = this.object.file.posix
+    const done = this.bytes
+    const step = Math.min(length - done, MAX_STEP)
+    try {
+      if (kind === "read") fs.read(fd, block!.bytes, start + done, step, this.offset! + done, this.#transferred)
+      else fs.write(fd, block!.bytes, start + done, step, this.offset! + done, this.#transferred)
+    } catch (error) {
+      // A caller's own memory was taken away while the operation waited; still no packet from inside `issue`.
+      setImmediate(() => this.#finish(statusOf(error), done))
+    }
+  }
+
+  readonly #sized = (error: Error | null, stat: fs.Stats | undefined): void => {
+    if (error !== null) return this.#finish(statusOf(error), 0)
+    this.offset = stat!.size
+    this.#step()
+  }
+
+  readonly #transferred = (error: Error | null, count: number): void => {
+    if (error !== null) return this.#finish(statusOf(error), this.bytes)
+    const { kind, length } = this.issue!
+    const bytes = this.bytes + count
+    if (bytes === length) return this.#finish(C.ERROR_SUCCESS, bytes)
+    if (kind === "read" && count < MAX_STEP) {
+      // Rule 9: only a read that begins at the end or past it meets the end of the file.
+      return this.#finish(bytes === 0 ? C.ERROR_HANDLE_EOF : C.ERROR_SUCCESS, bytes)
+    }
+    if (count === 0) return this.#finish(C.ERROR_DISK_FULL, bytes)
+    this.bytes = bytes
+    this.#step()
+  }
+
+  /** The next operation gets the thread before anybody hears of this one. */
+  #finish(status: number, bytes: number): void {
+    const { kind, offsetHigh, offsetLow } = this.issue!
+    if (kind === "write" && isAppend(offsetLow, offsetHigh)) this.object.file.appends.leave(this.gate)
+    this.gate.leave()
+    this.complete(status, bytes)
+  }
+}
+
+const isAppend = (offsetLow: number, offsetHigh: number): boolean =>
+  offsetLow === C.MAXDWORD && offsetHigh === C.MAXDWORD
+
+/** A call that waits for its thread. */
+class Call<A> implements Job {
+  next: Job | undefined = undefined
+  previous: Job | undefined = undefined
+  queue: Queue | undefined = undefined
+
+  constructor(readonly gate: Gate, readonly work: () => Promise<A>, readonly done: Done<A>) {}
+
+  run(): void {
+    this.work().then(
+      (value) => this.#finish(C.ERROR_SUCCESS, value, undefined),
+      (error: unknown) => this.#finish(statusOf(error), undefined, error)
+    )
+  }
+
+  #finish(status: number, value: A | undefined, cause: unknown): void {
+    this.gate.leave()
+    this.done(status, value, cause)
+  }
+}
+
+class DiskStorage implements Storage<DiskFile, DiskOperation> {
+  readonly name = "portable"
+  readonly custom = false
+  readonly canUnbind = true
+  /** Operations whose packet needs no disk, for the next turn. */
+  #posted: Array<DiskOperation> = []
+
+  constructor(readonly gate: Gate) {}
+
+  allocate(bytes: number): Block | undefined {
+    try {
+      return { address: 0, bytes: new Uint8Array(bytes) }
+    } catch {
+      return undefined
+    }
+  }
+
+  operation(slot: number, slots: SlotTable): DiskOperation {
+    return new DiskOperation(slot, slots, this.gate)
+  }
+
+  issue(operation: DiskOperation): number {
+    const issue = operation.issue!
+    const { appends, posix } = operation.object.file
+    if (issue.kind === "custom") return C.ERROR_NOT_SUPPORTED
+    if (!(issue.kind === "read" ? posix.readable : posix.writable)) return C.ERROR_ACCESS_DENIED
+    const append = issue.kind === "write" && isAppend(issue.offsetLow, issue.offsetHigh)
+    if (!append && !reachable(issue)) return C.ERROR_INVALID_PARAMETER
+    operation.offset = append ? undefined : offsetOf(issue)
+    // Rule 9: a request for nothing succeeds, at the end of the file too.
+    if (issue.length === 0) this.post(operation, C.ERROR_SUCCESS)
+    else if (append) appends.enter(operation, this.gate)
+    else this.gate.enter(operation)
+    return C.ERROR_IO_PENDING
+  }
+
+  cancel(operation: DiskOperation): void {
+    if (operation.queue === undefined) return
+    operation.queue.remove(operation)
+    this.post(operation, C.ERROR_OPERATION_ABORTED)
+  }
+
+  post(operation: DiskOperation, status: number): void {
+    operation.decided = status
+    if (this.#posted.push(operation) === 1) setImmediate(this.#deliver)
+  }
+
+  /** One turn for many packets; an owner that throws takes nobody else's packet away. */
+  readonly #deliver = (): void => {
+    const posted = this.#posted
+    this.#posted = []
+    let delivered = 0
+    try {
+      while (delivered < posted.length) {
+        const operation = posted[delivered++]!
+        operation.complete(operation.decided, 0)
+      }
+    } finally {
+      if (delivered < posted.length) {
+        if (this.#posted.length === 0) setImmediate(this.#deliver)
+        this.#posted = posted.slice(delivered).concat(this.#posted)
+      }
+    }
+  }
+
+  // --- calls
+
+  open(arguments_: Calls["CreateFileW"][0], done: Done<DiskFile>): TakeBack {
+    return this.#call(async () => {
+      const file = await posix.createFile(arguments_)
+      return new DiskFile(file, Appends.of(file.identity))
+    }, done)
+  }
+
+  close(file: DiskFile, done: Done<void>): TakeBack {
+    let takeBack: TakeBack | undefined
+    const begin = (): void => {
+      takeBack = this.#call(() => {
+        file.appends.closed()
+        return posix.closeFile(file.posix)
+      }, done)
+    }
+    if (file.users === 0) begin()
+    else file.whenUnused = begin
+    return () => {
+      if (takeBack !== undefined) return takeBack()
+      file.whenUnused = undefined
+      return true
+    }
+  }
+
+  flush(file: DiskFile, done: Done<void>): TakeBack {
+    return this.#use(file, posix.flush, done)
+  }
+
+  information(file: DiskFile, done: Done<FileInformation>): TakeBack {
+    return this.#use(file, posix.information, done)
+  }
+
+  setEndOfFile(file: DiskFile, length: bigint, done: Done<void>): TakeBack {
+    return this.#use(file, (posixFile) => posix.setEndOfFile(posixFile, length), done)
+  }
+
+  setBasicInformation(file: DiskFile, information: Calls["SetBasicInformation"][0], done: Done<void>): TakeBack {
+    return this.#use(file, (posixFile) => posix.setBasicInformation(posixFile, information), done)
+  }
+
+  move(arguments_: Calls["MoveFileExW"][0], done: Done<void>): TakeBack {
+    return this.#call(() => posix.moveFile(arguments_), done)
+  }
+
+  remove(arguments_: Calls["DeleteFileW"][0], done: Done<void>): TakeBack {
+    return this.#call(() => posix.deleteFile(arguments_), done)
+  }
+
+  wait(done: Done<void>): TakeBack {
+    return this.turn(() => done(C.ERROR_SUCCESS))
+  }
+
+  turn(run: () => void): TakeBack {
+    let begun = false
+    const immediate = setImmediate(() => {
+      begun = true
+      run()
+    })
+    return () => {
+      clearImmediate(immediate)
+      return !begun
+    }
+  }
+
+  #call<A>(work: () => Promise<A>, done: Done<A>): TakeBack {
+    const call = new Call(this.gate, work, done)
+    this.gate.enter(call)
+    return () => {
+      if (call.queue === undefined) return false
+      call.queue.remove(call)
+      return true
+    }
+  }
+
+  #use<A>(file: DiskFile, work: (file: posix.PosixFile) => Promise<A>, done: Done<A>): TakeBack {
+    file.users++
+    const takeBack = this.#call<A>(() => work(file.posix), (status, value, cause) => {
+      file.left()
+      done(status, value, cause)
+    })
+    return () => {
+      const taken = takeBack()
+      if (taken) file.left()
+      return taken
+    }
+  }
+}
+
+const offsetOf = ({ offsetHigh, offsetLow }: Issue): number => offsetHigh * 0x1_0000_0000 + offsetLow
+
+/** Node takes offsets up to 2^53: what lies beyond is refused, never wrapped (rule 26). */
+const reachable = (issue: Issue): boolean => offsetOf(issue) + issue.length <= Number.MAX_SAFE_INTEGER
