@@ -1,0 +1,203 @@
+/**
+ * The second verb: functions without an OVERLAPPED, which may block (rule 29). They run on libuv's threads, fewer at once than
+ * libuv has, so that the rest of the process keeps its `fs`; the others wait in line and can still be taken back.
+ */
+import {
+  BY_HANDLE_FILE_INFORMATION,
+  ERROR_GEN_FAILURE,
+  ERROR_INVALID_NAME,
+  ERROR_INVALID_PARAMETER,
+  ERROR_SUCCESS,
+  FILE_ATTRIBUTE_NORMAL,
+  FILE_ATTRIBUTE_READONLY,
+  FILE_BASIC_INFO,
+  FILE_FLAG_OVERLAPPED,
+  FileBasicInfo,
+  FileEndOfFileInfo,
+  MOVEFILE_REPLACE_EXISTING,
+  MOVEFILE_WRITE_THROUGH
+} from "../../constants.js"
+import type { CallDone, CallName, Calls, FileInformation, Kernel } from "../Kernel.js"
+import type { Bindings } from "./bindings.js"
+import { reserve } from "./memory.js"
+import { toSystemPath } from "./path.js"
+
+type Implementation<K extends CallName> = (arguments_: Calls[K][0], scratch: Scratch, done: CallDone<K>) => void
+
+/** Where the system writes the answer of one running call. */
+interface Scratch {
+  readonly address: number
+  readonly view: DataView
+}
+
+const SCRATCH_BYTES = 64
+const INVALID_HANDLE_VALUE = -1
+
+/** How many calls may run at once: libuv's threads but one, which is everybody else's. */
+export const callLimit = (threads: string | undefined): number =>
+  Math.max(1, Math.min(1024, Math.trunc(Number(threads)) || 4) - 1)
+
+export const makeCalls = (native: Bindings, limit: number): Kernel["call"] => {
+  const implementations = makeImplementations(native)
+  const scratch = makeScratch(native, limit)
+  const waiting = new Set<() => void>()
+
+  const next = (): void => {
+    for (const begin of waiting) {
+      if (scratch.length === 0) return
+      waiting.delete(begin)
+      begin()
+    }
+  }
+
+  return (name, arguments_, done) => {
+    const begin = (): void => {
+      const mine = scratch.pop()!
+      const settle: typeof done = (status, value, cause) => {
+        scratch.push(mine)
+        try {
+          done(status, value, cause)
+        } finally {
+          next()
+        }
+      }
+      try {
+        implementations[name](arguments_, mine, settle)
+      } catch (cause) {
+        // koffi throws when the process has too many calls of everybody's running.
+        queueMicrotask(() => settle(ERROR_GEN_FAILURE, undefined, cause))
+      }
+    }
+    waiting.add(begin)
+    next()
+    return () => waiting.delete(begin)
+  }
+}
+
+const makeScratch = (native: Bindings, limit: number): Array<Scratch> => {
+  const { address, bytes } = reserve(native, limit * SCRATCH_BYTES)
+  return Array.from({ length: limit }, (_, index) => ({
+    address: address + index * SCRATCH_BYTES,
+    view: new DataView(bytes.buffer, index * SCRATCH_BYTES, SCRATCH_BYTES)
+  }))
+}
+
+const makeImplementations = (native: Bindings): { [K in CallName]: Implementation<K> } => {
+  /** For a BOOL: inside the callback of an `.async` call the last error is the one of the thread that made it. */
+  const answer = (done: (status: number, value: undefined, cause?: unknown) => void) =>
+    (error: unknown, result: number): void => {
+      if (error !== null) done(ERROR_GEN_FAILURE, undefined, error)
+      else done(result !== 0 ? ERROR_SUCCESS : native.GetLastError(), undefined)
+    }
+
+  return {
+    CreateFileW: ({ access, disposition, flags, path, share }, _, done) => {
+      const name = toSystemPath(path)
+      if (name === undefined) return refuse(done, ERROR_INVALID_NAME)
+      const flagsAndAttributes = (flags | FILE_FLAG_OVERLAPPED) >>> 0
+      native.CreateFileW.async(name, access, share, 0, disposition, flagsAndAttributes, 0, (error, handle) => {
+        if (error !== null) done(ERROR_GEN_FAILURE, undefined, error)
+        else if (handle === INVALID_HANDLE_VALUE) done(native.GetLastError(), undefined)
+        else done(ERROR_SUCCESS, handle)
+      })
+    },
+
+    CloseHandle: ({ handle }, _, done) => native.CloseHandle.async(handle, answer(done)),
+
+    FlushFileBuffers: ({ handle }, _, done) => native.FlushFileBuffers.async(handle, answer(done)),
+
+    GetFileInformationByHandle: ({ handle }, { address, view }, done) =>
+      native.GetFileInformationByHandle.async(
+        handle,
+        address,
+        answer((status, _, cause) => done(status, status === 0 ? readFileInformation(view) : undefined, cause))
+      ),
+
+    SetEndOfFile: ({ handle, length }, { address, view }, done) => {
+      view.setBigInt64(0, length, true)
+      native.SetFileInformationByHandle.async(handle, FileEndOfFileInfo, address, 8, answer(done))
+    },
+
+    SetBasicInformation: ({ accessTimeNs, handle, modifiedTimeNs, readOnly }, { address, view }, done) => {
+      const accessTime = toFileTime(accessTimeNs)
+      const modifiedTime = toFileTime(modifiedTimeNs)
+      if (accessTime === undefined || modifiedTime === undefined) return refuse(done, ERROR_INVALID_PARAMETER)
+      const set = (attributes: number): void => {
+        view.setBigInt64(FILE_BASIC_INFO.CreationTime, UNCHANGED, true)
+        view.setBigInt64(FILE_BASIC_INFO.LastAccessTime, accessTime, true)
+        view.setBigInt64(FILE_BASIC_INFO.LastWriteTime, modifiedTime, true)
+        view.setBigInt64(FILE_BASIC_INFO.ChangeTime, UNCHANGED, true)
+        view.setUint32(FILE_BASIC_INFO.FileAttributes, attributes, true)
+        native.SetFileInformationByHandle.async(handle, FileBasicInfo, address, FILE_BASIC_INFO.size, answer(done))
+      }
+      if (readOnly === undefined) return set(0)
+      const present = answer((status, _, cause) => {
+        if (status !== 0) return done(status, undefined, cause)
+        const attributes = view.getUint32(FILE_BASIC_INFO.FileAttributes, true)
+        set(withReadOnly(attributes, readOnly))
+      })
+      native.GetFileInformationByHandleEx.async(handle, FileBasicInfo, address, FILE_BASIC_INFO.size, present)
+    },
+
+    MoveFileExW: ({ from, replace, to }, _, done) => {
+      const [source, target] = [toSystemPath(from), toSystemPath(to)]
+      if (source === undefined || target === undefined) return refuse(done, ERROR_INVALID_NAME)
+      const flags = MOVEFILE_WRITE_THROUGH | (replace ? MOVEFILE_REPLACE_EXISTING : 0)
+      native.MoveFileExW.async(source, target, flags, answer(done))
+    },
+
+    DeleteFileW: ({ path }, _, done) => {
+      const name = toSystemPath(path)
+      if (name === undefined) return refuse(done, ERROR_INVALID_NAME)
+      native.DeleteFileW.async(name, answer(done))
+    },
+
+    WaitForThreadpoolIoCallbacks: ({ threadpoolIo }, _, done) =>
+      native.WaitForThreadpoolIoCallbacks.async(threadpoolIo, 0, (error) =>
+        done(error === null ? ERROR_SUCCESS : ERROR_GEN_FAILURE, undefined, error ?? undefined))
+  }
+}
+
+/** `done` is never called before `call` has returned. */
+const refuse = <A>(done: (status: number, value: A | undefined) => void, status: number): void =>
+  queueMicrotask(() => done(status, undefined))
+
+// --- times: 100 ns units since 1601 there, nanoseconds since 1970 here
+
+const UNIX_EPOCH = 116_444_736_000_000_000n
+const UNCHANGED = 0n
+
+/** `undefined` for what a FILETIME cannot say: 0 and below have meanings of their own. */
+const toFileTime = (ns: bigint | undefined): bigint | undefined => {
+  if (ns === undefined) return UNCHANGED
+  const ticks = BigInt.asIntN(64, ns / 100n + UNIX_EPOCH)
+  return ticks > 0n ? ticks : undefined
+}
+
+const fromFileTime = (view: DataView, offset: number): bigint => (uint64(view, offset + 4, offset) - UNIX_EPOCH) * 100n
+
+const uint64 = (view: DataView, high: number, low: number): bigint =>
+  BigInt(view.getUint32(high, true)) << 32n | BigInt(view.getUint32(low, true))
+
+// --- attributes
+
+/** 0 would mean "unchanged": a file without any attribute is NORMAL. */
+const withReadOnly = (attributes: number, readOnly: boolean): number => {
+  const others = attributes & ~(FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_NORMAL)
+  return (readOnly ? others | FILE_ATTRIBUTE_READONLY : others) || FILE_ATTRIBUTE_NORMAL
+}
+
+const readFileInformation = (view: DataView): FileInformation => {
+  const at = BY_HANDLE_FILE_INFORMATION
+  return {
+    size: uint64(view, at.FileSizeHigh, at.FileSizeLow),
+    accessTimeNs: fromFileTime(view, at.LastAccessTime),
+    modifiedTimeNs: fromFileTime(view, at.LastWriteTime),
+    createdTimeNs: fromFileTime(view, at.CreationTime),
+    attributes: view.getUint32(at.FileAttributes, true),
+    mode: undefined,
+    numberOfLinks: view.getUint32(at.NumberOfLinks, true),
+    volume: BigInt(view.getUint32(at.VolumeSerialNumber, true)),
+    fileIndex: uint64(view, at.FileIndexHigh, at.FileIndexLow)
+  }
+}
