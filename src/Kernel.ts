@@ -1,0 +1,254 @@
+/**
+ * Which system does the I/O: `kernel32.dll`, or the embedded kernel with the same contract.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { ERROR_CALL_NOT_IMPLEMENTED } from "./internal/constants.js"
+import { Engine } from "./internal/engine/Engine.js"
+import * as Host from "./internal/engine/Host.js"
+import type * as Internal from "./internal/kernel/Kernel.js"
+import * as internalMetrics from "./internal/metrics.js"
+import type { Ledger } from "./Ledger.js"
+import * as Win32Error from "./Win32Error.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace Kernel {
+  /**
+   * What the tag holds. It has no methods to call Start, Cancel, Wait or Close: only the combinators of `ThreadpoolIo` and
+   * `File` do.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  interface Service {
+    readonly name: "win32" | "portable" | "simulated"
+    /** How long a cancelled operation may take before it is quarantined (contract rule 19). */
+    readonly drainTimeout: Duration.Duration
+    /** @internal */
+    readonly engine: Engine
+  }
+
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  interface Options {
+    /** `auto` (the default) is `win32` on Windows and `portable` elsewhere. */
+    readonly kernel?: "auto" | "win32" | "portable" | undefined
+    /**
+     * How long a cancelled operation, or a call that nobody waits for any more, may take before waiting ends. Its memory
+     * is then kept for good. Default 5 seconds; `Duration.infinity` waits for ever.
+     */
+    readonly drainTimeout?: Duration.DurationInput | undefined
+  }
+}
+
+/**
+ * The kernel that a program's thread-pool I/O runs on.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Kernel } from "effect-threadpool-io"
+ *
+ * const name = Effect.map(Kernel.Kernel, (kernel) => kernel.name).pipe(Effect.provide(Kernel.layer))
+ * ```
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Kernel extends Context.Tag("effect-threadpool-io/Kernel")<Kernel, Kernel.Service>() {}
+
+/** @internal */
+export const fromInternal = (
+  load: Effect.Effect<Internal.Kernel, Win32Error.Win32Error>,
+  options: Kernel.Options = {}
+): Layer.Layer<Kernel, Win32Error.Win32Error> =>
+  Layer.scoped(
+    Kernel,
+    Effect.gen(function*() {
+      const kernel = yield* load
+      const engine = new Engine(kernel, Host.node)
+      const publishLast = internalMetrics.publisher(engine)
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          engine.close()
+          publishLast()
+        })
+      )
+      return { name: kernel.name, drainTimeout: Duration.decode(options.drainTimeout ?? "5 seconds"), engine }
+    })
+  )
+
+const loadWin32 = Effect.flatMap(
+  Effect.promise(() => import("./internal/kernel/win32.js").then((module) => module.load())),
+  (loaded) =>
+    "reason" in loaded
+      ? Effect.fail(Win32Error.make({
+        code: ERROR_CALL_NOT_IMPLEMENTED,
+        reason: "Unsupported",
+        syscall: "LoadLibraryW",
+        path: "kernel32.dll",
+        text: loaded.reason,
+        detail: "Use Kernel.layer or Kernel.layerPortable, which do real file I/O on any system, or run under Windows or Wine.",
+        cause: loaded.cause
+      }))
+      : Effect.succeed(loaded)
+)
+
+const loadPortable = Effect.promise(() => import("./internal/kernel/portable.js").then((module) => module.make()))
+
+/**
+ * The kernel of your choice, with options.
+ *
+ * @example
+ * ```ts
+ * import { Kernel } from "effect-threadpool-io"
+ *
+ * const patient = Kernel.layerOptions({ drainTimeout: "1 minute" })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerOptions = (options: Kernel.Options): Layer.Layer<Kernel, Win32Error.Win32Error> => {
+  const win32 = options.kernel === "win32" || (options.kernel !== "portable" && process.platform === "win32")
+  return fromInternal(win32 ? loadWin32 : loadPortable, options)
+}
+
+/**
+ * `kernel32.dll` on Windows, the portable kernel elsewhere.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File, Kernel } from "effect-threadpool-io"
+ *
+ * const size = Effect.flatMap(File.open("package.json"), File.size).pipe(
+ *   Effect.scoped,
+ *   Effect.provide(Kernel.layer)
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOptions({})
+
+/**
+ * `kernel32.dll`, through koffi. Fails with `Unsupported` where there is none; nothing native is loaded before the layer
+ * is built.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Kernel } from "effect-threadpool-io"
+ *
+ * const hasKernel32 = Effect.isSuccess(Effect.provide(Kernel.ledger, Kernel.layerWin32))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWin32: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOptions({ kernel: "win32" })
+
+/**
+ * The embedded kernel: real files through `node:fs`, with the accounting of Windows: Start counts, packets, skip mode,
+ * teardown. Misuse of the contract is caught on it as a defect. A read that runs cannot be stopped on it, only waited for.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Kernel } from "effect-threadpool-io"
+ *
+ * const ledger = Effect.provide(Kernel.ledger, Kernel.layerPortable)
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerPortable: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOptions({ kernel: "portable" })
+
+/**
+ * The options from the environment: `TPIO_KERNEL` (`auto`, `win32`, `portable`) and `TPIO_DRAIN_TIMEOUT` (a duration as
+ * `5 seconds`, or `Infinity`).
+ *
+ * @example
+ * ```ts
+ * import { Kernel } from "effect-threadpool-io"
+ *
+ * const fromEnvironment = Kernel.layerConfig(Kernel.config)
+ * ```
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const config: Config.Config<Kernel.Options> = Config.all({
+  kernel: Config.withDefault(Config.literal("auto", "win32", "portable")("KERNEL"), "auto" as const),
+  drainTimeout: Config.withDefault(Config.duration("DRAIN_TIMEOUT"), Duration.seconds(5))
+}).pipe(Config.nested("TPIO"))
+
+/**
+ * A kernel with options that come from `Config`.
+ *
+ * @example
+ * ```ts
+ * import { Config } from "effect"
+ * import { Kernel } from "effect-threadpool-io"
+ *
+ * const layer = Kernel.layerConfig({ drainTimeout: Config.duration("IO_DRAIN") })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<Kernel.Options>
+): Layer.Layer<Kernel, ConfigError.ConfigError | Win32Error.Win32Error> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layerOptions))
+
+/**
+ * The ledger of the whole kernel: every object, living or closed, since the layer was built.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Kernel, Ledger } from "effect-threadpool-io"
+ *
+ * const report = Effect.flatMap(Kernel.ledger, (ledger) => Effect.log(Ledger.format(ledger)))
+ * ```
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const ledger: Effect.Effect<Ledger, never, Kernel> = Effect.map(
+  Kernel,
+  (kernel) => kernel.engine.counters.read()
+)
+
+/**
+ * The ledger as metrics, tagged with the kernel's name, named `threadpool_io_started` and so on. Published at most once a
+ * second while operations run, and when the kernel closes.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Metric } from "effect"
+ * import { Kernel } from "effect-threadpool-io"
+ *
+ * const started = Metric.value(Metric.tagged(Kernel.metrics.started, "kernel", "portable"))
+ * const program = Effect.flatMap(started, (state) => Effect.log(state.count))
+ * ```
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const metrics: typeof internalMetrics.metrics = internalMetrics.metrics

@@ -1,0 +1,84 @@
+/**
+ * The account of every operation: how many were started, and how each of them ended.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * The counters of one `ThreadpoolIo`, or of a whole `Kernel`. All but the last are numbers of operations since creation;
+ * `queued` and `inFlight` are of this moment.
+ *
+ * They keep contract rule 1: `StartThreadpoolIo` before every operation, and exactly one of {completion callback,
+ * `CancelThreadpoolIo`} after it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Ledger {
+  /** `StartThreadpoolIo` was called. */
+  readonly started: number
+  /** The completion callback came. */
+  readonly completedByCallback: number
+  /** The initiating call succeeded at once under skip mode; `CancelThreadpoolIo` was called. */
+  readonly completedInline: number
+  /** The initiating call failed; `CancelThreadpoolIo` was called. */
+  readonly failedAtStart: number
+  /** Cancellation was asked for, whatever came of it; queued operations, which were never started, count too. */
+  readonly cancelled: number
+  /** Did not settle within `drainTimeout` after its cancellation: its memory is kept for good (rule 19). */
+  readonly quarantined: number
+  /** Objects that could not be closed without danger and are kept (rules 18 to 20). */
+  readonly retained: number
+  /** Waits for a place among the operations in flight. */
+  readonly queued: number
+  /** Started, and not yet ended. */
+  readonly inFlight: number
+  /** Milliseconds spent inside initiating calls, on the JavaScript thread. */
+  readonly initiatingMs: number
+}
+
+/**
+ * Whether every operation that was started is accounted for: `started` = completed by callback + completed inline + failed
+ * at start + quarantined + in flight.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Kernel, Ledger } from "effect-threadpool-io"
+ *
+ * const program = Effect.gen(function*() {
+ *   const ledger = yield* Kernel.ledger
+ *   console.log(Ledger.isBalanced(ledger), Ledger.format(ledger))
+ * })
+ *
+ * Effect.runPromise(program.pipe(Effect.provide(Kernel.layer)))
+ * ```
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isBalanced = (self: Ledger): boolean =>
+  self.started ===
+    self.completedByCallback + self.completedInline + self.failedAtStart + self.quarantined + self.inFlight
+
+/**
+ * The ledger in one line for people.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Kernel, Ledger } from "effect-threadpool-io"
+ *
+ * const line = Effect.map(Kernel.ledger, Ledger.format)
+ * ```
+ *
+ * @since 0.1.0
+ * @category formatting
+ */
+export const format = (self: Ledger): string =>
+  `started ${self.started} = callback ${self.completedByCallback} + inline ${self.completedInline}` +
+  ` + failed at start ${self.failedAtStart}` +
+  (self.quarantined > 0 ? ` + quarantined ${self.quarantined}` : "") +
+  (self.inFlight > 0 ? ` + in flight ${self.inFlight}` : "") +
+  ` (cancelled ${self.cancelled}, quarantined ${self.quarantined}, in flight ${self.inFlight}): ` +
+  (isBalanced(self) ? "balanced" : "NOT BALANCED")

@@ -1,0 +1,257 @@
+/**
+ * What to do on an overlapped handle, as a value: `ThreadpoolIo.submit` issues it, once per submit.
+ *
+ * @since 0.1.0
+ */
+import type { PoolBuffer } from "./BufferPool.js"
+import { isPoolBuffer, leaseOf } from "./BufferPool.js"
+import { MAXDWORD } from "./internal/constants.js"
+import { END_OF_FILE, high, low, offsetProblem } from "./internal/engine/offset.js"
+import type { Request } from "./internal/engine/Operation.js"
+import { callersMemoryTrouble } from "./internal/engine/ThreadpoolIoObject.js"
+import type { Handle } from "./Handle.js"
+
+/**
+ * @since 0.1.0
+ * @category symbols
+ */
+export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/Operation")
+
+/**
+ * @since 0.1.0
+ * @category symbols
+ */
+export type TypeId = typeof TypeId
+
+interface Proto {
+  readonly [TypeId]: TypeId
+  /** @internal */
+  readonly request: Request
+}
+
+/**
+ * `ReadFile`: the kernel writes into the buffer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Read extends Proto {
+  readonly _tag: "Read"
+}
+
+/**
+ * `WriteFile`: the kernel reads from the buffer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Write extends Proto {
+  readonly _tag: "Write"
+}
+
+/**
+ * An overlapped call of your own: the library pairs Start and Cancel around it, but cannot check what it does.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Unsafe extends Proto {
+  readonly _tag: "Unsafe"
+}
+
+/**
+ * The operations that are safe on any file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Safe = Read | Write
+
+/**
+ * Everything that `ThreadpoolIo.submit` takes. The set is closed: there is no other way to make one than the constructors
+ * here, so that an operation cannot be issued twice, on another handle, or not at all.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Operation = Safe | Unsafe
+
+/**
+ * Where and how much.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /**
+   * The memory. A `PoolBuffer` is used in place. A `Uint8Array` is copied, in before the call or out when it has completed;
+   * it must not be shared, resizable or detached.
+   */
+  readonly buffer: PoolBuffer | Uint8Array
+  /** Offset in the file, in bytes; a `bigint` beyond 2^53 - 1. Ignored by pipes. Default 0. */
+  readonly offset?: number | bigint | undefined
+  /** The window in the buffer, in bytes: from `start` (default 0), `length` long (default: the rest). */
+  readonly start?: number | undefined
+  readonly length?: number | undefined
+}
+
+const window = (buffer: PoolBuffer | Uint8Array, options: { readonly start?: number | undefined; readonly length?: number | undefined }) => {
+  const pooled = isPoolBuffer(buffer)
+  const size = pooled ? buffer.size : buffer.byteLength
+  const start = options.start ?? 0
+  const length = options.length ?? size - start
+  const problem = !Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > size
+    ? `the window from ${start}, ${length} long, is not within the buffer of ${size} bytes`
+    : length > MAXDWORD
+    ? `a request is at most ${MAXDWORD} bytes long (a DWORD), not ${length}: split it`
+    : pooled
+    ? undefined
+    : callersMemoryTrouble(buffer, length)
+  return { memory: pooled ? leaseOf(buffer) : buffer, start, length, problem }
+}
+
+const transfer = (kind: "read" | "write", options: Options, offset: number | bigint, atEnd: boolean): Request => {
+  const { length, memory, problem, start } = window(options.buffer, options)
+  const wrong = problem ?? offsetProblem(offset)
+  return {
+    syscall: kind === "read" ? "ReadFile" : "WriteFile",
+    kind,
+    access: kind === "read" ? "kernel-writes" : "kernel-reads",
+    memory,
+    start,
+    length,
+    offsetLow: atEnd ? END_OF_FILE.low : wrong === undefined ? low(offset) : 0,
+    offsetHigh: atEnd ? END_OF_FILE.high : wrong === undefined ? high(offset) : 0,
+    custom: undefined,
+    trueIsPending: false,
+    problem: wrong
+  }
+}
+
+/**
+ * `ReadFile` at an offset. Ends with the bytes read; 0 at the end of the file is a success whose `endOfFile` is set, and
+ * so is a pipe whose other end is gone (contract rule 9). Never throws: bad arguments fail typed when it is submitted.
+ *
+ * @example
+ * ```ts
+ * import { Operation } from "effect-threadpool-io"
+ *
+ * const buffer = new Uint8Array(4096)
+ * const atFiveGigabytes = Operation.read({ buffer, offset: 5_000_000_000 })
+ * const intoTheSecondHalf = Operation.read({ buffer, offset: 0, start: 2048 })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const read = (options: Options): Read => ({
+  [TypeId]: TypeId,
+  _tag: "Read",
+  request: transfer("read", options, options.offset ?? 0, false)
+})
+
+/**
+ * `WriteFile` at an offset. Ends with the bytes written. The bytes are taken when the operation is issued: do not change
+ * them before it has ended.
+ *
+ * @example
+ * ```ts
+ * import { Operation } from "effect-threadpool-io"
+ *
+ * const hello = Operation.write({ buffer: new TextEncoder().encode("hello"), offset: 0 })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const write = (options: Options): Write => ({
+  [TypeId]: TypeId,
+  _tag: "Write",
+  request: transfer("write", options, options.offset ?? 0, false)
+})
+
+/**
+ * `WriteFile` at the end of the file, wherever that is at that moment (`Offset` and `OffsetHigh` 0xFFFFFFFF). On the
+ * portable kernel this is atomic among the appends through one open file only.
+ *
+ * @example
+ * ```ts
+ * import { Operation } from "effect-threadpool-io"
+ *
+ * const line = Operation.append({ buffer: new TextEncoder().encode("done\n") })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const append = (options: Omit<Options, "offset">): Write => ({
+  [TypeId]: TypeId,
+  _tag: "Write",
+  request: transfer("write", options, 0, true)
+})
+
+/**
+ * An overlapped function that the library does not know. **Unsafe**: `issue` must make exactly one overlapped call, on
+ * this handle with this `OVERLAPPED`, pass NULL for the byte count, and answer 0 for TRUE or else the last error, read
+ * at once. What it throws becomes a defect of the submitting fiber, after `CancelThreadpoolIo`. Memory is the pool's; a
+ * `Uint8Array` is copied as with `read` and `write`. Fails with `Unsupported` on the portable kernel.
+ *
+ * @example
+ * ```ts
+ * import { Operation } from "effect-threadpool-io"
+ *
+ * declare const connectNamedPipe: (handle: number, overlapped: number) => number
+ * declare const getLastError: () => number
+ *
+ * const connect = Operation.unsafeMake({
+ *   syscall: "ConnectNamedPipe",
+ *   issue: ({ handle, overlapped }) => connectNamedPipe(handle, overlapped) !== 0 ? 0 : getLastError()
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category unsafe
+ */
+export const unsafeMake = (options: {
+  /** The name of the function, for errors and spans. */
+  readonly syscall: string
+  readonly issue: (arguments_: {
+    readonly handle: Handle
+    /** Address of the `OVERLAPPED`. */
+    readonly overlapped: number
+    /** Address of the memory; 0 without a buffer. */
+    readonly address: number
+    readonly length: number
+  }) => number
+  readonly buffer?: PoolBuffer | Uint8Array | undefined
+  readonly start?: number | undefined
+  readonly length?: number | undefined
+  readonly offset?: number | bigint | undefined
+  /** What the kernel does with the buffer. Default: it writes. */
+  readonly access?: "kernel-reads" | "kernel-writes" | undefined
+  /** TRUE means pending here, not done (`ReadDirectoryChangesW`). Default `false`. */
+  readonly trueIsPending?: boolean | undefined
+}): Unsafe => {
+  const offset = options.offset ?? 0
+  const { length, memory, problem, start } = options.buffer === undefined
+    ? { memory: undefined, start: 0, length: 0, problem: undefined }
+    : window(options.buffer, options)
+  const wrong = problem ?? offsetProblem(offset)
+  return {
+    [TypeId]: TypeId,
+    _tag: "Unsafe",
+    request: {
+      syscall: options.syscall,
+      kind: "custom",
+      access: memory === undefined ? "none" : options.access ?? "kernel-writes",
+      memory,
+      start,
+      length,
+      offsetLow: wrong === undefined ? low(offset) : 0,
+      offsetHigh: wrong === undefined ? high(offset) : 0,
+      custom: options.issue as NonNullable<Request["custom"]>,
+      trueIsPending: options.trueIsPending ?? false,
+      problem: wrong
+    }
+  }
+}

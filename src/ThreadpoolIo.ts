@@ -1,0 +1,429 @@
+/**
+ * A `TP_IO` as a Scope: created, drained and closed by it; every operation on it settles exactly once.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { dual } from "effect/Function"
+import type * as Pipeable from "effect/Pipeable"
+import { pipeArguments } from "effect/Pipeable"
+import type * as Scope from "effect/Scope"
+import type { Completion } from "./Completion.js"
+import type { Handle } from "./Handle.js"
+import {
+  ERROR_BROKEN_PIPE,
+  ERROR_HANDLE_EOF,
+  ERROR_INVALID_PARAMETER,
+  ERROR_MORE_DATA,
+  ERROR_NO_DATA,
+  ERROR_NOT_ENOUGH_MEMORY,
+  ERROR_OPERATION_ABORTED,
+  ERROR_PIPE_NOT_CONNECTED,
+  ERROR_SUCCESS
+} from "./internal/constants.js"
+import type { Operation as Issued } from "./internal/engine/Operation.js"
+import type { CloseReport, ThreadpoolIoObject } from "./internal/engine/ThreadpoolIoObject.js"
+import * as settling from "./internal/settle.js"
+import { Kernel } from "./Kernel.js"
+import type { Ledger } from "./Ledger.js"
+import { isBalanced } from "./Ledger.js"
+import type { Operation } from "./Operation.js"
+import * as Win32Error from "./Win32Error.js"
+
+/**
+ * @since 0.1.0
+ * @category symbols
+ */
+export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/ThreadpoolIo")
+
+/**
+ * @since 0.1.0
+ * @category symbols
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * A thread-pool I/O object bound to a handle. It lives as long as its scope.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ThreadpoolIo extends Pipeable.Pipeable {
+  readonly [TypeId]: TypeId
+  readonly handle: Handle
+  /** Whether synchronous successes complete inline, without a callback (`FILE_SKIP_COMPLETION_PORT_ON_SUCCESS`). */
+  readonly skipMode: boolean
+  /** @internal */
+  readonly object: ThreadpoolIoObject
+  /** @internal */
+  readonly path: string | undefined
+  /** @internal */
+  readonly spans: boolean
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /**
+   * `true`: the handle is ours, and closing the scope closes it. `false` (the default): it is borrowed. When the scope of a
+   * borrowed handle closes, the handle is unbound where the system can; elsewhere the `TP_IO` is retained and handed out
+   * again at the next `make` of the same handle (contract rule 18).
+   */
+  readonly owned?: boolean | undefined
+  /**
+   * Asks for skip mode. It can never be taken back and affects every holder of the same file object: set it on handles that
+   * you opened. Default: the same as `owned`.
+   */
+  readonly skipMode?: boolean | undefined
+  /** Operations in flight at once, at least 1; the others wait in a queue. Default 1024. */
+  readonly maxInFlight?: number | undefined
+  /** How long a cancelled operation may take before it is quarantined. Default: that of the kernel. */
+  readonly drainTimeout?: Duration.DurationInput | undefined
+  /** A span per operation, named after the Windows function. It costs several operations' time. Default `false`. */
+  readonly spans?: boolean | undefined
+  /** What the handle is open on, for errors. */
+  readonly path?: string | undefined
+}
+
+/**
+ * Whether a value is a `ThreadpoolIo`.
+ *
+ * @example
+ * ```ts
+ * import { ThreadpoolIo } from "effect-threadpool-io"
+ *
+ * console.log(ThreadpoolIo.isThreadpoolIo({})) // false
+ * ```
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isThreadpoolIo = (u: unknown): u is ThreadpoolIo => typeof u === "object" && u !== null && TypeId in u
+
+// -----------------------------------------------------------------------------
+// life
+// -----------------------------------------------------------------------------
+
+const bindingErrors = {
+  "already-bound": {
+    reason: "AlreadyBound",
+    detail: "Its file has a completion port already, through this handle or a duplicate; a file has one (rule 24)."
+  },
+  "not-overlapped": {
+    reason: "NotOverlapped",
+    detail: "It was opened without FILE_FLAG_OVERLAPPED: open it again with that flag (rule 24)."
+  },
+  unknown: { reason: undefined, detail: "The handle is not one that a completion port can be bound to." }
+} as const
+
+const bindingError = (kernel: Kernel.Service, handle: Handle, path: string | undefined, code: number) => {
+  const why = code === ERROR_INVALID_PARAMETER ? bindingErrors[kernel.engine.kernel.diagnose(handle)] : undefined
+  return Win32Error.make({
+    code,
+    syscall: "CreateThreadpoolIo",
+    path,
+    handle,
+    text: kernel.engine.kernel.message(code),
+    reason: why?.reason,
+    detail: why?.detail
+  })
+}
+
+const Proto = {
+  [TypeId]: TypeId,
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+}
+
+/**
+ * `CreateThreadpoolIo`: binds the handle to the thread pool. The handle must have been opened with `FILE_FLAG_OVERLAPPED`.
+ *
+ * When the scope closes: new submissions fail with `Closed`; what is in flight is cancelled (`CancelIoEx`) and waited for, up
+ * to `drainTimeout`; then `WaitForThreadpoolIoCallbacks`, `CloseHandle` if the handle is owned, `CloseThreadpoolIo` (contract
+ * rules 17 to 20). What did not settle is quarantined, named in a warning, and its object is kept.
+ *
+ * Fails with `InvalidHandle` (6), `AlreadyBound`, `NotOverlapped` or `InvalidArgument` (all 87). A failure never closes the
+ * handle.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Handle, Kernel, Operation, ThreadpoolIo } from "effect-threadpool-io"
+ *
+ * const firstPage = (handle: Handle.Handle) =>
+ *   Effect.gen(function*() {
+ *     const io = yield* ThreadpoolIo.make(handle)
+ *     const buffer = new Uint8Array(4096)
+ *     const { bytesTransferred } = yield* ThreadpoolIo.submit(io, Operation.read({ buffer }))
+ *     return buffer.subarray(0, bytesTransferred)
+ *   }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  handle: Handle,
+  options: Options = {}
+): Effect.Effect<ThreadpoolIo, Win32Error.Win32Error, Kernel | Scope.Scope> =>
+  Effect.flatMap(Kernel, (kernel) =>
+    Effect.acquireRelease(
+      Effect.suspend(() => {
+        const owned = options.owned ?? false
+        const maxInFlight = options.maxInFlight ?? 1024
+        if (!(maxInFlight >= 1)) {
+          return Effect.fail(Win32Error.make({
+            code: ERROR_INVALID_PARAMETER,
+            syscall: "CreateThreadpoolIo",
+            detail: `maxInFlight must be at least 1, not ${maxInFlight}.`
+          }))
+        }
+        const object = kernel.engine.bind(handle, {
+          owned,
+          skipMode: options.skipMode ?? owned,
+          maxInFlight,
+          drainTimeoutMs: Duration.toMillis(options.drainTimeout ?? kernel.drainTimeout)
+        })
+        if (typeof object === "number") return Effect.fail(bindingError(kernel, handle, options.path, object))
+        const io: ThreadpoolIo = Object.assign(Object.create(Proto), {
+          handle,
+          skipMode: object.skipMode,
+          object,
+          path: options.path,
+          spans: options.spans ?? false
+        })
+        return Effect.succeed(io)
+      }),
+      close
+    )
+  )
+
+const close = (io: ThreadpoolIo): Effect.Effect<void> =>
+  Effect.async<CloseReport>((resume) => io.object.close((report) => resume(Exit.succeed(report)))).pipe(
+    Effect.flatMap((report) => {
+      const ledger = io.object.counters.read()
+      if (!isBalanced(ledger) || ledger.inFlight !== 0) {
+        return Effect.die(new Error(`The ledger of a TP_IO does not balance: ${JSON.stringify(ledger)}`))
+      }
+      if (report.retained === undefined && report.closeStatus === ERROR_SUCCESS) return Effect.void
+      // A borrowed handle on a system that cannot unbind is the normal case there, not a warning.
+      const log = report.quarantined.length > 0 || report.closeStatus !== ERROR_SUCCESS ? Effect.logWarning : Effect.logDebug
+      return log("A TP_IO was not closed cleanly").pipe(Effect.annotateLogs({
+        handle: io.handle,
+        path: io.path ?? "",
+        quarantined: report.quarantined.join(", "),
+        retained: report.retained ?? "",
+        closeStatus: report.closeStatus
+      }))
+    })
+  )
+
+// -----------------------------------------------------------------------------
+// operations
+// -----------------------------------------------------------------------------
+
+/** Statuses of a read that mean: there is nothing more (rule 9). */
+const isEndOfFile = (status: number): boolean =>
+  status === ERROR_HANDLE_EOF || status === ERROR_BROKEN_PIPE || status === ERROR_NO_DATA ||
+  status === ERROR_PIPE_NOT_CONNECTED
+
+const completionOf = (operation: Issued, endOfFile: boolean): Completion => ({
+  bytesTransferred: operation.bytes,
+  endOfFile,
+  status: operation.status,
+  inline: operation.inline,
+  cancelRequested: operation.cancelRequested
+})
+
+const outcome = (io: ThreadpoolIo, operation: Issued): Exit.Exit<Completion, Win32Error.Win32Error> => {
+  const { ending, request, status } = operation
+  if (ending === "completed") {
+    const endOfFile = request.kind === "read" && isEndOfFile(status)
+    if (status === ERROR_SUCCESS || endOfFile || (status === ERROR_MORE_DATA && request.access === "kernel-writes")) {
+      return Exit.succeed(completionOf(operation, endOfFile))
+    }
+  }
+  if (ending === "defect") return Exit.die(operation.detail)
+  return Exit.fail(operationError(io, operation))
+}
+
+const operationError = (io: ThreadpoolIo, operation: Issued): Win32Error.Win32Error => {
+  const { detail, ending, request, status } = operation
+  return Win32Error.make({
+    code: status,
+    syscall: request.syscall,
+    path: io.path,
+    handle: io.handle,
+    text: io.object.engine.kernel.message(status),
+    ...(ending === "refused"
+      ? { reason: status === ERROR_NOT_ENOUGH_MEMORY ? "Exhausted" : "InvalidArgument", detail: `Refused: ${String(detail)}.` }
+      : ending === "closed"
+      ? { reason: "Closed", detail: "The scope of this ThreadpoolIo has closed." }
+      : ending === "quarantined"
+      ? { reason: "TimedOut", detail: "It did not settle after its cancellation; its memory is kept for good (rule 19)." }
+      : {})
+  })
+}
+
+const warnQuarantined = (io: ThreadpoolIo, operation: Issued): Effect.Effect<void> =>
+  operation.ending !== "quarantined"
+    ? Effect.void
+    : Effect.logWarning("An operation did not settle after its cancellation and is quarantined").pipe(
+      Effect.annotateLogs({
+        syscall: operation.request.syscall,
+        handle: io.handle,
+        path: io.path ?? "",
+        slot: operation.slot,
+        bytes: operation.request.length
+      })
+    )
+
+const spanned = (io: ThreadpoolIo, operation: Operation, effect: Effect.Effect<Completion, Win32Error.Win32Error>) =>
+  Effect.withSpan(effect, operation.request.syscall, {
+    kind: "client",
+    attributes: { "threadpool_io.handle": io.handle, "threadpool_io.length": operation.request.length }
+  })
+
+/**
+ * The one pairing combinator: `StartThreadpoolIo`, the overlapped call, then exactly one of {completion callback,
+ * `CancelThreadpoolIo`} (contract rule 1), whatever the call answers and however the fiber ends.
+ *
+ * Interruption is cancellation: `CancelIoEx`, then the fiber waits until the kernel has let go of buffer and `OVERLAPPED`
+ * (rules 11 to 13), at most `drainTimeout`, and is interrupted then; what was transferred is discarded. An operation that
+ * is still queued ends at once, without a native call.
+ *
+ * Fails with `Closed` after the scope has closed, with `InvalidArgument` for arguments that are refused before any native
+ * call (range, detached or overlapping memory), and with what the system answers.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Operation, ThreadpoolIo } from "effect-threadpool-io"
+ *
+ * const readOrGiveUp = (io: ThreadpoolIo.ThreadpoolIo, buffer: Uint8Array) =>
+ *   io.pipe(
+ *     ThreadpoolIo.submit(Operation.read({ buffer, offset: 0 })),
+ *     Effect.timeout("2 seconds")
+ *   )
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const submit: {
+  (operation: Operation): (self: ThreadpoolIo) => Effect.Effect<Completion, Win32Error.Win32Error>
+  (self: ThreadpoolIo, operation: Operation): Effect.Effect<Completion, Win32Error.Win32Error>
+} = dual(2, (self: ThreadpoolIo, operation: Operation) => {
+  const effect = Effect.uninterruptibleMask((restore) => {
+    const issued = self.object.submit(operation.request)
+    return settling.settle(
+      restore,
+      issued,
+      () => outcome(self, issued),
+      () => self.object.cancel(issued),
+      (cause) => Effect.zipRight(warnQuarantined(self, issued), Effect.failCause(cause))
+    )
+  })
+  return self.spans ? spanned(self, operation, effect) : effect
+})
+
+/**
+ * Like `submit`, but interruption is *cancel, wait, report*: the effect then succeeds with what the operation came to, so that
+ * bytes which won the race are not lost. When the cancellation won, it is interrupted as usual. It can be interrupted also
+ * inside an uninterruptible region, which is where to use the answer: code after it in the same region still runs.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Operation, ThreadpoolIo } from "effect-threadpool-io"
+ *
+ * const counted = (io: ThreadpoolIo.ThreadpoolIo, buffer: Uint8Array, count: (bytes: number) => void) =>
+ *   Effect.uninterruptible(
+ *     ThreadpoolIo.cancellable(io, Operation.read({ buffer })).pipe(
+ *       Effect.tap(({ bytesTransferred }) => Effect.sync(() => count(bytesTransferred)))
+ *     )
+ *   )
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const cancellable: {
+  (operation: Operation): (self: ThreadpoolIo) => Effect.Effect<Completion, Win32Error.Win32Error>
+  (self: ThreadpoolIo, operation: Operation): Effect.Effect<Completion, Win32Error.Win32Error>
+} = dual(2, (self: ThreadpoolIo, operation: Operation) =>
+  Effect.uninterruptible(Effect.suspend(() => {
+    const issued = self.object.submit(operation.request)
+    return settling.settle(
+      Effect.interruptible,
+      issued,
+      () => outcome(self, issued),
+      () => self.object.cancel(issued),
+      (cause) => {
+        const exit = outcome(self, issued)
+        if (Exit.isSuccess(exit)) return exit
+        // Cancelled in the middle: some systems say how far it came.
+        if (issued.status === ERROR_OPERATION_ABORTED && issued.bytes > 0) return Exit.succeed(completionOf(issued, false))
+        return Effect.zipRight(warnQuarantined(self, issued), Effect.failCause(cause))
+      }
+    )
+  })))
+
+/**
+ * Asks for the cancellation of everything in flight (`CancelIoEx` for each) and ends what is queued. The operations end as
+ * always, in their own fibers, with `Cancelled` or with success where the cancellation came too late (contract rule 12).
+ * Follow it by `awaitIdle` to wait for that.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ThreadpoolIo } from "effect-threadpool-io"
+ *
+ * const stop = (io: ThreadpoolIo.ThreadpoolIo) =>
+ *   Effect.zipRight(ThreadpoolIo.cancelAll(io), ThreadpoolIo.awaitIdle(io))
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const cancelAll = (self: ThreadpoolIo): Effect.Effect<void> => Effect.sync(() => self.object.cancelAll())
+
+/**
+ * Waits until nothing is in flight or queued. It is the JavaScript side of the matter: it never blocks the thread, as
+ * `WaitForThreadpoolIoCallbacks` would (contract rule 21).
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ThreadpoolIo } from "effect-threadpool-io"
+ *
+ * const quiet = (io: ThreadpoolIo.ThreadpoolIo) => Effect.timeout(ThreadpoolIo.awaitIdle(io), "1 second")
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const awaitIdle = (self: ThreadpoolIo): Effect.Effect<void> =>
+  Effect.async<void>((resume) => self.object.whenIdle(() => resume(Exit.void)))
+
+/**
+ * The ledger of this object.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Ledger, ThreadpoolIo } from "effect-threadpool-io"
+ *
+ * const inFlight = (io: ThreadpoolIo.ThreadpoolIo) =>
+ *   Effect.map(ThreadpoolIo.ledger(io), (ledger) => [ledger.inFlight, Ledger.isBalanced(ledger)])
+ * ```
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const ledger = (self: ThreadpoolIo): Effect.Effect<Ledger> => Effect.sync(() => self.object.counters.read())

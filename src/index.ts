@@ -1,0 +1,15 @@
+/**
+ * Windows thread-pool I/O for Effect: every `TP_IO` is a Scope, every operation settles exactly once, and interruption waits
+ * for the kernel to let go.
+ *
+ * @since 0.1.0
+ */
+export * as BufferPool from "./BufferPool.js"
+export type { Completion } from "./Completion.js"
+export * as File from "./File.js"
+export * as Handle from "./Handle.js"
+export * as Kernel from "./Kernel.js"
+export * as Ledger from "./Ledger.js"
+export * as Operation from "./Operation.js"
+export * as ThreadpoolIo from "./ThreadpoolIo.js"
+export * as Win32Error from "./Win32Error.js"

@@ -1,0 +1,57 @@
+/**
+ * The other combinator: what takes no OVERLAPPED and may block, with the same care as `submit`. It cannot be cancelled once
+ * it runs; interruption takes it back while it is queued, waits for it otherwise (bounded), and disposes of what it brings.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Kernel } from "../Kernel.js"
+import * as Win32Error from "../Win32Error.js"
+import { ERROR_SUCCESS } from "./constants.js"
+import type { CallName, Calls } from "./kernel/Kernel.js"
+import { settle } from "./settle.js"
+
+export interface CallOptions<K extends CallName> {
+  readonly path?: string | undefined
+  readonly handle?: number | undefined
+  /** Undoes a result that nobody will take: the handle of an open that ends after interruption. */
+  readonly dispose?: ((value: Calls[K][1]) => void) | undefined
+}
+
+export const call = <K extends CallName>(
+  kernel: Kernel.Service,
+  name: K,
+  arguments_: Calls[K][0],
+  options: CallOptions<K> = {}
+): Effect.Effect<Calls[K][1], Win32Error.Win32Error> =>
+  Effect.uninterruptibleMask((restore) => {
+    const { engine } = kernel
+    const running = engine.call(name, arguments_, options.dispose)
+    return settle(
+      restore,
+      running,
+      () =>
+        running.status === ERROR_SUCCESS
+          ? Effect.succeed(running.value as Calls[K][1])
+          : Effect.fail(Win32Error.make({
+            code: running.status,
+            syscall: name,
+            path: options.path,
+            handle: options.handle,
+            text: engine.kernel.message(running.status),
+            detail: running.cause instanceof Error ? `(${running.cause.message})` : undefined,
+            cause: running.cause
+          })),
+      () => running.cancel(Duration.toMillis(kernel.drainTimeout)),
+      (cause) => {
+        running.discard()
+        return running.givenUp
+          ? Effect.zipRight(
+            Effect.logWarning("A call did not return after its interruption and is given up").pipe(
+              Effect.annotateLogs({ syscall: name, path: options.path ?? "", handle: options.handle ?? "" })
+            ),
+            Effect.failCause(cause)
+          )
+          : Effect.failCause(cause)
+      }
+    )
+  })

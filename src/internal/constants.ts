@@ -1,0 +1,135 @@
+/**
+ * Floor 1: numbers of the Windows headers (winnt.h, winbase.h, winerror.h, fileapi.h) that the library uses, under their own
+ * names, and the layouts of the structures it writes. `test/` asserts them.
+ */
+
+// --- winerror.h: only the codes that the library itself decides on; `Win32Error` names many more
+export const ERROR_SUCCESS = 0
+export const ERROR_FILE_NOT_FOUND = 2
+export const ERROR_PATH_NOT_FOUND = 3
+export const ERROR_TOO_MANY_OPEN_FILES = 4
+export const ERROR_ACCESS_DENIED = 5
+export const ERROR_INVALID_HANDLE = 6
+export const ERROR_NOT_ENOUGH_MEMORY = 8
+export const ERROR_NOT_SAME_DEVICE = 17
+export const ERROR_WRITE_PROTECT = 19
+export const ERROR_WRITE_FAULT = 29
+export const ERROR_GEN_FAILURE = 31
+export const ERROR_SHARING_VIOLATION = 32
+export const ERROR_HANDLE_EOF = 38
+export const ERROR_NOT_SUPPORTED = 50
+export const ERROR_FILE_EXISTS = 80
+export const ERROR_INVALID_PARAMETER = 87
+export const ERROR_BROKEN_PIPE = 109
+export const ERROR_DISK_FULL = 112
+export const ERROR_CALL_NOT_IMPLEMENTED = 120
+export const ERROR_INVALID_NAME = 123
+export const ERROR_DIR_NOT_EMPTY = 145
+export const ERROR_ALREADY_EXISTS = 183
+export const ERROR_FILENAME_EXCED_RANGE = 206
+export const ERROR_FILE_TOO_LARGE = 223
+export const ERROR_NO_DATA = 232
+export const ERROR_PIPE_NOT_CONNECTED = 233
+export const ERROR_MORE_DATA = 234
+export const WAIT_TIMEOUT = 258
+export const ERROR_DELETE_PENDING = 303
+export const ERROR_PIPE_CONNECTED = 535
+export const ERROR_OPERATION_ABORTED = 995
+export const ERROR_IO_PENDING = 997
+export const ERROR_IO_DEVICE = 1117
+export const ERROR_NOT_FOUND = 1168
+export const ERROR_DISK_QUOTA_EXCEEDED = 1295
+export const ERROR_CANT_RESOLVE_FILENAME = 1921
+
+// --- CreateFileW
+export const GENERIC_READ = 0x80000000
+export const GENERIC_WRITE = 0x40000000
+export const DELETE = 0x00010000
+export const FILE_READ_ATTRIBUTES = 0x80
+export const FILE_WRITE_ATTRIBUTES = 0x100
+export const FILE_SHARE_READ = 1
+export const FILE_SHARE_WRITE = 2
+export const FILE_SHARE_DELETE = 4
+export const CREATE_NEW = 1
+export const CREATE_ALWAYS = 2
+export const OPEN_EXISTING = 3
+export const OPEN_ALWAYS = 4
+export const TRUNCATE_EXISTING = 5
+export const FILE_ATTRIBUTE_READONLY = 0x1
+export const FILE_ATTRIBUTE_DIRECTORY = 0x10
+export const FILE_ATTRIBUTE_NORMAL = 0x80
+export const FILE_FLAG_WRITE_THROUGH = 0x80000000
+export const FILE_FLAG_OVERLAPPED = 0x40000000
+export const FILE_FLAG_NO_BUFFERING = 0x20000000
+export const FILE_FLAG_RANDOM_ACCESS = 0x10000000
+export const FILE_FLAG_SEQUENTIAL_SCAN = 0x08000000
+export const FILE_FLAG_DELETE_ON_CLOSE = 0x04000000
+export const FILE_FLAG_OPEN_REPARSE_POINT = 0x00200000
+
+// --- SetFileCompletionNotificationModes
+export const FILE_SKIP_COMPLETION_PORT_ON_SUCCESS = 1
+export const FILE_SKIP_SET_EVENT_ON_HANDLE = 2
+
+// --- MoveFileExW
+export const MOVEFILE_REPLACE_EXISTING = 1
+export const MOVEFILE_WRITE_THROUGH = 8
+
+// --- FILE_INFO_BY_HANDLE_CLASS
+export const FileBasicInfo = 0
+export const FileEndOfFileInfo = 6
+
+// --- VirtualAlloc
+export const MEM_COMMIT = 0x1000
+export const MEM_RESERVE = 0x2000
+export const MEM_RELEASE = 0x8000
+export const PAGE_READWRITE = 4
+
+/** A request is at most a DWORD long (rule 26). */
+export const MAXDWORD = 0xffffffff
+
+/** What `FILE_FLAG_NO_BUFFERING` is checked against: a multiple of every sector size in use (rule 27). */
+export const SECTOR = 4096
+
+/** `OVERLAPPED` on x64 and arm64 (rule 28). */
+export const OVERLAPPED = { size: 32, Internal: 0, InternalHigh: 8, Offset: 16, OffsetHigh: 20, hEvent: 24 } as const
+
+/** `TP_CALLBACK_ENVIRON` version 3 on x64 and arm64 (rule 28). */
+export const TP_CALLBACK_ENVIRON_V3 = {
+  size: 72,
+  Version: 0,
+  Pool: 8,
+  CleanupGroup: 16,
+  CleanupGroupCancelCallback: 24,
+  RaceDll: 32,
+  ActivationContext: 40,
+  FinalizationCallback: 48,
+  Flags: 56,
+  CallbackPriority: 60,
+  Size: 64
+} as const
+export const TP_CALLBACK_PRIORITY_NORMAL = 1
+
+/** `BY_HANDLE_FILE_INFORMATION`. */
+export const BY_HANDLE_FILE_INFORMATION = {
+  size: 52,
+  FileAttributes: 0,
+  CreationTime: 4,
+  LastAccessTime: 12,
+  LastWriteTime: 20,
+  VolumeSerialNumber: 28,
+  FileSizeHigh: 32,
+  FileSizeLow: 36,
+  NumberOfLinks: 40,
+  FileIndexHigh: 44,
+  FileIndexLow: 48
+} as const
+
+/** `FILE_BASIC_INFO`. */
+export const FILE_BASIC_INFO = {
+  size: 40,
+  CreationTime: 0,
+  LastAccessTime: 8,
+  LastWriteTime: 16,
+  ChangeTime: 24,
+  FileAttributes: 32
+} as const

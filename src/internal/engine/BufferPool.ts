@@ -1,0 +1,136 @@
+/**
+ * Native memory that is lent and recycled: the kernel writes only here, never into memory that V8 may move, detach or free.
+ * Fresh memory is what makes I/O slow (page faults, garbage), so blocks go round in classes of a power of two.
+ */
+import type { Block, Kernel } from "../kernel/Kernel.js"
+import { Ranges } from "./Ranges.js"
+
+/** The smallest class: one page. */
+const SMALLEST = 4096
+/** Classes below this are cut out of one slab of this size: a system call and a view for many. */
+const SLAB = 1 << 20
+/** Blocks above this are not kept. */
+const LARGEST_KEPT = 16 << 20
+/** Free memory above this goes back to the system. */
+const KEEP_BYTES = 64 << 20
+
+/** A buffer lent out of the pool. Its bytes can be reached until it is returned. */
+export class Lease {
+  /** Which windows of it operations in flight use. */
+  readonly ranges = new Ranges()
+  #block: Block | undefined
+
+  constructor(
+    private readonly pool: BufferPool,
+    block: Block,
+    readonly size: number
+  ) {
+    this.#block = block
+  }
+
+  get block(): Block | undefined {
+    return this.#block
+  }
+
+  /** Returns the buffer. The memory goes round again once no operation in flight uses it. */
+  release(): void {
+    const block = this.#block
+    if (block === undefined) return
+    this.#block = undefined
+    if (this.ranges.inUse) this.#late = block
+    else this.pool.release(block)
+  }
+
+  /** An operation that used the buffer has settled. */
+  settled(): void {
+    if (this.#late === undefined || this.ranges.inUse) return
+    this.pool.release(this.#late)
+    this.#late = undefined
+  }
+
+  #late: Block | undefined
+}
+
+export class BufferPool {
+  readonly #free = new Map<number, Array<Block>>()
+  readonly #slabs: Array<Block> = []
+  readonly #whole = new Set<Block>()
+  #freeBytes = 0
+  #lentBytes = 0
+
+  constructor(private readonly kernel: Kernel) {}
+
+  /** Bytes that are lent at this moment, in whole classes. */
+  get lentBytes(): number {
+    return this.#lentBytes
+  }
+
+  lease(size: number): Lease | undefined {
+    const block = this.acquire(size)
+    return block === undefined ? undefined : new Lease(this, block, size)
+  }
+
+  /** A block of at least `size` bytes; `undefined` when the system has none left. */
+  acquire(size: number): Block | undefined {
+    const bytes = classOf(size)
+    const kept = this.#free.get(bytes)
+    let block = kept?.pop()
+    if (block !== undefined) this.#freeBytes -= bytes
+    else block = bytes < SLAB ? this.#cut(bytes) : this.#allocate(bytes)
+    if (block !== undefined) this.#lentBytes += bytes
+    return block
+  }
+
+  release(block: Block): void {
+    const bytes = block.bytes.length
+    this.#lentBytes -= bytes
+    if (this.#whole.has(block) && (bytes > LARGEST_KEPT || this.#freeBytes + bytes > KEEP_BYTES)) {
+      this.#whole.delete(block)
+      this.kernel.free(block)
+    } else this.#keep(block)
+  }
+
+  /** Gives everything back to the system. What is still lent (quarantined) stays allocated, on purpose (rule 19). */
+  close(): void {
+    for (const blocks of this.#free.values()) {
+      for (const block of blocks) if (this.#whole.delete(block)) this.kernel.free(block)
+    }
+    this.#free.clear()
+    this.#freeBytes = 0
+    if (this.#lentBytes === 0) { for (const slab of this.#slabs.splice(0)) this.kernel.free(slab) }
+  }
+
+  #keep(block: Block): void {
+    const bytes = block.bytes.length
+    const kept = this.#free.get(bytes)
+    if (kept === undefined) this.#free.set(bytes, [block])
+    else kept.push(block)
+    this.#freeBytes += bytes
+  }
+
+  #allocate(bytes: number): Block | undefined {
+    const block = this.kernel.allocate(bytes)
+    if (block !== undefined) this.#whole.add(block)
+    return block
+  }
+
+  #cut(bytes: number): Block | undefined {
+    const slab = this.kernel.allocate(SLAB)
+    if (slab === undefined) return undefined
+    this.#slabs.push(slab)
+    for (let start = SLAB - bytes; start > 0; start -= bytes) this.#keep(window(slab, start, bytes))
+    return window(slab, 0, bytes)
+  }
+}
+
+const window = (slab: Block, start: number, bytes: number): Block => ({
+  address: slab.address === 0 ? 0 : slab.address + start,
+  bytes: slab.bytes.subarray(start, start + bytes)
+})
+
+const classOf = (size: number): number => {
+  if (size <= SMALLEST) return SMALLEST
+  // A block too large to be kept is not rounded to a power of two: only to pages.
+  if (size > LARGEST_KEPT) return Math.ceil(size / SMALLEST) * SMALLEST
+  return 2 ** Math.ceil(Math.log2(size))
+}

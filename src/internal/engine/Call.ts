@@ -1,0 +1,68 @@
+/**
+ * One call of a function that takes no OVERLAPPED and may block. It cannot be cancelled once it runs: it is taken back
+ * while it is queued, waited for otherwise, and given up after a limit; what it then still brings is disposed of.
+ */
+import { ERROR_OPERATION_ABORTED, WAIT_TIMEOUT } from "../constants.js"
+import type { CallName, Calls } from "../kernel/Kernel.js"
+import type { Engine } from "./Engine.js"
+import type { Deliverable } from "./Turns.js"
+
+export class Call<K extends CallName> implements Deliverable {
+  status = 0
+  value: Calls[K][1] | undefined = undefined
+  cause: unknown = undefined
+  delivered = false
+  givenUp = false
+  listener: (() => void) | undefined = undefined
+  previous: Deliverable | undefined = undefined
+  next: Deliverable | undefined = undefined
+  #takeBack: () => boolean
+  #stopTimer: (() => void) | undefined = undefined
+
+  constructor(
+    private readonly engine: Engine,
+    readonly name: K,
+    arguments_: Calls[K][0],
+    private readonly dispose: ((value: Calls[K][1]) => void) | undefined
+  ) {
+    this.#takeBack = engine.kernel.call(name, arguments_, (status, value, cause) => this.#done(status, value, cause))
+  }
+
+  /** Nobody wants the result any more. Ends at once, with the call, or after `limitMs`. */
+  cancel(limitMs: number): void {
+    if (this.delivered) return
+    if (this.#takeBack()) this.#settle(ERROR_OPERATION_ABORTED)
+    else if (limitMs !== Infinity) {
+      this.#stopTimer = this.engine.host.setTimer(limitMs, () => {
+        this.givenUp = true
+        this.#settle(WAIT_TIMEOUT)
+      })
+    }
+  }
+
+  /** The result has come, and nobody will take it. */
+  discard(): void {
+    const { value } = this
+    this.value = undefined
+    if (value !== undefined) this.dispose?.(value)
+  }
+
+  deliver(): void {
+    this.delivered = true
+    this.listener?.()
+  }
+
+  #done(status: number, value: Calls[K][1] | undefined, cause: unknown): void {
+    this.value = value
+    this.cause = cause
+    if (this.givenUp) return this.discard()
+    this.#stopTimer?.()
+    this.engine.turns.woke(this.engine.host.now())
+    this.#settle(status)
+  }
+
+  #settle(status: number): void {
+    this.status = status
+    this.engine.turns.deliver(this, this.engine.host.now())
+  }
+}

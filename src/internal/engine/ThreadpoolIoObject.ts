@@ -1,0 +1,355 @@
+/**
+ * The settle machine of one TP_IO: every Start is followed by exactly one of {completion, Cancel}; what is cancelled is
+ * waited for, up to a limit; and the object is torn down only when its ledger is zero. Contract rules 1 to 20.
+ */
+import {
+  ERROR_INVALID_HANDLE,
+  ERROR_INVALID_PARAMETER,
+  ERROR_IO_PENDING,
+  ERROR_MORE_DATA,
+  ERROR_NOT_ENOUGH_MEMORY,
+  ERROR_OPERATION_ABORTED,
+  ERROR_SUCCESS,
+  WAIT_TIMEOUT
+} from "../constants.js"
+import { Lease } from "./BufferPool.js"
+import type { Engine } from "./Engine.js"
+import { Counters } from "./Ledger.js"
+import { List } from "./List.js"
+import type { Request } from "./Operation.js"
+import { Operation } from "./Operation.js"
+
+export interface BindOptions {
+  /** Ours to close. A borrowed handle outlives the object. */
+  readonly owned: boolean
+  readonly skipMode: boolean
+  readonly maxInFlight: number
+  readonly drainTimeoutMs: number
+}
+
+/** What closing found. Nothing to report when `quarantined` is empty and `retained` undefined. */
+export interface CloseReport {
+  readonly quarantined: ReadonlyArray<string>
+  /** Why the object, and an owned handle with it, is kept open. */
+  readonly retained: string | undefined
+  /** A Win32 status: the handle could not be closed. */
+  readonly closeStatus: number
+}
+
+type Stage = "open" | "closing" | "closed"
+
+export class ThreadpoolIoObject {
+  readonly counters = new Counters()
+  readonly #queue = new List<Operation>()
+  readonly #inFlight = new List<Operation>()
+  readonly #quarantined: Array<Operation> = []
+  #stage: Stage = "open"
+  #pumping = false
+  #whenIdle: Array<() => void> = []
+
+  constructor(
+    readonly engine: Engine,
+    readonly handle: number,
+    readonly threadpoolIo: number,
+    readonly skipMode: boolean,
+    readonly options: BindOptions
+  ) {}
+
+  /** Its scope has not begun to close. */
+  get open(): boolean {
+    return this.#stage === "open"
+  }
+
+  // --- submitting
+
+  /** Queues or issues. Look at `delivered` afterwards: it may have ended already, without any native call. */
+  submit(request: Request): Operation {
+    const operation = new Operation(this, request)
+    const problem = this.#refuse(operation)
+    if (problem !== undefined) {
+      operation.ending = this.#stage === "open" ? "refused" : "closed"
+      operation.status = this.#stage === "open" ? ERROR_INVALID_PARAMETER : ERROR_INVALID_HANDLE
+      operation.detail = problem
+      operation.state = "Released"
+      this.#deliver(operation)
+    } else if (this.#queue.length > 0 || this.#inFlight.length >= this.options.maxInFlight) {
+      operation.state = "Queued"
+      this.#queue.push(operation)
+      this.counters.queued++
+      this.engine.counters.queued++
+    } else this.#issue(operation)
+    return operation
+  }
+
+  /** Why the operation must not be made, or `undefined`; takes its range of memory otherwise. */
+  #refuse(operation: Operation): string | undefined {
+    const { access, kind, length, memory, problem, start } = operation.request
+    if (this.#stage !== "open") return "the scope of this ThreadpoolIo has closed"
+    if (problem !== undefined) return problem
+    if (kind === "custom" && !this.engine.kernel.custom) return "a custom operation needs the win32 kernel"
+    if (memory === undefined) return undefined
+    if (memory instanceof Lease) {
+      if (memory.block === undefined) return "the pool buffer has been returned"
+      operation.rangeStart = start
+      operation.ranges = memory.ranges
+    } else {
+      // Checked again here: between making the value and submitting it, the memory may have been transferred away.
+      const trouble = callersMemoryTrouble(memory, length)
+      if (trouble !== undefined) return trouble
+      operation.rangeStart = memory.byteOffset + start
+      operation.ranges = this.engine.rangesOf(memory.buffer)
+    }
+    operation.rangeEnd = operation.rangeStart + length
+    if (length === 0) operation.ranges = undefined
+    else if (!operation.ranges.add(operation, access === "kernel-writes")) {
+      operation.ranges = undefined
+      return "the buffer overlaps that of an operation in flight, and one of the two is written by the kernel"
+    }
+    return undefined
+  }
+
+  /** Gives the operation memory that the kernel may use. */
+  #prepare(operation: Operation): string | undefined {
+    const { access, length, memory, start } = operation.request
+    if (memory === undefined) return undefined
+    if (memory instanceof Lease) {
+      if (memory.block === undefined) return "the pool buffer has been returned"
+      operation.block = memory.block
+      operation.start = start
+      return undefined
+    }
+    const trouble = callersMemoryTrouble(memory, length)
+    if (trouble !== undefined) return trouble
+    operation.block = this.engine.buffers.acquire(length)
+    if (operation.block === undefined) operation.status = ERROR_NOT_ENOUGH_MEMORY
+    else if (access === "kernel-reads" && length > 0) {
+      operation.block.bytes.set(start === 0 && length === memory.length ? memory : memory.subarray(start, start + length))
+    }
+    return operation.block === undefined ? "no memory for a buffer" : undefined
+  }
+
+  // --- the initiating call, and what its result means
+
+  #issue(operation: Operation): void {
+    const { host, kernel } = this.engine
+    const problem = this.#prepare(operation)
+    if (problem !== undefined) {
+      operation.ending = "refused"
+      operation.detail = problem
+      if (operation.status === ERROR_SUCCESS) operation.status = ERROR_INVALID_PARAMETER
+      return this.#release(operation)
+    }
+    operation.slot = kernel.slots.acquire(operation)
+    operation.state = "Started"
+    this.#inFlight.push(operation)
+    this.#count("started", 1)
+    this.#count("inFlight", 1)
+    this.engine.began()
+
+    const before = host.now()
+    kernel.startThreadpoolIo(this.threadpoolIo)
+    let status: number
+    try {
+      status = kernel.issue(operation)
+    } catch (defect) {
+      operation.ending = "defect"
+      operation.detail = defect
+      status = ERROR_INVALID_PARAMETER
+    }
+    const spent = host.now() - before
+    this.counters.initiatingMs += spent
+    this.engine.counters.initiatingMs += spent
+    this.#issued(operation, status)
+  }
+
+  /** The table of results: a callback follows, or it does not and Cancel pairs the Start. */
+  #issued(operation: Operation, status: number): void {
+    // Rule 6: the callback may have run before the initiating call returned. It is the pair; nothing else is.
+    if (operation.state === "CallbackSeen") return this.#ended(operation, "completedByCallback")
+    const done = status === ERROR_SUCCESS || (status === ERROR_MORE_DATA && operation.request.access === "kernel-writes")
+    if (status === ERROR_IO_PENDING || (done && (!this.skipMode || operation.request.trueIsPending))) {
+      operation.state = "Pending"
+      // Rule 14: a cancel or a close between two submissions did nothing to this one.
+      if (operation.cancelRequested || this.#stage !== "open") this.#cancelPending(operation)
+      return
+    }
+    const { kernel } = this.engine
+    kernel.cancelThreadpoolIo(this.threadpoolIo)
+    operation.status = status
+    if (done) {
+      operation.bytes = kernel.transferred(operation.slot)
+      operation.inline = true
+      this.#ended(operation, "completedInline")
+    } else this.#ended(operation, "failedAtStart")
+  }
+
+  /** The kernel's completion, on the JavaScript thread. */
+  completed(operation: Operation, status: number, bytes: number): void {
+    if (operation.state === "Quarantined" || operation.state === "CallbackSeen") {
+      // Too late: its memory stays out of use for good (rule 19). Twice: not followed.
+      this.engine.kernel.slots.stray++
+      return
+    }
+    operation.status = status
+    operation.bytes = bytes
+    this.engine.turns.woke(this.engine.host.now())
+    if (operation.state === "Started") operation.state = "CallbackSeen"
+    else this.#ended(operation, "completedByCallback")
+  }
+
+  /** The kernel has let go: slot and memory go back, and whoever waits may know. */
+  #ended(operation: Operation, how: "completedByCallback" | "completedInline" | "failedAtStart"): void {
+    this.#inFlight.remove(operation)
+    this.engine.kernel.slots.release(operation.slot)
+    this.#count(how, 1)
+    this.#count("inFlight", -1)
+    this.#release(operation)
+    this.engine.ended()
+    this.#next()
+  }
+
+  #release(operation: Operation): void {
+    const { access, memory, start } = operation.request
+    operation.stopTimer?.()
+    operation.state = "Released"
+    operation.ranges?.remove(operation)
+    if (memory instanceof Lease) memory.settled()
+    else if (operation.block !== undefined) {
+      // The copy is made before anyone is told; afterwards the caller's memory is not touched again.
+      if (access === "kernel-writes" && operation.bytes > 0 && memory!.byteLength >= start + operation.bytes) {
+        memory!.set(operation.block.bytes.subarray(0, operation.bytes), start)
+      }
+      this.engine.buffers.release(operation.block)
+    }
+    operation.block = undefined
+    this.#deliver(operation)
+  }
+
+  #deliver(operation: Operation): void {
+    this.engine.turns.deliver(operation, this.engine.host.now())
+  }
+
+  /** Fills the places that have become free. Not recursive: an operation that ends inline comes back here. */
+  #next(): void {
+    if (this.#pumping) return
+    this.#pumping = true
+    while (this.#queue.length > 0 && this.#inFlight.length < this.options.maxInFlight) {
+      this.#issue(this.#dequeue(this.#queue.first!))
+    }
+    this.#pumping = false
+    if (this.#inFlight.length === 0) for (const idle of this.#whenIdle.splice(0)) idle()
+  }
+
+  #dequeue(operation: Operation): Operation {
+    this.#queue.remove(operation)
+    this.#count("queued", -1)
+    return operation
+  }
+
+  #count(counter: "started" | "completedByCallback" | "completedInline" | "failedAtStart" | "queued" | "inFlight"
+    | "cancelled" | "quarantined" | "retained", by: number): void {
+    this.counters[counter] += by
+    this.engine.counters[counter] += by
+  }
+
+  // --- cancelling
+
+  /** Asks the system to cancel. The operation ends as always: by its completion, within `drainTimeout`. */
+  cancel(operation: Operation): void {
+    if (operation.cancelRequested || operation.state === "Released" || operation.state === "Quarantined") return
+    operation.cancelRequested = true
+    this.#count("cancelled", 1)
+    if (operation.state === "Queued") {
+      operation.status = ERROR_OPERATION_ABORTED
+      this.#release(this.#dequeue(operation))
+    } else if (operation.state === "Pending") this.#cancelPending(operation)
+  }
+
+  #cancelPending(operation: Operation): void {
+    if (!operation.cancelRequested) {
+      operation.cancelRequested = true
+      this.#count("cancelled", 1)
+    }
+    const { drainTimeoutMs } = this.options
+    if (drainTimeoutMs !== Infinity) {
+      operation.stopTimer = this.engine.host.setTimer(drainTimeoutMs, () => this.#quarantine(operation))
+    }
+    // Rule 11: the answer means nothing. The completion does.
+    this.engine.kernel.cancelIoEx(this.handle, operation.slot)
+  }
+
+  cancelAll(): void {
+    for (const operation of this.#queue) this.cancel(operation)
+    for (const operation of this.#inFlight) this.cancel(operation)
+  }
+
+  /** Rule 19: slot, buffer and registration stay as they are, for good; waiting ends. */
+  #quarantine(operation: Operation): void {
+    operation.state = "Quarantined"
+    operation.ending = "quarantined"
+    operation.status = WAIT_TIMEOUT
+    this.#quarantined.push(operation)
+    this.#inFlight.remove(operation)
+    this.#count("quarantined", 1)
+    this.#count("inFlight", -1)
+    this.#deliver(operation)
+    this.engine.ended()
+    this.#next()
+  }
+
+  // --- waiting and closing
+
+  /** Calls back once nothing is in flight or queued. */
+  whenIdle(callback: () => void): void {
+    if (this.#inFlight.length === 0 && this.#queue.length === 0) callback()
+    else this.#whenIdle.push(callback)
+  }
+
+  /** Rules 17 to 20, in their order. Calls back once; safe to call once. */
+  close(done: (report: CloseReport) => void): void {
+    this.#stage = "closing"
+    for (const operation of this.#queue) {
+      operation.ending = "closed"
+      this.cancel(operation)
+    }
+    for (const operation of this.#inFlight) this.cancel(operation)
+    this.whenIdle(() => this.#tearDown(done))
+  }
+
+  #tearDown(done: (report: CloseReport) => void): void {
+    const { engine, handle, options, threadpoolIo } = this
+    const { kernel } = engine
+    const finish = (retained: string | undefined, closeStatus = ERROR_SUCCESS) => {
+      this.#stage = "closed"
+      engine.objects.delete(this)
+      if (retained !== undefined) this.#count("retained", 1)
+      done({ quarantined: this.#quarantined.map((operation) => operation.request.syscall), retained, closeStatus })
+    }
+    if (this.#quarantined.length > 0) return finish("an operation did not settle")
+    if (!options.owned && !kernel.unbind(handle)) {
+      engine.retain(handle, threadpoolIo, this.skipMode)
+      return finish("the handle is borrowed and this system cannot unbind it")
+    }
+    engine.bounded("WaitForThreadpoolIoCallbacks", { threadpoolIo }, options.drainTimeoutMs, (waited) => {
+      if (waited === WAIT_TIMEOUT) return finish("WaitForThreadpoolIoCallbacks did not return")
+      if (!options.owned) {
+        kernel.closeThreadpoolIo(threadpoolIo)
+        return finish(undefined)
+      }
+      engine.bounded("CloseHandle", { handle }, options.drainTimeoutMs, (closed) => {
+        if (closed === WAIT_TIMEOUT) return finish("CloseHandle did not return")
+        kernel.closeThreadpoolIo(threadpoolIo)
+        finish(undefined, closed)
+      })
+    })
+  }
+}
+
+/** Memory of the caller's that cannot be copied safely; typed, before any native call. */
+export const callersMemoryTrouble = (memory: Uint8Array, length: number): string | undefined => {
+  const { buffer } = memory
+  if (typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer) return "the buffer is shared"
+  if ((buffer as { readonly resizable?: boolean }).resizable === true) return "the buffer is resizable"
+  if (memory.byteLength < length) return "the buffer is detached or too short"
+  return undefined
+}

@@ -1,0 +1,25 @@
+/**
+ * File offsets: a number or a bigint outside, two DWORDs inside. Exactly, or refused; never wrapped (rule 26).
+ */
+
+/** Both halves of this on a write mean: at the end of the file. */
+export const END_OF_FILE = { low: 0xffffffff, high: 0xffffffff } as const
+
+const TWO_32 = 0x1_0000_0000
+/** The largest offset of a file: 2^63 - 1. */
+const LARGEST = 0x7fff_ffff_ffff_ffffn
+
+/** What is wrong with an offset, or `undefined`. */
+export const offsetProblem = (offset: number | bigint): string | undefined => {
+  if (typeof offset === "bigint") {
+    return offset >= 0n && offset <= LARGEST ? undefined : `offset ${offset} is not within 0 to 2^63 - 1`
+  }
+  if (Number.isSafeInteger(offset) && offset >= 0) return undefined
+  return `offset ${offset} is not a whole number from 0 to 2^53 - 1; larger ones are given as bigint`
+}
+
+export const low = (offset: number | bigint): number =>
+  typeof offset === "bigint" ? Number(offset & 0xffffffffn) : offset % TWO_32
+
+export const high = (offset: number | bigint): number =>
+  typeof offset === "bigint" ? Number(offset >> 32n) : Math.floor(offset / TWO_32)

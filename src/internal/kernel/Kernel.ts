@@ -1,0 +1,144 @@
+/**
+ * Floor 2: what a kernel is. `kernel32.dll`, the portable kernel and the simulated one all are this interface and nothing
+ * more. No Effect, no exceptions for things that can go wrong at run time: a Win32 status answers.
+ */
+import type { SlotTable } from "./SlotTable.js"
+
+/** A piece of memory that the kernel may write to after JavaScript has moved on: never memory of V8's own. */
+export interface Block {
+  /** The address the system sees. The portable kernel, which has none, uses 0. */
+  readonly address: number
+  readonly bytes: Uint8Array
+}
+
+/** What the operation does with its memory, seen from the kernel. */
+export type Access = "none" | "kernel-reads" | "kernel-writes"
+
+/** What a kernel sees of one operation: the engine's own object, so that issuing allocates nothing. */
+export interface Issue {
+  readonly kind: "read" | "write" | "custom"
+  readonly handle: number
+  readonly threadpoolIo: number
+  readonly slot: number
+  /** The memory to read into or write from, and the window in it. */
+  readonly block: Block | undefined
+  readonly start: number
+  readonly length: number
+  /** `OVERLAPPED.Offset` and `OffsetHigh`, unsigned. Both 0xFFFFFFFF on a write means: at the end of the file. */
+  readonly offsetLow: number
+  readonly offsetHigh: number
+  /** Only for `custom`: makes the overlapped call, answers 0 for TRUE and otherwise the last error. */
+  readonly custom: CustomIssue | undefined
+}
+
+export type CustomIssue = (arguments_: {
+  readonly handle: number
+  /** The address of the `OVERLAPPED`, zeroed but for the offset. */
+  readonly overlapped: number
+  /** The address of the memory, 0 when the operation has none. */
+  readonly address: number
+  readonly length: number
+}) => number
+
+/** What `GetFileInformationByHandle` tells. Times are nanoseconds since 1970. */
+export interface FileInformation {
+  readonly size: bigint
+  readonly accessTimeNs: bigint
+  readonly modifiedTimeNs: bigint
+  readonly createdTimeNs: bigint
+  /** Windows file attributes; the portable kernel tells READONLY and NORMAL only. */
+  readonly attributes: number
+  /** POSIX permission bits; `undefined` on Windows. */
+  readonly mode: number | undefined
+  readonly numberOfLinks: number
+  /** Volume serial number (device) and file index (inode): the same pair is the same file. */
+  readonly volume: bigint
+  readonly fileIndex: bigint
+}
+
+/** The functions that take no OVERLAPPED and may block: arguments and result of each. */
+export interface Calls {
+  /** `CreateFileW`, always with `FILE_FLAG_OVERLAPPED`; answers the handle. Path as the user gave it: the kernel makes it absolute and `\\?\` where needed. */
+  readonly CreateFileW: [
+    {
+      readonly path: string
+      readonly access: number
+      readonly share: number
+      readonly disposition: number
+      readonly flags: number
+      /** POSIX mode of a file that is created; ignored on Windows. */
+      readonly mode: number
+    },
+    number
+  ]
+  readonly CloseHandle: [{ readonly handle: number }, void]
+  readonly FlushFileBuffers: [{ readonly handle: number }, void]
+  readonly GetFileInformationByHandle: [{ readonly handle: number }, FileInformation]
+  /** `SetFileInformationByHandle(FileEndOfFileInfo)`. */
+  readonly SetEndOfFile: [{ readonly handle: number; readonly length: bigint }, void]
+  /** `SetFileInformationByHandle(FileBasicInfo)`; on POSIX futimes and fchmod. What is `undefined` stays. */
+  readonly SetBasicInformation: [
+    {
+      readonly handle: number
+      readonly accessTimeNs: bigint | undefined
+      readonly modifiedTimeNs: bigint | undefined
+      readonly readOnly: boolean | undefined
+      readonly mode: number | undefined
+    },
+    void
+  ]
+  /** `MoveFileExW`; without `replace` an existing name is never replaced (atomically: no check beforehand). */
+  readonly MoveFileExW: [{ readonly from: string; readonly to: string; readonly replace: boolean }, void]
+  readonly DeleteFileW: [{ readonly path: string }, void]
+  /** `WaitForThreadpoolIoCallbacks(io, FALSE)`. */
+  readonly WaitForThreadpoolIoCallbacks: [{ readonly threadpoolIo: number }, void]
+}
+
+export type CallName = keyof Calls
+
+/** Hears the end of a `call`: 0 and the result, or the last error with what the system said about it. */
+export type CallDone<K extends CallName> = (status: number, value: Calls[K][1] | undefined, cause?: unknown) => void
+
+export interface Kernel {
+  readonly name: "win32" | "portable" | "simulated"
+  readonly slots: SlotTable
+
+  // --- memory
+  /** Page-aligned where the kernel has pages; `undefined` when there is none left. */
+  allocate(bytes: number): Block | undefined
+  /** Nobody can reach the bytes through `block.bytes` afterwards. */
+  free(block: Block): void
+
+  // --- the object: quick, never blocks
+  /** `CreateThreadpoolIo`. Answers the object (positive), or minus the last error. */
+  createThreadpoolIo(handle: number): number
+  closeThreadpoolIo(threadpoolIo: number): void
+  /** `SetFileCompletionNotificationModes(FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE)`: 0 or the last error. */
+  setSkipMode(handle: number): number
+  /** Takes the completion port off a borrowed handle; `false` where the system cannot (rule 18). */
+  unbind(handle: number): boolean
+  /** Why binding this handle failed with 87 (rule 24). */
+  diagnose(handle: number): "not-overlapped" | "already-bound" | "unknown"
+
+  // --- first verb: the overlapped call, made on the JavaScript thread
+  startThreadpoolIo(threadpoolIo: number): void
+  cancelThreadpoolIo(threadpoolIo: number): void
+  /** 0 for TRUE, otherwise the last error, 997 among them. May throw only what `custom` throws. */
+  issue(issue: Issue): number
+  /** `OVERLAPPED.InternalHigh` after a synchronous success. */
+  transferred(slot: number): number
+  /** `CancelIoEx(handle, overlapped)`; what it answers means nothing (rule 11). */
+  cancelIoEx(handle: number, slot: number): void
+  /** Whether `custom` operations can be made here. */
+  readonly custom: boolean
+
+  // --- second verb: what may block, made off the JavaScript thread
+  /**
+   * `done` is called once, later, never from inside. Answers a function that takes the call back: `true` when it had not
+   * begun, and then `done` is never called.
+   */
+  call<K extends CallName>(name: K, arguments_: Calls[K][0], done: CallDone<K>): () => boolean
+
+  /** The system's own text for a code, or `undefined`. */
+  message(code: number): string | undefined
+}
