@@ -59,5 +59,4 @@ export const errnoOf = (error: unknown): string | undefined => {
   return typeof code === "string" ? code : undefined
 }
 
-export const statusOf = (error: unknown): number =>
-  error instanceof Refusal ? error.status : fromErrno(errnoOf(error))
+export const statusOf = (error: unknown): number => error instanceof Refusal ? error.status : fromErrno(errnoOf(error))

@@ -168,7 +168,9 @@ export class Model<F, O extends Operation<F>> implements Kernel {
   }
 
   free(block: Block): void {
-    if (!(block instanceof OwnedBlock)) throw new ContractViolation(13, "memory freed that this kernel did not allocate")
+    if (!(block instanceof OwnedBlock)) {
+      throw new ContractViolation(13, "memory freed that this kernel did not allocate")
+    }
     if (block.freed) throw new ContractViolation(13, "memory freed twice")
     if (block.users > 0) throw new ContractViolation(13, "memory freed while an operation in flight uses it")
     block.freed = true
@@ -357,7 +359,12 @@ export class Model<F, O extends Operation<F>> implements Kernel {
   }
 
   /** What is open and under way, for tests of leaks. */
-  census(): { readonly handles: number; readonly objects: number; readonly started: number; readonly inFlight: number } {
+  census(): {
+    readonly handles: number
+    readonly objects: number
+    readonly started: number
+    readonly inFlight: number
+  } {
     let started = 0
     let inFlight = 0
     for (const io of this.#ios.values()) {

@@ -1,0 +1,171 @@
+/**
+ * Files in memory for the simulated kernel: sparse, so that an offset above 4 GiB costs one page; a flat name space, since no
+ * test of the kernel asks for folders. Refuses by throwing a Win32 code.
+ */
+import * as C from "../../src/internal/constants.js"
+import type { Calls, FileInformation } from "../../src/internal/kernel/Kernel.js"
+
+const PAGE = 0x10000
+const VOLUME = 1n
+
+export class MemoryFile {
+  readonly #pages = new Map<number, Uint8Array>()
+  size = 0
+  mode: number
+  links = 1
+  accessTimeNs = 0n
+  modifiedTimeNs = 0n
+
+  constructor(readonly index: bigint, mode: number) {
+    this.mode = mode
+  }
+
+  /** Answers how many bytes there were to read. */
+  read(into: Uint8Array, offset: number): number {
+    const length = Math.max(0, Math.min(into.length, this.size - offset))
+    this.#eachPage(offset, length, (page, at, from, count) => {
+      const bytes = this.#pages.get(page)
+      if (bytes === undefined) into.fill(0, from, from + count)
+      else into.set(bytes.subarray(at, at + count), from)
+    })
+    return length
+  }
+
+  write(bytes: Uint8Array, offset: number): void {
+    this.#eachPage(offset, bytes.length, (page, at, from, count) => {
+      let target = this.#pages.get(page)
+      if (target === undefined) this.#pages.set(page, target = new Uint8Array(PAGE))
+      target.set(bytes.subarray(from, from + count), at)
+    })
+    this.size = Math.max(this.size, offset + bytes.length)
+  }
+
+  truncate(size: number): void {
+    for (const [page, bytes] of this.#pages) {
+      if (page * PAGE >= size) this.#pages.delete(page)
+      else bytes.fill(0, Math.min(PAGE, size - page * PAGE))
+    }
+    this.size = size
+  }
+
+  /** All of it, for a test to look at. */
+  contents(): Uint8Array {
+    const all = new Uint8Array(this.size)
+    this.read(all, 0)
+    return all
+  }
+
+  #eachPage(
+    offset: number,
+    length: number,
+    visit: (page: number, at: number, from: number, count: number) => void
+  ): void {
+    for (let from = 0; from < length;) {
+      const at = (offset + from) % PAGE
+      const count = Math.min(PAGE - at, length - from)
+      visit(Math.floor((offset + from) / PAGE), at, from, count)
+      from += count
+    }
+  }
+}
+
+/** What a handle refers to. */
+export interface OpenFile {
+  readonly file: MemoryFile
+  readonly readable: boolean
+  readonly writable: boolean
+  readonly writableAttributes: boolean
+  readonly deleteOnClose: string | undefined
+}
+
+const has = (value: number, bits: number): boolean => (value & bits) !== 0
+
+const refuseUnless = (condition: boolean, code: number): void => {
+  if (!condition) throw code
+}
+
+export class MemoryFiles {
+  readonly names = new Map<string, MemoryFile>()
+  #lastIndex = 0n
+
+  create(name: string, mode = 0o666): MemoryFile {
+    const file = new MemoryFile(++this.#lastIndex, mode)
+    this.names.set(name, file)
+    return file
+  }
+
+  open({ access, disposition, flags, mode, path }: Calls["CreateFileW"][0]): OpenFile {
+    const present = this.names.get(path)
+    refuseUnless(path !== "", C.ERROR_PATH_NOT_FOUND)
+    refuseUnless(disposition >= C.CREATE_NEW && disposition <= C.TRUNCATE_EXISTING, C.ERROR_INVALID_PARAMETER)
+    const writable = has(access, C.GENERIC_WRITE)
+    refuseUnless(disposition !== C.TRUNCATE_EXISTING || writable, C.ERROR_INVALID_PARAMETER)
+    refuseUnless(disposition !== C.CREATE_NEW || present === undefined, C.ERROR_FILE_EXISTS)
+    const creates = disposition !== C.OPEN_EXISTING && disposition !== C.TRUNCATE_EXISTING
+    refuseUnless(creates || present !== undefined, C.ERROR_FILE_NOT_FOUND)
+    refuseUnless(present === undefined || !writable || has(present.mode, 0o222), C.ERROR_ACCESS_DENIED)
+    const file = present ?? this.create(path, mode)
+    if (disposition === C.CREATE_ALWAYS || disposition === C.TRUNCATE_EXISTING) file.truncate(0)
+    return {
+      file,
+      readable: has(access, C.GENERIC_READ),
+      writable,
+      writableAttributes: writable || has(access, C.FILE_WRITE_ATTRIBUTES),
+      deleteOnClose: has(flags, C.FILE_FLAG_DELETE_ON_CLOSE) ? path : undefined
+    }
+  }
+
+  close({ deleteOnClose, file }: OpenFile): void {
+    if (deleteOnClose !== undefined && this.names.get(deleteOnClose) === file) this.remove(deleteOnClose)
+  }
+
+  flush({ writable }: OpenFile): void {
+    refuseUnless(writable, C.ERROR_ACCESS_DENIED)
+  }
+
+  information({ file }: OpenFile): FileInformation {
+    return {
+      size: BigInt(file.size),
+      accessTimeNs: file.accessTimeNs,
+      modifiedTimeNs: file.modifiedTimeNs,
+      createdTimeNs: 0n,
+      attributes: has(file.mode, 0o222) ? C.FILE_ATTRIBUTE_NORMAL : C.FILE_ATTRIBUTE_READONLY,
+      mode: file.mode,
+      numberOfLinks: file.links,
+      volume: VOLUME,
+      fileIndex: file.index
+    }
+  }
+
+  setEndOfFile({ file, writable }: OpenFile, length: bigint): void {
+    refuseUnless(writable, C.ERROR_ACCESS_DENIED)
+    refuseUnless(length >= 0n && length <= BigInt(Number.MAX_SAFE_INTEGER), C.ERROR_INVALID_PARAMETER)
+    file.truncate(Number(length))
+  }
+
+  setBasicInformation(
+    { file, writableAttributes }: OpenFile,
+    { accessTimeNs, mode, modifiedTimeNs, readOnly }: Calls["SetBasicInformation"][0]
+  ): void {
+    refuseUnless(writableAttributes, C.ERROR_ACCESS_DENIED)
+    if (mode !== undefined) file.mode = mode
+    else if (readOnly !== undefined) file.mode = readOnly ? file.mode & ~0o222 : file.mode | 0o200
+    file.accessTimeNs = accessTimeNs ?? file.accessTimeNs
+    file.modifiedTimeNs = modifiedTimeNs ?? file.modifiedTimeNs
+  }
+
+  move({ from, replace, to }: Calls["MoveFileExW"][0]): void {
+    const file = this.names.get(from)
+    if (file === undefined) throw C.ERROR_FILE_NOT_FOUND
+    refuseUnless(replace || !this.names.has(to), C.ERROR_ALREADY_EXISTS)
+    this.names.delete(from)
+    this.names.set(to, file)
+  }
+
+  remove(name: string): void {
+    const file = this.names.get(name)
+    if (file === undefined) throw C.ERROR_FILE_NOT_FOUND
+    file.links--
+    this.names.delete(name)
+  }
+}
