@@ -65,7 +65,7 @@ const recipe = () => {
 const isReady = () => onPath("wine") && existsSync(stamp) && readFileSync(stamp, "utf8") === recipe()
 
 const command = (file, args, options) => {
-  const { error, signal, status } = spawnSync(file, args, { stdio: ["ignore", 2, 2], ...options })
+  const { error, signal, status } = spawnSync(file, args, { stdio: ["ignore", 2, 2], timeout: 600_000, ...options })
   if (error !== undefined || status !== 0) {
     throw new SetupError(`${file} ${args.join(" ")}: ${error?.message ?? signal ?? `exit code ${status}`}`)
   }
@@ -147,7 +147,8 @@ const setupUnderLock = () => {
   const { status } = spawnSync("flock", ["-o", "-w", "900", join(home, "lock"), process.execPath, self, "--locked"], {
     stdio: ["ignore", 2, 2]
   })
-  if (status !== 0) throw new SetupError("kernel32 lane: not set up", status ?? 1)
+  if (status === 3) throw new SetupError(howTo, 3)
+  if (status !== 0) throw new SetupError("The set-up failed, for the reason given above.")
 }
 
 /** Makes the lane ready, or throws with the reason; a no-op on Windows. Everything it says goes to stderr. */

@@ -1,0 +1,66 @@
+// Runs the contract suite, and the tests of what only Windows has, on the real kernel32: the JavaScript that `tsc` has
+// built, because the Windows builds of esbuild and rollup do not run under Wine. Arguments: parts of file names, to run
+// only those; `-t PATTERN` for tests by name; `--report FILE` for a JSON report.
+import { readdirSync } from "node:fs"
+import { basename, dirname, join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import type { Reporter } from "vitest/node"
+
+process.env.NO_COLOR = "1" // read when vitest is loaded, and inherited by its workers
+const { startVitest } = await import("vitest/node")
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { report: { type: "string" }, testNamePattern: { type: "string", short: "t" } }
+})
+
+const build = resolve(dirname(fileURLToPath(import.meta.url)), "../..")
+
+// From the sources, because `build/` keeps the output of tests that are gone.
+const include = ["test/contract", "test/kernel32"].flatMap((directory) =>
+  readdirSync(join(build, "..", directory))
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => `${directory}/${name.replace(/ts$/, "js")}`)
+)
+
+// Native code that goes wrong ends the workers' process, or hangs it, without a word: say how far it had come.
+const QUIET_MILLIS = 60_000
+let heard = "nothing"
+let heardAt = Date.now()
+const hear = (news: string) => {
+  heard = news
+  heardAt = Date.now()
+}
+const witness: Reporter = {
+  onTestCaseReady: (test) => hear(`"${test.fullName}" has begun, in ${basename(test.module.moduleId)}`),
+  onTestModuleEnd: (module) => hear(`${basename(module.moduleId)} has ended`)
+}
+setInterval(() => {
+  if (Date.now() - heardAt > QUIET_MILLIS) console.error(`No news for a minute. The last: ${heard}`)
+}, QUIET_MILLIS).unref()
+const reportDeath = () => console.error(`The process that ran the tests has died. The last news: ${heard}`)
+process.on("exit", reportDeath)
+
+const vitest = await startVitest("test", positionals, {
+  config: false,
+  watch: false,
+  root: build,
+  include,
+  env: { TPIO_KERNEL: "win32" },
+  // Loading Effect takes Wine seconds, so all files share one process; not this one, which has to survive it.
+  pool: "forks",
+  poolOptions: { forks: { singleFork: true, isolate: false } },
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  allowOnly: false,
+  ...(values.testNamePattern !== undefined && { testNamePattern: values.testNamePattern }),
+  reporters: ["default", ...(values.report === undefined ? [] : ["json"]), witness],
+  ...(values.report !== undefined && { outputFile: { json: resolve(values.report) } })
+}, {
+  esbuild: false,
+  optimizeDeps: { noDiscovery: true }
+})
+await vitest.close()
+process.off("exit", reportDeath)
+process.exit()
