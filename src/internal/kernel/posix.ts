@@ -184,11 +184,15 @@ export const setEndOfFile = async (file: PosixFile, length: bigint): Promise<voi
   await ftruncate(file.fd, Number(length))
 }
 
-/** libuv takes seconds as a double, about 240 ns apart today, and cuts off: the next one up keeps the microsecond. */
-const seconds = (ns: bigint): number => {
-  let time = Number(ns) / 1e9
-  while (kept(time) < ns) time += Math.abs(time) * Number.EPSILON
-  return time
+/**
+ * libuv takes seconds as a double, about 240 ns apart today, and cuts off towards zero: the next one away from it keeps the
+ * microsecond. As text, because node takes a negative number for "now".
+ */
+const seconds = (ns: bigint): string => {
+  const magnitude = ns < 0n ? -ns : ns
+  let time = Number(magnitude) / 1e9
+  while (kept(time) < magnitude) time += time * Number.EPSILON
+  return ns < 0n ? `-${time}` : `${time}`
 }
 
 const kept = (time: number): bigint => {
