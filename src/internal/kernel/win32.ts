@@ -83,7 +83,8 @@ class Win32Kernel implements Kernel {
     this.#page = reserve(native, PAGE.size)
     this.#view = new DataView(this.#page.bytes.buffer)
     this.#callback = native.register((_instance, _context, overlapped, ioResult, bytes, io) =>
-      this.#completed(overlapped, ioResult, bytes, io))
+      this.#completed(overlapped, ioResult, bytes, io)
+    )
     this.#pinCallback()
     this.#initializeEnvironment()
     this.call = makeCalls(native, callLimit(process.env["UV_THREADPOOL_SIZE"]))
@@ -180,11 +181,23 @@ class Win32Kernel implements Kernel {
 
   // --- completions
 
-  /** On the JavaScript thread, while the pool's thread waits. The address is looked up, never followed. */
+  /**
+   * On the JavaScript thread, while the pool's thread waits. The address is looked up, never followed. koffi drops other
+   * threads' completions while an exception is pending: what is thrown here is thrown on, but not through koffi.
+   */
   #completed(overlapped: number, ioResult: number, bytes: number, io: number): void {
     const slot = this.#memory.slotAt(overlapped)
-    if (slot < 0 || this.#memory.threadpoolIo(slot) !== io) this.slots.stray++
-    else this.slots.complete(slot, this.#memory.generation(slot), ioResult, bytes)
+    if (slot < 0 || this.#memory.threadpoolIo(slot) !== io) {
+      this.slots.stray++
+      return
+    }
+    try {
+      this.slots.complete(slot, this.#memory.generation(slot), ioResult, bytes)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
   }
 
   /** koffi's code must stay mapped while the system may call it, also after its environment, a worker's say, has ended. */

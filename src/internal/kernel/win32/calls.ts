@@ -33,9 +33,9 @@ interface Scratch {
 const SCRATCH_BYTES = 64
 const INVALID_HANDLE_VALUE = -1
 
-/** How many calls may run at once: libuv's threads but one, which is everybody else's. */
+/** How many calls may run at once: libuv's threads (it reads `UV_THREADPOOL_SIZE` so) but one, which is everybody else's. */
 export const callLimit = (threads: string | undefined): number =>
-  Math.max(1, Math.min(1024, Math.trunc(Number(threads)) || 4) - 1)
+  Math.max(1, Math.min(1024, threads === undefined ? 4 : parseInt(threads, 10) || 1) - 1)
 
 export const makeCalls = (native: Bindings, limit: number): Kernel["call"] => {
   const implementations = makeImplementations(native)
@@ -84,8 +84,8 @@ const makeScratch = (native: Bindings, limit: number): Array<Scratch> => {
 
 const makeImplementations = (native: Bindings): { [K in CallName]: Implementation<K> } => {
   /** For a BOOL: inside the callback of an `.async` call the last error is the one of the thread that made it. */
-  const answer = (done: (status: number, value: undefined, cause?: unknown) => void) =>
-    (error: unknown, result: number): void => {
+  const answer =
+    (done: (status: number, value: undefined, cause?: unknown) => void) => (error: unknown, result: number): void => {
       if (error !== null) done(ERROR_GEN_FAILURE, undefined, error)
       else done(result !== 0 ? ERROR_SUCCESS : native.GetLastError(), undefined)
     }
@@ -114,6 +114,7 @@ const makeImplementations = (native: Bindings): { [K in CallName]: Implementatio
       ),
 
     SetEndOfFile: ({ handle, length }, { address, view }, done) => {
+      if (length < 0n || length > MAX_INT64) return refuse(done, ERROR_INVALID_PARAMETER)
       view.setBigInt64(0, length, true)
       native.SetFileInformationByHandle.async(handle, FileEndOfFileInfo, address, 8, answer(done))
     },
@@ -153,8 +154,11 @@ const makeImplementations = (native: Bindings): { [K in CallName]: Implementatio
     },
 
     WaitForThreadpoolIoCallbacks: ({ threadpoolIo }, _, done) =>
-      native.WaitForThreadpoolIoCallbacks.async(threadpoolIo, 0, (error) =>
-        done(error === null ? ERROR_SUCCESS : ERROR_GEN_FAILURE, undefined, error ?? undefined))
+      native.WaitForThreadpoolIoCallbacks.async(
+        threadpoolIo,
+        0,
+        (error) => done(error === null ? ERROR_SUCCESS : ERROR_GEN_FAILURE, undefined, error ?? undefined)
+      )
   }
 }
 
@@ -166,12 +170,13 @@ const refuse = <A>(done: (status: number, value: A | undefined) => void, status:
 
 const UNIX_EPOCH = 116_444_736_000_000_000n
 const UNCHANGED = 0n
+const MAX_INT64 = 2n ** 63n - 1n
 
 /** `undefined` for what a FILETIME cannot say: 0 and below have meanings of their own. */
 const toFileTime = (ns: bigint | undefined): bigint | undefined => {
   if (ns === undefined) return UNCHANGED
-  const ticks = BigInt.asIntN(64, ns / 100n + UNIX_EPOCH)
-  return ticks > 0n ? ticks : undefined
+  const ticks = ns / 100n + UNIX_EPOCH
+  return ticks > 0n && ticks <= MAX_INT64 ? ticks : undefined
 }
 
 const fromFileTime = (view: DataView, offset: number): bigint => (uint64(view, offset + 4, offset) - UNIX_EPOCH) * 100n

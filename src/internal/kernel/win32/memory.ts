@@ -19,10 +19,14 @@ export const reserve = (native: Bindings, bytes: number): Block => {
   return block
 }
 
-/** Gives the pages back once no view can reach them. Where the view cannot be detached they stay, on purpose. */
-export const free = (native: Bindings, block: Block): void => {
-  detach(block.bytes)
-  if (block.bytes.length === 0) native.VirtualFree(block.address, 0, MEM_RELEASE)
+/**
+ * Gives the pages back once no view can reach them. They stay, on purpose, where somebody has transferred the buffer away and
+ * may still look at it.
+ */
+export const free = (native: Bindings, { address, bytes }: Block): void => {
+  if (bytes.length === 0) return
+  detach(bytes)
+  if (bytes.length === 0) native.VirtualFree(address, 0, MEM_RELEASE)
 }
 
 /**
