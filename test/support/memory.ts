@@ -1,6 +1,6 @@
 /**
- * Files in memory for the simulated kernel: sparse, so that an offset above 4 GiB costs one page; a flat name space, since no
- * test of the kernel asks for folders. Refuses by throwing a Win32 code.
+ * Files in memory for the simulated kernel: sparse, so that an offset above 4 GiB costs one page; a flat name space,
+ * since no test of the kernel asks for folders. Refuses by throwing a Win32 code.
  */
 import * as C from "../../src/internal/constants.js"
 import type { Calls, FileInformation } from "../../src/internal/kernel/Kernel.js"

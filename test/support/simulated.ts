@@ -1,6 +1,6 @@
 /**
- * The simulated kernel: the model of TP_IO over files in memory, where a test decides what every operation and every call does,
- * and when. It has no clock; its packets come in later turns of the event loop, or when the test says so.
+ * The simulated kernel: the model of TP_IO over files in memory, where a test decides what every operation and every
+ * call does, and when. It has no clock; its packets come in later turns of the event loop, or when the test says so.
  */
 import * as C from "../../src/internal/constants.js"
 import type {
@@ -33,7 +33,7 @@ export type Plan =
 
 const aborted: Outcome = { status: C.ERROR_OPERATION_ABORTED, bytes: 0 }
 
-/** Does its work, answers 997, and its packet comes in a later turn. A cancel comes too late. What happens without a plan. */
+/** Without a plan: does its work, answers 997, and its packet comes in a later turn. A cancel comes too late. */
 export const packet: Plan = { _: "Packet" }
 
 /** The initiating call answers the outcome; skip mode decides whether a packet follows. */
@@ -102,7 +102,7 @@ export interface Held {
 // --- the kernel and its controls
 
 export interface Options {
-  /** Runs something in a later turn: `setImmediate`, or a simulator's own loop. `"manual"`: when the test calls `turn`. */
+  /** Runs something in a later turn: `setImmediate`, or a simulator's own loop; `"manual"` is `control.turn()`. */
   readonly turn?: ((run: () => void) => void) | "manual" | undefined
 }
 

@@ -251,11 +251,10 @@ describe("what an initiating call's result means", () => {
 
   it("a custom operation that throws leaves its Start to cancel, and its memory free", () => {
     const { control, io, kernel } = setup()
-    const operation = Object.assign(io.operation("custom"), {
-      custom: () => {
-        throw new Error("from custom")
-      }
-    })
+    const operation = io.operation("custom")
+    operation.custom = () => {
+      throw new Error("from custom")
+    }
     kernel.startThreadpoolIo(io.threadpoolIo)
     expect(() => kernel.issue(operation)).toThrow("from custom")
     kernel.cancelThreadpoolIo(io.threadpoolIo)
@@ -266,12 +265,11 @@ describe("what an initiating call's result means", () => {
   it("a custom operation is handed its handle, its OVERLAPPED, and the address of its memory", () => {
     const { control, io, kernel } = setup()
     const seen: Array<unknown> = []
-    const operation = Object.assign(io.operation("custom", { length: 8 }), {
-      custom: (arguments_: unknown) => {
-        seen.push(arguments_)
-        return C.ERROR_IO_PENDING
-      }
-    })
+    const operation = io.operation("custom", { length: 8 })
+    operation.custom = (arguments_) => {
+      seen.push(arguments_)
+      return C.ERROR_IO_PENDING
+    }
     kernel.startThreadpoolIo(io.threadpoolIo)
     expect(kernel.issue(operation)).toBe(C.ERROR_IO_PENDING)
     const address = operation.block!.address

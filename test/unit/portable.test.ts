@@ -3,7 +3,7 @@
  */
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
-import { syncBuiltinESMExports } from "node:module"
+import { createRequire, syncBuiltinESMExports } from "node:module"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -44,7 +44,7 @@ const replaced = async <K extends "read" | "write">(
   make: (original: typeof fs[K]) => unknown,
   run: () => Promise<void>
 ) => {
-  const module = fs.default as unknown as Record<string, unknown>
+  const module = createRequire(import.meta.url)("node:fs") as Record<string, unknown>
   const original = fs[name]
   module[name] = make(original)
   syncBuiltinESMExports()

@@ -1,6 +1,6 @@
 /**
- * Who may occupy a thread of libuv, in order of arrival. libuv has four for the whole process; the portable kernel leaves
- * one to everybody else, so that a slow disk never stops their `dns.lookup`.
+ * Who may occupy a thread of libuv, in order of arrival. libuv has four for the whole process; the portable kernel
+ * leaves one to everybody else, so that a slow disk never stops their `dns.lookup`.
  */
 
 /** Something that takes one libuv thread at a time from `run` until it calls `Gate.leave`. */

@@ -1,6 +1,6 @@
 /**
- * The accounting of TP_IO that CONTRACT.md describes, over a `Storage` that does the work: real files in the portable kernel,
- * memory in the simulated one. What goes wrong at run time is a status; misuse of the API throws a `ContractViolation`.
+ * The accounting of TP_IO that CONTRACT.md describes, over a `Storage` that does the work: real files in the portable
+ * kernel, memory in the simulated one. What goes wrong at run time is a status; misuse throws a `ContractViolation`.
  */
 import {
   ERROR_INVALID_HANDLE,
@@ -30,7 +30,7 @@ export interface Storage<F, O extends Operation<F>> {
   allocate(bytes: number): Block | undefined
   /** The record of a slot: made once, reused by every operation that owns the slot. */
   operation(slot: number, slots: SlotTable): O
-  /** The initiating call: 0 for TRUE (with `operation.bytes` set), 997, or the last error. Throws only what `custom` throws. */
+  /** The initiating call: 0 for TRUE (`operation.bytes` set), 997, or the last error. Throws what `custom` throws. */
   issue(operation: O): number
   /** An operation that TRUE (or 234) answered gets a packet nevertheless: `operation.complete`, in a later turn. */
   post(operation: O, status: number): void

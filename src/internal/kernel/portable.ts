@@ -1,6 +1,6 @@
 /**
- * The portable kernel: the model of TP_IO over node:fs and real files. Honest about what node cannot do: a read or write
- * that runs is not stopped by a cancel, which drops what is queued and lets the rest complete.
+ * The portable kernel: the model of TP_IO over node:fs and real files. Honest about what node cannot do: a read or
+ * write that runs is not stopped by a cancel, which drops what is queued and lets the rest complete.
  */
 import * as fs from "node:fs"
 import * as C from "../constants.js"
@@ -12,20 +12,20 @@ import * as posix from "./posix.js"
 import type { SlotTable } from "./SlotTable.js"
 
 export interface Options {
-  /** How many libuv threads this kernel may occupy; by default all but one, shared by every kernel of the process. */
+  /** How many libuv threads this kernel may occupy; by default all but one, together with all other such kernels. */
   readonly threads?: number | undefined
 }
 
 /** The most that one read(2) or write(2) is asked for: node takes a signed 32-bit length. */
 const MAX_STEP = 0x40000000
 
-/** One per process, like libuv's threads. */
-const processGate = new Gate(limitOf(process.env["UV_THREADPOOL_SIZE"]))
+/** One for all kernels: they share libuv's threads. A worker has a gate of its own, since it cannot see this one. */
+const sharedGate = new Gate(limitOf(process.env["UV_THREADPOOL_SIZE"]))
 
 export const make = (options: Options = {}): Kernel =>
-  new Model(new DiskStorage(options.threads === undefined ? processGate : new Gate(options.threads)))
+  new Model(new DiskStorage(options.threads === undefined ? sharedGate : new Gate(options.threads)))
 
-/** A file, the calls that use its descriptor, and the close that waits for them: a descriptor is never closed in use. */
+/** A file, the calls that use its descriptor, and the close that waits for them: no descriptor is closed in use. */
 class DiskFile {
   users = 0
   whenUnused: (() => void) | undefined = undefined
@@ -41,8 +41,9 @@ class DiskFile {
 }
 
 /**
- * Appends to one inode, one at a time: each looks where the file ends and writes there. Within this process they do not
- * overwrite each other; against other processes there is no such promise, since pwrite(2) with O_APPEND has no offset.
+ * Appends to one inode, one at a time: each looks where the file ends and writes there. On one JavaScript thread they
+ * do not overwrite each other. Against other writers there is no such promise: O_APPEND would take every other write's
+ * offset away.
  */
 class Appends {
   static readonly #all = new Map<string, Appends>()
@@ -63,19 +64,19 @@ class Appends {
     if (--this.#files === 0) Appends.#all.delete(this.identity)
   }
 
-  enter(job: Job, gate: Gate): void {
+  enter(append: DiskOperation): void {
     if (this.#busy) {
-      this.#queue.push(job)
+      this.#queue.push(append)
       return
     }
     this.#busy = true
-    gate.enter(job)
+    append.gate.enter(append)
   }
 
-  leave(gate: Gate): void {
-    const job = this.#queue.shift()
-    if (job === undefined) this.#busy = false
-    else gate.enter(job)
+  leave(): void {
+    const append = this.#queue.shift() as DiskOperation | undefined
+    if (append === undefined) this.#busy = false
+    else append.gate.enter(append)
   }
 }
 
@@ -135,7 +136,7 @@ class DiskOperation extends Operation<DiskFile> implements Job {
   /** The next operation gets the thread before anybody hears of this one. */
   #finish(status: number, bytes: number): void {
     const { kind, offsetHigh, offsetLow } = this.issue!
-    if (kind === "write" && isAppend(offsetLow, offsetHigh)) this.object.file.appends.leave(this.gate)
+    if (kind === "write" && isAppend(offsetLow, offsetHigh)) this.object.file.appends.leave()
     this.gate.leave()
     this.complete(status, bytes)
   }
@@ -196,7 +197,7 @@ class DiskStorage implements Storage<DiskFile, DiskOperation> {
     operation.offset = append ? undefined : offsetOf(issue)
     // Rule 9: a request for nothing succeeds, at the end of the file too.
     if (issue.length === 0) this.post(operation, C.ERROR_SUCCESS)
-    else if (append) appends.enter(operation, this.gate)
+    else if (append) appends.enter(operation)
     else this.gate.enter(operation)
     return C.ERROR_IO_PENDING
   }

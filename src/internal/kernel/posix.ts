@@ -185,8 +185,8 @@ export const setEndOfFile = async (file: PosixFile, length: bigint): Promise<voi
 }
 
 /**
- * libuv takes seconds as a double, about 240 ns apart today, and cuts off towards zero: the next one away from it keeps the
- * microsecond. As text, because node takes a negative number for "now".
+ * libuv takes seconds as a double, about 240 ns apart today, and cuts off towards zero: the next one away from it keeps
+ * the microsecond. As text, because node takes a negative number for "now".
  */
 const seconds = (ns: bigint): string => {
   const magnitude = ns < 0n ? -ns : ns
@@ -218,7 +218,12 @@ export const setBasicInformation = async (file: PosixFile, information: BasicInf
 
 // --- names
 
-/** `rename` replaces. Not replacing has no rename in node: a second name is made, which never replaces, and the first removed. */
+/**
+ * rename(2) replaces, and node has no other. To replace nothing, a second name is made, which fails where there is one
+ * already, and then the first is removed. A crash in between leaves the file whole under both names: the same move then
+ * answers 183, and deleting `from` ends it (rename(2) of two names of one file does nothing). What somebody puts in the
+ * place of `from` in between is removed in its stead: POSIX cannot make the removal depend on what the name means.
+ */
 export const moveFile = async ({ from, replace, to }: Calls["MoveFileExW"][0]): Promise<void> => {
   if (replace) return rename(from, to)
   await addName(from, to)
@@ -233,10 +238,7 @@ export const moveFile = async ({ from, replace, to }: Calls["MoveFileExW"][0]): 
 
 const cannotLink = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
 
-/**
- * A crash before the old name is removed leaves the file whole under both names, and the same move answers 183 then.
- * A symbolic link is made anew, because link(2) follows it on some systems.
- */
+/** A symbolic link is made anew, because link(2) follows it on some systems. */
 const addName = async (from: string, to: string): Promise<void> => {
   if ((await lstat(from)).isSymbolicLink()) return symlink(await readlink(from), to)
   try {
