@@ -13,10 +13,11 @@ import type * as Scope from "effect/Scope"
 import type { PoolBuffer } from "./BufferPool.js"
 import type { Completion } from "./Completion.js"
 import * as Handle from "./Handle.js"
-import { call } from "./internal/call.js"
+import { call, callIn } from "./internal/call.js"
 import * as c from "./internal/constants.js"
 import { offsetProblem } from "./internal/engine/offset.js"
 import type { FileInformation } from "./internal/kernel/Kernel.js"
+import type { Restore } from "./internal/settle.js"
 import { Kernel } from "./Kernel.js"
 import * as Operation from "./Operation.js"
 import * as ThreadpoolIo from "./ThreadpoolIo.js"
@@ -189,7 +190,7 @@ export const open = (
 ): Effect.Effect<File, Win32Error.Win32Error, Kernel | Scope.Scope> =>
   Effect.flatMap(Kernel, (kernel) =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(restore(openHandle(kernel, path, options)), (handle) =>
+      Effect.flatMap(openHandle(restore, kernel, path, options), (handle) =>
         ThreadpoolIo.make(handle, {
           owned: true,
           path,
@@ -205,7 +206,7 @@ export const open = (
         ))
     ))
 
-const openHandle = (kernel: Kernel.Service, path: string, options: OpenOptions) => {
+const openHandle = (restore: Restore, kernel: Kernel.Service, path: string, options: OpenOptions) => {
   if (path.length === 0 || path.includes("\0")) {
     return Effect.fail(Win32Error.make({
       code: c.ERROR_INVALID_NAME,
@@ -215,7 +216,7 @@ const openHandle = (kernel: Kernel.Service, path: string, options: OpenOptions) 
     }))
   }
   return Effect.map(
-    call(kernel, "CreateFileW", createFileArguments(path, options), {
+    callIn(restore, kernel, "CreateFileW", createFileArguments(path, options), {
       path,
       dispose: (handle) => {
         kernel.engine.call("CloseHandle", { handle })

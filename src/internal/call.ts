@@ -8,7 +8,7 @@ import type { Kernel } from "../Kernel.js"
 import * as Win32Error from "../Win32Error.js"
 import { ERROR_SUCCESS } from "./constants.js"
 import type { CallName, Calls } from "./kernel/Kernel.js"
-import { settle } from "./settle.js"
+import { type Restore, settle } from "./settle.js"
 
 export interface CallOptions<K extends CallName> {
   readonly path?: string | undefined
@@ -17,13 +17,15 @@ export interface CallOptions<K extends CallName> {
   readonly dispose?: ((value: Calls[K][1]) => void) | undefined
 }
 
-export const call = <K extends CallName>(
+/** For a caller inside a mask of its own, who takes the result before anything can interrupt. */
+export const callIn = <K extends CallName>(
+  restore: Restore,
   kernel: Kernel.Service,
   name: K,
   arguments_: Calls[K][0],
   options: CallOptions<K> = {}
 ): Effect.Effect<Calls[K][1], Win32Error.Win32Error> =>
-  Effect.uninterruptibleMask((restore) => {
+  Effect.suspend(() => {
     const { engine } = kernel
     const running = engine.call(name, arguments_, options.dispose)
     return settle(
@@ -55,3 +57,11 @@ export const call = <K extends CallName>(
       }
     )
   })
+
+export const call = <K extends CallName>(
+  kernel: Kernel.Service,
+  name: K,
+  arguments_: Calls[K][0],
+  options: CallOptions<K> = {}
+): Effect.Effect<Calls[K][1], Win32Error.Win32Error> =>
+  Effect.uninterruptibleMask((restore) => callIn(restore, kernel, name, arguments_, options))

@@ -13,7 +13,7 @@ export interface Ticket {
   listener: (() => void) | undefined
 }
 
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 const wait = (ticket: Ticket): Effect.Effect<void> =>
   Effect.async<void>((resume) => {

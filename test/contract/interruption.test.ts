@@ -1,0 +1,340 @@
+/**
+ * Every public effect, interrupted at every fiber step, and with completion and interruption queued in both orders in the same
+ * tick. After each point nothing may be left: the ledger balances, every handle is closed, every buffer is back.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import type * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as BufferPool from "../../src/BufferPool.js"
+import * as File from "../../src/File.js"
+import * as Kernel from "../../src/Kernel.js"
+import * as Operation from "../../src/Operation.js"
+import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
+import type { Win32Error } from "../../src/Win32Error.js"
+import * as lab from "../support/lab.js"
+import * as pipe from "../support/pipe.js"
+import { everyStep, interruptNow, runWith } from "../support/sweep.js"
+
+type Program = Effect.Effect<unknown, Win32Error | unknown, Kernel.Kernel | Scope.Scope>
+
+const runtime = ManagedRuntime.make(lab.layer)
+let resolved: Runtime.Runtime<Kernel.Kernel>
+let kernel: Kernel.Kernel.Service
+let watched: ReturnType<typeof lab.watch>
+let home: string
+let serial = 0
+let points = 0
+/** Of the points: those at which an operation was in flight on a pipe that nobody writes to. */
+let pendingPoints = 0
+let unhandled = 0
+
+const onUnhandled = () => {
+  unhandled++
+}
+
+const prepared = (name: string) => join(home, name)
+const fresh = () => prepared(`fresh-${serial++}`)
+
+beforeAll(async () => {
+  process.on("unhandledRejection", onUnhandled)
+  resolved = await runtime.runtime()
+  kernel = await runtime.runPromise(Kernel.Kernel)
+  watched = lab.watch(kernel)
+  home = mkdtempSync(join(tmpdir(), "tpio-sweep-"))
+  writeFileSync(prepared("data"), new Uint8Array(100_000).fill(7))
+})
+
+afterAll(async () => {
+  process.off("unhandledRejection", onUnhandled)
+  await runtime.dispose()
+  rmSync(home, { recursive: true, force: true })
+  const pending = lab.kernelName === "win32" ? `, an operation provably pending at ${pendingPoints} of them` : ""
+  console.log(`interruption sweep on ${lab.kernelName}: ${points} points${pending}, 0 leaks`)
+  expect(unhandled).toBe(0)
+})
+
+const clean = async (where: string) => {
+  // Closing a handle that an abandoned open has brought is a call of its own: it may still be under way.
+  await Effect.runPromise(lab.eventually(`${where}: handles closed`, () => watched.leftovers().openHandles === 0))
+  expect({ where, ...watched.leftovers() }).toEqual({ where, ...lab.nothing })
+}
+
+const write = { access: "readwrite", disposition: "openAlways" } as const
+
+/** Each opens what it needs in its own scope, so that opening and closing are swept with it. */
+const programs: Record<string, () => Program> = {
+  "File.open": () => File.open(prepared("data")),
+  "File.open of a missing file": () => File.open(prepared("missing")),
+  "File.open createNew": () => File.open(fresh(), { access: "write", disposition: "createNew" }),
+  "File.read": () => Effect.flatMap(File.open(prepared("data")), File.read(new Uint8Array(4096), 0)),
+  "File.read at the end": () => Effect.flatMap(File.open(prepared("data")), File.read(new Uint8Array(16), 1_000_000)),
+  "File.read refused": () => Effect.flatMap(File.open(prepared("data")), File.read(new Uint8Array(16), -1)),
+  "File.readExact": () => Effect.flatMap(File.open(prepared("data")), File.readExact(new Uint8Array(100_000), 0)),
+  "File.write": () => Effect.flatMap(File.open(prepared("w"), write), File.write(new Uint8Array(4096), 0)),
+  "File.writeAll": () => Effect.flatMap(File.open(prepared("w"), write), File.writeAll(new Uint8Array(10_000), 5)),
+  "File.append": () => Effect.flatMap(File.open(prepared("a"), write), File.append(new Uint8Array(10))),
+  "File.submit": () =>
+    Effect.flatMap(File.open(prepared("data")), File.submit(Operation.read({ buffer: new Uint8Array(8), start: 4 }))),
+  "File.stat": () => Effect.flatMap(File.open(prepared("data")), File.stat),
+  "File.size": () => Effect.flatMap(File.open(prepared("data")), File.size),
+  "File.truncate": () => Effect.flatMap(File.open(prepared("w"), write), File.truncate(100)),
+  "File.sync": () => Effect.flatMap(File.open(prepared("w"), write), File.sync),
+  "File.setBasicInfo": () =>
+    Effect.flatMap(File.open(prepared("w"), write), File.setBasicInfo({ modifiedTimeNs: 1_000_000_000n })),
+  "File.rename": () => {
+    const from = fresh()
+    writeFileSync(from, "x")
+    return File.rename(from, fresh())
+  },
+  "File.remove": () => {
+    const path = fresh()
+    writeFileSync(path, "x")
+    return File.remove(path)
+  },
+  "BufferPool.make": () => BufferPool.make(65_536),
+  "a read into a pool buffer": () =>
+    Effect.gen(function*() {
+      const file = yield* File.open(prepared("data"))
+      const buffer = yield* BufferPool.make(65_536)
+      yield* File.read(file, buffer, 0)
+    }),
+  "ThreadpoolIo.submit": () =>
+    Effect.flatMap(
+      File.open(prepared("data")),
+      (file) => ThreadpoolIo.submit(file.io, Operation.read({ buffer: new Uint8Array(64) }))
+    ),
+  "ThreadpoolIo.cancellable": () =>
+    Effect.flatMap(
+      File.open(prepared("data")),
+      (file) => ThreadpoolIo.cancellable(file.io, Operation.read({ buffer: new Uint8Array(64) }))
+    ),
+  "cancelAll and awaitIdle": () =>
+    Effect.gen(function*() {
+      const file = yield* File.open(prepared("data"))
+      yield* Effect.fork(Effect.exit(File.read(file, new Uint8Array(65_536), 0)))
+      yield* Effect.yieldNow()
+      yield* ThreadpoolIo.cancelAll(file.io)
+      yield* ThreadpoolIo.awaitIdle(file.io)
+    }),
+  "a copy": () =>
+    Effect.gen(function*() {
+      const source = yield* File.open(prepared("data"))
+      const target = yield* File.open(fresh(), { access: "write", disposition: "createNew" })
+      const buffer = yield* BufferPool.make(65_536)
+      const bytes = yield* File.read(source, buffer, 0)
+      yield* File.submit(target, Operation.write({ buffer, length: bytes }))
+      yield* File.sync(target)
+    })
+}
+
+/**
+ * Effect's own concurrent combinators, from the moment that so many operations are under way: `Effect.forEach` and
+ * `Effect.race` of 3.22 hang by themselves, over any effect, when they are interrupted in the tick in which they fork.
+ */
+const concurrent: Record<string, readonly [underWay: number, program: () => Program]> = {
+  "forEach of 12 reads, 4 at once": [4, () =>
+    Effect.flatMap(File.open(prepared("data")), (file) =>
+      Effect.forEach(
+        Array.from({ length: 12 }, (_, index) => index),
+        (index) => File.read(file, new Uint8Array(4096), index * 4096),
+        { concurrency: 4, discard: true }
+      ))],
+  "more reads than may be in flight": [8, () =>
+    Effect.flatMap(File.open(prepared("data"), { maxInFlight: 2 }), (file) =>
+      Effect.forEach(
+        Array.from({ length: 8 }, (_, index) => index),
+        (index) => File.read(file, new Uint8Array(128), index),
+        { concurrency: "unbounded", discard: true }
+      ))],
+  "a race of two reads": [2, () =>
+    Effect.flatMap(File.open(prepared("data")), (file) =>
+      Effect.race(File.read(file, new Uint8Array(10), 0), File.read(file, new Uint8Array(10), 10)))],
+  "a timeout": [1, () =>
+    Effect.flatMap(File.open(prepared("data")), (file) =>
+      Effect.timeout(File.read(file, new Uint8Array(10), 0), "10 seconds"))]
+}
+
+describe("interrupted at every fiber step", () => {
+  for (const [name, program] of Object.entries(programs)) {
+    it(name, { timeout: 120_000 }, async () => {
+      const tried = await everyStep(
+        resolved,
+        name,
+        () => Effect.scoped(Effect.suspend(program)),
+        ({ step }) => clean(`${name}, step ${step}`)
+      )
+      expect(tried).toBeGreaterThan(3)
+      points += tried
+    })
+  }
+  for (const [name, [underWay, program]] of Object.entries(concurrent)) {
+    it(name, { timeout: 120_000 }, async () => {
+      const { counters } = kernel.engine
+      const tried = await everyStep(
+        resolved,
+        name,
+        () => Effect.scoped(Effect.suspend(program)),
+        ({ step }) => clean(`${name}, step ${step}`),
+        { from: () => counters.inFlight + counters.queued >= underWay }
+      )
+      expect(tried).toBeGreaterThan(3)
+      points += tried
+    })
+  }
+})
+
+/** Calls `around` in place of the next completion that the kernel delivers; it gets the real one. */
+const atNextCompletion = (around: (complete: () => void) => void) => {
+  const { slots } = kernel.engine.kernel
+  const original = slots.complete
+  slots.complete = function(...arguments_) {
+    slots.complete = original
+    around(() => original.apply(slots, arguments_))
+  }
+}
+
+describe("completion and interruption in the same tick", () => {
+  const reads: Record<string, (file: File.File) => Effect.Effect<unknown, Win32Error>> = {
+    "File.read": File.read(new Uint8Array(64), 0),
+    "ThreadpoolIo.cancellable": (file) =>
+      ThreadpoolIo.cancellable(file.io, Operation.read({ buffer: new Uint8Array(64) })),
+    "File.readExact": File.readExact(new Uint8Array(64), 0),
+    "a forEach of 8": (file) =>
+      Effect.forEach([0, 1, 2, 3, 4, 5, 6, 7], (index) => File.read(file, new Uint8Array(8), index), {
+        concurrency: "unbounded"
+      })
+  }
+  for (const order of ["completion first", "interruption first"] as const) {
+    for (const [name, read] of Object.entries(reads)) {
+      it(`${name}, ${order}`, async () => {
+        for (let round = 0; round < 100; round++) {
+          let fiber: Parameters<typeof interruptNow>[0] | undefined
+          let seen = false
+          const program = Effect.flatMap(File.open(prepared("data")), (file) =>
+            Effect.suspend(() => {
+              atNextCompletion((complete) => {
+                seen = true
+                if (order === "completion first") complete()
+                interruptNow(fiber!)
+                if (order === "interruption first") complete()
+              })
+              return read(file)
+            }))
+          const exit = await runWith(resolved, Effect.scoped(program), (forked) => {
+            fiber = forked
+          })
+          await clean(`${name}, ${order}, round ${round}`)
+          expect(seen).toBe(true)
+          expect(Exit.isInterrupted(exit) || Exit.isSuccess(exit)).toBe(true)
+          points++
+        }
+      })
+    }
+  }
+})
+
+describe("provably pending", () => {
+  const pending = lab.on("win32", "a regular file cannot be held pending; it needs a named pipe")
+  type Pending = readonly [underWay: number, (io: ThreadpoolIo.ThreadpoolIo) => Effect.Effect<unknown, unknown>]
+  const readEight = (io: ThreadpoolIo.ThreadpoolIo) =>
+    ThreadpoolIo.submit(io, Operation.read({ buffer: new Uint8Array(8) }))
+  const operations: Record<string, Pending> = {
+    "submit": [1, readEight],
+    "cancellable": [1, ThreadpoolIo.cancellable(Operation.read({ buffer: new Uint8Array(64) }))],
+    "forEach of 5 reads": [5, (io) => Effect.forEach([1, 2, 3, 4, 5], () => readEight(io), { concurrency: "unbounded" })],
+    "race of two reads": [2, (io) => Effect.race(readEight(io), readEight(io))],
+    "timeout": [1, (io) => Effect.timeout(readEight(io), "1 minute")]
+  }
+  pending(it)("a conversation of 40 reads, each pending before its answer is sent", async () => {
+    let inFlight = 0
+    const conversation = Effect.gen(function*() {
+      const { send, server } = yield* pipe.make
+      const io = yield* ThreadpoolIo.make(server, { skipMode: true })
+      for (let round = 0; round < 40; round++) {
+        const reading = yield* Effect.fork(readEight(io))
+        while (io.object.counters.inFlight === 0) yield* Effect.yieldNow()
+        for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow()
+        yield* send(new Uint8Array(4))
+        yield* reading
+      }
+    })
+    points += await everyStep(
+      resolved,
+      "conversation",
+      () => Effect.scoped(conversation),
+      async ({ step }) => {
+        await clean(`conversation, step ${step}`)
+        if (inFlight > 0) pendingPoints++
+        inFlight = 0
+      },
+      {
+        onInterrupt: () => {
+          inFlight = kernel.engine.counters.inFlight
+        }
+      }
+    )
+    expect(pendingPoints).toBeGreaterThan(1000)
+  }, 300_000)
+  for (const [name, [underWay, operation]] of Object.entries(operations)) {
+    pending(it)(`a pipe's ${name}, at every step that it is pending at`, async () => {
+      let inFlight = 0
+      let counted = 0
+      const program = Effect.flatMap(pipe.make, ({ server }) =>
+        Effect.flatMap(ThreadpoolIo.make(server, { skipMode: true }), (io) =>
+          // Nobody writes. What no step has interrupted ends by the clock, long after the last step.
+          operation(io).pipe(Effect.timeoutOption("25 millis"))))
+      await everyStep(
+        resolved,
+        name,
+        () => Effect.scoped(program),
+        async ({ step }) => {
+          await clean(`pipe ${name}, step ${step}`)
+          points++
+          if (inFlight > 0) counted++
+          inFlight = 0
+        },
+        {
+          from: () => kernel.engine.counters.inFlight >= underWay,
+          onInterrupt: () => {
+            inFlight = kernel.engine.counters.inFlight
+          }
+        }
+      )
+      expect(counted).toBeGreaterThan(5)
+      pendingPoints += counted
+    }, 120_000)
+    for (const order of ["completion first", "interruption first"] as const) {
+      pending(it)(`a pipe's ${name}, ${order} in the same tick`, async () => {
+        for (let round = 0; round < 20; round++) {
+          let fiber: Parameters<typeof interruptNow>[0] | undefined
+          let send: Effect.Effect<void> = Effect.void
+          const program = Effect.flatMap(pipe.make, ({ send: sendBytes, server }) =>
+            Effect.flatMap(ThreadpoolIo.make(server, { skipMode: true }), (io) =>
+              Effect.suspend(() => {
+                atNextCompletion((complete) => {
+                  if (order === "completion first") complete()
+                  interruptNow(fiber!)
+                  if (order === "interruption first") complete()
+                })
+                send = sendBytes(new Uint8Array(4))
+                return operation(io)
+              })))
+          const exit = runWith(resolved, Effect.scoped(program), (forked) => {
+            fiber = forked
+          })
+          await Effect.runPromise(lab.eventually("pending", () => kernel.engine.counters.inFlight > 0))
+          await Effect.runPromise(send)
+          await exit
+          await clean(`pipe ${name}, ${order}, round ${round}`)
+          points++
+        }
+      })
+    }
+  }
+})

@@ -1,0 +1,105 @@
+/**
+ * What every contract test stands on: the kernel of this lane, seen from outside and from inside, a directory of its own, and
+ * a check that nothing is left when a test has ended.
+ */
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { CallName, Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
+import * as Kernel from "../../src/Kernel.js"
+import { isBalanced } from "../../src/Ledger.js"
+import type { Win32Error } from "../../src/Win32Error.js"
+
+/** Which kernel this lane runs on. The lane says it; a person may too. */
+export const kernelName = (process.env.TPIO_KERNEL ?? "portable") as "portable" | "win32"
+
+export const layer: Layer.Layer<Kernel.Kernel, Win32Error> = Kernel.layerOptions({
+  kernel: kernelName
+})
+
+/**
+ * Runs the case where this kernel can do it; elsewhere lists it as skipped, with the reason in its name.
+ *
+ *     on("win32", "it needs a pipe")(it.scoped)("a read that is pending …", () => …)
+ */
+export const on =
+  (kernel: "portable" | "win32", reason: string) => (run: Runner) => (name: string, body: () => unknown, timeout?: number) => {
+    if (kernelName === kernel) run(name, body, timeout)
+    else run.skip(`${name} [not on ${kernelName}: ${reason}]`, body, timeout)
+  }
+
+/** `it`, `it.effect`, `it.scoped`: what they have in common. */
+interface Runner {
+  (name: string, body: any, timeout?: number): unknown
+  readonly skip: (name: string, body: any, timeout?: number) => unknown
+}
+
+/** A directory for one test, removed with its scope. */
+export const directory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "tpio-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+)
+
+/** Everything that must be nothing once the scopes of a test have closed. */
+export interface Leftovers {
+  readonly inFlight: number
+  readonly queued: number
+  readonly unbalanced: boolean
+  readonly objects: number
+  readonly lentBytes: number
+  readonly openHandles: number
+  readonly stray: number
+}
+
+export const nothing: Leftovers = {
+  inFlight: 0,
+  queued: 0,
+  unbalanced: false,
+  objects: 0,
+  lentBytes: 0,
+  openHandles: 0,
+  stray: 0
+}
+
+/** Watches a kernel's handles from inside: what CreateFileW has opened and CloseHandle has not closed. */
+export const watch = (kernel: Kernel.Kernel.Service): { readonly leftovers: () => Leftovers } => {
+  const { engine } = kernel
+  const internal = engine.kernel as { call: Internal["call"] }
+  const strayBefore = engine.kernel.slots.stray
+  const original = internal.call
+  const open = new Set<number>()
+  internal.call = ((name: CallName, arguments_: never, done: (...rest: Array<unknown>) => void) =>
+    original.call(engine.kernel, name, arguments_, (status: number, value: unknown, cause: unknown) => {
+      if (status === 0 && name === "CreateFileW") open.add(value as number)
+      if (status === 0 && name === "CloseHandle") open.delete((arguments_ as { readonly handle: number }).handle)
+      done(status, value, cause)
+    })) as Internal["call"]
+  return {
+    leftovers: () => ({
+      inFlight: engine.counters.inFlight,
+      queued: engine.counters.queued,
+      unbalanced: !isBalanced(engine.counters.read()),
+      objects: engine.objects.size,
+      lentBytes: engine.buffers.lentBytes,
+      openHandles: open.size,
+      stray: engine.kernel.slots.stray - strayBefore
+    })
+  }
+}
+
+/** Polls until `condition` holds, or fails with its name: a wait with a way out. */
+export const eventually = (name: string, condition: () => boolean, ms = 5000): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const end = Date.now() + ms
+    const look: Effect.Effect<void> = Effect.suspend(() =>
+      condition()
+        ? Effect.void
+        : Date.now() > end
+        ? Effect.die(new Error(`not within ${ms} ms: ${name}`))
+        : Effect.zipRight(Effect.async<void>((resume) => void setTimeout(() => resume(Effect.void), 1)), look)
+    )
+    return look
+  })
