@@ -6,9 +6,8 @@ import { closeSync, fstatSync, mkdtempSync, openSync, read, rmSync } from "node:
 import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
-import { ensureKernel32, nodeExe, wineEnv } from "./setup.mjs"
+import { ensureKernel32, isMain, nodeExe, wineEnv } from "./setup.mjs"
 
 const POLL_MILLIS = 20
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP"]
@@ -102,7 +101,7 @@ export const run = async (script, args = [], { env = {} } = {}) => {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isMain(import.meta.url)) {
   const [script, ...args] = process.argv.slice(2)
   if (script === undefined) {
     console.error("usage: node test/kernel32/run.mjs SCRIPT.js [args…]")

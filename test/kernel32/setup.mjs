@@ -12,6 +12,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  realpathSync,
   rmSync,
   writeFileSync
 } from "node:fs"
@@ -90,8 +91,8 @@ const installWine = () => {
   if (process.platform !== "linux" || process.getuid() !== 0 || !onPath("apt-get")) throw new SetupError(howTo, 3)
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
   try {
-    command("apt-get", ["update"], { env })
-    command("apt-get", ["install", "-y", "--no-install-recommends", "wine", "wine64"], { env })
+    command("apt-get", ["-qq", "update"], { env })
+    command("apt-get", ["-qq", "install", "-y", "--no-install-recommends", "wine", "wine64"], { env })
   } catch (error) {
     throw new SetupError(`${error.message}\n${howTo}`, 3)
   }
@@ -151,6 +152,15 @@ const setupUnderLock = () => {
   if (status !== 0) throw new SetupError("The set-up failed, for the reason given above.")
 }
 
+/** Whether node was started with this module. */
+export const isMain = (url) => {
+  try {
+    return realpathSync(process.argv[1]) === fileURLToPath(url)
+  } catch {
+    return false
+  }
+}
+
 /** Makes the lane ready, or throws with the reason; a no-op on Windows. Everything it says goes to stderr. */
 export const ensureKernel32 = () => {
   if (process.platform === "win32") return
@@ -158,7 +168,7 @@ export const ensureKernel32 = () => {
   if (!isReady()) setupUnderLock()
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isMain(import.meta.url)) {
   try {
     if (process.argv[2] !== "--locked") ensureKernel32()
     else if (!isReady()) setup()
