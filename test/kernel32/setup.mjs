@@ -56,12 +56,11 @@ const onPath = (name) =>
     }
   })
 
-/** Changes when the packages or this recipe change, so that an old `.kernel32/` is made anew. */
-const recipe = () => {
-  const hash = createHash("sha256")
-  for (const file of ["package-lock.json", "setup.mjs"]) hash.update(readFileSync(join(here, file)))
-  return hash.digest("hex")
-}
+/** Raised when what this script does has changed so that an old `.kernel32/` must be made anew. */
+const RECIPE = 1
+
+const recipe = () =>
+  `${RECIPE} ${createHash("sha256").update(readFileSync(join(here, "package-lock.json"))).digest("hex")}`
 
 const isReady = () => onPath("wine") && existsSync(stamp) && readFileSync(stamp, "utf8") === recipe()
 
