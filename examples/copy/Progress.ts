@@ -1,0 +1,90 @@
+// How far the copy is: a bar on a terminal, now and then a line elsewhere.
+import { count, duration, grouped, size } from "./text.js"
+
+const REDRAW_MS = 100
+const LINE_MS = 2000
+/** What a file costs beyond its bytes, in bytes: without it, a tree of small files would seem to stand still. */
+const FILE_WORK = 64 * 1024
+const RATE_AFTER_SECONDS = 0.5
+
+const HIDE_CURSOR = "\x1b[?25l"
+const SHOW_CURSOR = "\x1b[?25h"
+const ERASE_LINE = "\r\x1b[2K"
+
+export interface Totals {
+  readonly files: number
+  readonly bytes: number
+}
+
+export class Progress {
+  files = 0
+  bytes = 0
+  #verifiedBytes = 0
+  readonly #began = performance.now()
+  #timer: ReturnType<typeof setInterval> | undefined = undefined
+
+  constructor(private readonly out: NodeJS.WriteStream, private readonly verifies: boolean) {}
+
+  get elapsedSeconds(): number {
+    return (performance.now() - this.#began) / 1000
+  }
+
+  copied(bytes: number): void {
+    this.bytes += bytes
+  }
+
+  verified(bytes: number): void {
+    this.#verifiedBytes += bytes
+  }
+
+  file(): void {
+    this.files++
+  }
+
+  start(totals: Totals): void {
+    if (this.out.isTTY) {
+      this.out.write(HIDE_CURSOR)
+      this.#timer = setInterval(() => this.out.write(ERASE_LINE + this.#bar(totals)), REDRAW_MS)
+    } else this.#timer = setInterval(() => this.out.write(`${this.#line(totals)}\n`), LINE_MS)
+    this.#timer.unref()
+  }
+
+  /** Leaves the terminal as it was. */
+  stop(): void {
+    if (this.#timer === undefined) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    if (this.out.isTTY) this.out.write(ERASE_LINE + SHOW_CURSOR)
+  }
+
+  /** From 0 to 1. */
+  #fraction({ bytes, files }: Totals): number {
+    const passes = this.verifies ? 2 : 1
+    const work = bytes * passes + files * FILE_WORK
+    const done = this.bytes + this.#verifiedBytes + this.files * FILE_WORK
+    return work === 0 ? 1 : Math.min(1, done / work)
+  }
+
+  #timeLeft(fraction: number): string {
+    const elapsed = this.elapsedSeconds
+    if (elapsed < RATE_AFTER_SECONDS || fraction <= 0) return ""
+    return `, ${duration(elapsed * (1 - fraction) / fraction)} left`
+  }
+
+  #line(totals: Totals): string {
+    const rate = `${size(this.bytes / this.elapsedSeconds)}/s`
+    return `${size(this.bytes)} of ${size(totals.bytes)}, ${grouped(this.files)} of ${count(totals.files, "file")}, ${rate}` +
+      this.#timeLeft(this.#fraction(totals))
+  }
+
+  /** One column is left free: some terminals wrap when the last one is written. */
+  #bar(totals: Totals): string {
+    const fraction = this.#fraction(totals)
+    const text = ` ${String(Math.floor(fraction * 100)).padStart(3)} %  ${this.#line(totals)}`
+    const columns = (this.out.columns || 80) - 1
+    const width = Math.min(40, columns - text.length - 2)
+    if (width < 5) return text.trimStart().slice(0, columns)
+    const full = Math.round(fraction * width)
+    return `[${"█".repeat(full)}${"░".repeat(width - full)}]${text}`
+  }
+}

@@ -1,0 +1,216 @@
+// The command line: options by @effect/cli, every bad value answered by one sentence.
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { type CopyFailure, failure } from "./Failure.js"
+import { quoted, size } from "./text.js"
+
+const VERSION = "0.1.0"
+
+export type Verify = "none" | "read" | "durable"
+
+export interface Settings {
+  /** `undefined`: the project's own node_modules, into a temporary directory. */
+  readonly paths: { readonly source: string; readonly destination: string } | undefined
+  readonly queueDepth: number
+  readonly concurrency: number
+  readonly chunk: number
+  readonly kernel: "auto" | "win32" | "portable"
+  readonly overwrite: boolean
+  readonly verify: Verify
+  readonly keep: boolean
+}
+
+/** Reads in flight in one file: more than the portable kernel has threads, so that none waits for us. */
+const QUEUE_DEPTH = 4
+const CONCURRENCY = 8
+const CHUNK = 1 << 20
+
+const MOST_QUEUE_DEPTH = 1024
+/** Two descriptors each: half of what a process usually gets. */
+const MOST_CONCURRENCY = 256
+const LEAST_CHUNK = 512
+const MOST_CHUNK = 1 << 30
+/** All buffers of a run together. */
+const MOST_MEMORY = 4 * 2 ** 30
+
+const PAGE = 4096
+
+const whole = (name: string, most: number, initial: number, description: string) =>
+  Options.text(name).pipe(
+    Options.withPseudoName("number"),
+    Options.filterMap((text) => {
+      const value = /^\d{1,9}$/.test(text) ? Number(text) : 0
+      return value >= 1 && value <= most ? Option.some(value) : Option.none()
+    }, `--${name} takes a whole number from 1 to ${most}.`),
+    Options.withDefault(initial),
+    Options.withDescription(`${description} Default ${initial}.`)
+  )
+
+const units: Record<string, number> = { "": 1, k: 1 << 10, m: 1 << 20, g: 1 << 30 }
+
+const bytes = (text: string): number | undefined => {
+  const match = /^(\d{1,10}) ?(?:([kmg])(?:i?b)?|b|bytes)?$/i.exec(text)
+  return match === null ? undefined : Number(match[1]) * units[(match[2] ?? "").toLowerCase()]!
+}
+
+const chunk = Options.text("chunk").pipe(
+  Options.withPseudoName("size"),
+  Options.filterMap((text) => {
+    const value = bytes(text)
+    return value !== undefined && value >= LEAST_CHUNK && value <= MOST_CHUNK ? Option.some(value) : Option.none()
+  }, `--chunk takes a size from ${size(LEAST_CHUNK)} to ${size(MOST_CHUNK)}, such as 65536, 64KiB or 1MiB.`),
+  Options.withDefault(CHUNK),
+  Options.withDescription(`Bytes per read and write, such as 65536, 64KiB or 1MiB. Default ${size(CHUNK)}.`)
+)
+
+const choice = <A extends string>(name: string, choices: ReadonlyArray<A>, initial: A, description: string) =>
+  Options.text(name).pipe(
+    Options.withPseudoName(choices.join(" | ")),
+    Options.filterMap(
+      (text) => Option.fromNullable(choices.find((one) => one === text)),
+      `--${name} takes ${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}.`
+    ),
+    Options.withDefault(initial),
+    Options.withDescription(`${description} Default ${initial}.`)
+  )
+
+const verifications: ReadonlyArray<Verify> = ["none", "read", "durable"]
+
+const config = {
+  source: Args.text({ name: "source" }).pipe(
+    Args.withDescription("The directory or file to copy. A link here is followed; inside a directory links are copied as links."),
+    Args.optional
+  ),
+  destination: Args.text({ name: "destination" }).pipe(
+    Args.withDescription("What to make of it. It must not exist (see --overwrite), but the directory it is in must."),
+    Args.optional
+  ),
+  queueDepth: whole("queue-depth", MOST_QUEUE_DEPTH, QUEUE_DEPTH, "Reads in flight in each file."),
+  concurrency: whole("concurrency", MOST_CONCURRENCY, CONCURRENCY, "Files that are copied at once."),
+  chunk,
+  kernel: choice(
+    "kernel",
+    ["auto", "win32", "portable"],
+    "auto",
+    "Which system does the I/O: auto is win32 (kernel32.dll) on Windows and portable (node:fs) elsewhere."
+  ),
+  overwrite: Options.boolean("overwrite").pipe(
+    Options.withDescription("Replace files and links that are there, and copy into directories that are there.")
+  ),
+  verify: choice(
+    "verify",
+    verifications,
+    "read",
+    "read: read back what was written and compare the SHA-256. durable: flush it to the disk, then read it back past the " +
+      "cache where the system can. none: neither hash nor read back."
+  ),
+  keep: Options.boolean("keep").pipe(
+    Options.withDescription("Without SOURCE and DESTINATION: keep the temporary copy.")
+  )
+}
+
+const description = HelpDoc.blocks([
+  HelpDoc.p(
+    "Copies a directory tree, or one file, with thread-pool I/O. Without SOURCE and DESTINATION it copies the project's own " +
+      "node_modules into a temporary directory and removes that afterwards."
+  ),
+  HelpDoc.p(
+    "Copied: contents (zeros become holes), directories, symbolic links as links, permission bits without setuid and setgid, " +
+      "the read-only attribute, times of access and modification to the microsecond."
+  ),
+  HelpDoc.p(
+    "Not copied: ownership, ACLs, extended attributes, alternate data streams; hard links become files of their own. FIFOs, " +
+      "sockets and devices are refused."
+  ),
+  HelpDoc.p(
+    "Every file gets its final name only when it is complete and verified. A copy that fails removes all that it has made; what " +
+      "it has replaced under --overwrite cannot be restored. Ctrl-C removes what is partial and keeps the files that are complete; " +
+      "a second Ctrl-C leaves at once. Exit code: 0 copied, 1 failed, 130 Ctrl-C, 143 SIGTERM."
+  )
+])
+
+/** No option here makes the parser look at a file: it needs no real file system. The terminal is for --wizard. */
+const environment = Layer.mergeAll(FileSystem.layerNoop({}), Path.layer, NodeTerminal.layer)
+
+/** The settings; `undefined` when the command line asked for help, the version or the like, which has been printed. */
+export const parse = (argv: ReadonlyArray<string>): Effect.Effect<Settings | undefined, CopyFailure> =>
+  Effect.suspend(() => {
+    const unknown = unknownOption(argv.slice(2))
+    if (unknown !== undefined) return Effect.fail(badOption(`There is no option ${quoted(unknown)}; --help lists them.`))
+    let settings: Settings | undefined
+    const command = Command.make("copy", config, (parsed) =>
+      Effect.map(check(parsed), (checked) => {
+        settings = checked
+      })).pipe(Command.withDescription(description))
+    return Command.run(command, { name: "copy", version: VERSION })(argv).pipe(
+      Effect.map(() => settings),
+      Effect.catchIf(ValidationError.isValidationError, (error) => Effect.fail(badOption(sentenceOf(error)))),
+      withoutErrorOutput,
+      Effect.provide(environment)
+    )
+  })
+
+/** What the parser prints about an error is a document; ours is the sentence. */
+const withoutErrorOutput = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Console.consoleWith((console) => Console.withConsole(effect, { ...console, error: () => Effect.void }))
+
+const badOption = (sentence: string): CopyFailure => failure("BadOption", sentence)
+
+interface Parsed extends Omit<Settings, "paths"> {
+  readonly source: Option.Option<string>
+  readonly destination: Option.Option<string>
+}
+
+/** What no single option can say. */
+const check = ({ destination, source, ...rest }: Parsed): Effect.Effect<Settings, CopyFailure> => {
+  const refuse = (sentence: string) => Effect.fail(badOption(sentence))
+  if (Option.isSome(source) !== Option.isSome(destination)) {
+    return refuse("Name both SOURCE and DESTINATION, or neither to copy the project's node_modules.")
+  }
+  const paths = Option.isSome(source) && Option.isSome(destination)
+    ? { source: source.value, destination: destination.value }
+    : undefined
+  if (paths?.source === "" || paths?.destination === "") return refuse("SOURCE and DESTINATION must not be empty.")
+  const memory = rest.chunk * rest.queueDepth * rest.concurrency
+  if (memory > MOST_MEMORY) {
+    return refuse(
+      `--chunk × --queue-depth × --concurrency is ${size(memory)} of buffers: at most ${size(MOST_MEMORY)} are taken.`
+    )
+  }
+  if (rest.verify === "durable" && rest.chunk % PAGE !== 0) {
+    return refuse(`With --verify durable, --chunk must be a multiple of ${PAGE}: past the cache, only whole sectors are read.`)
+  }
+  return Effect.succeed({ ...rest, paths })
+}
+
+const known = new Set([
+  ...["queue-depth", "concurrency", "chunk", "kernel", "overwrite", "verify", "keep"],
+  ...["help", "version", "wizard", "completions", "log-level"]
+])
+
+/** @effect/cli would take it for SOURCE, or complain about what comes after it. */
+const unknownOption = (args: ReadonlyArray<string>): string | undefined => {
+  const end = args.indexOf("--")
+  return args.slice(0, end < 0 ? args.length : end).find((argument) =>
+    argument.startsWith("--") && !known.has(argument.slice(2).split("=")[0]!)
+  )
+}
+
+const sentenceOf = (error: ValidationError.ValidationError): string => {
+  const text = HelpDoc.toAnsiText(error.error)
+    // eslint-disable-next-line no-control-regex
+    .replace(/\u001b\[[\d;]*m/g, "")
+    .replace(/\s+/g, " ")
+    .trim()
+  return /[.!?]$/.test(text) ? text : `${text}.`
+}
