@@ -61,12 +61,17 @@ export const makeCalls = (native: Bindings, limit: number): Kernel["call"] => {
           next()
         }
       }
-      try {
-        implementations[name](arguments_, mine, settle)
-      } catch (cause) {
-        // koffi throws when the process has too many calls of everybody's running.
-        queueMicrotask(() => settle(ERROR_GEN_FAILURE, undefined, cause))
+      const run = (): void => {
+        try {
+          implementations[name](arguments_, mine, settle)
+        } catch (cause) {
+          // koffi throws when the process has too many calls of everybody's running.
+          queueMicrotask(() => settle(ERROR_GEN_FAILURE, undefined, cause))
+        }
       }
+      // Begun inside the completion that it waits for, it would make a `process.exit` there hang: that joins libuv's threads.
+      if (name === "WaitForThreadpoolIoCallbacks") queueMicrotask(run)
+      else run()
     }
     waiting.add(begin)
     next()
