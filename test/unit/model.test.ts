@@ -249,6 +249,23 @@ describe("what an initiating call's result means", () => {
     expect(first.packets).toEqual([[0, 5], [0, 6]])
   })
 
+  it("a packet that came first is the only one, whatever the call then answers and the slot does", () => {
+    const { control, io, kernel } = setup()
+    control.script(Simulated.duringIssue({ status: 0, bytes: 5 }, C.ERROR_SUCCESS))
+    const operation = io.operation("write")
+    const { completed } = operation
+    operation.completed = (status, bytes) => {
+      operation.completed = completed
+      operation.completed(status, bytes)
+      kernel.startThreadpoolIo(io.threadpoolIo)
+      kernel.issue(operation)
+    }
+    kernel.startThreadpoolIo(io.threadpoolIo)
+    expect(kernel.issue(operation)).toBe(C.ERROR_SUCCESS)
+    control.turns()
+    expect(operation.packets).toEqual([[0, 5], [0, 16]])
+  })
+
   it("a custom operation that throws leaves its Start to cancel, and its memory free", () => {
     const { control, io, kernel } = setup()
     const operation = io.operation("custom")

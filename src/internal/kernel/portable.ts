@@ -108,7 +108,7 @@ class DiskOperation extends Operation<DiskFile> implements Job {
       if (kind === "read") fs.read(fd, block!.bytes, start + done, step, this.offset! + done, this.#transferred)
       else fs.write(fd, block!.bytes, start + done, step, this.offset! + done, this.#transferred)
     } catch (error) {
-      // A caller's own memory was taken away while the operation waited; still no packet from inside `issue`.
+      // A caller's own memory was taken away while the operation waited. A turn of its own: many of these would nest.
       setImmediate(() => this.#finish(statusOf(error), done))
     }
   }

@@ -54,7 +54,7 @@ const has = (value: number, bits: number): boolean => (value & bits) !== 0
 
 const accessFlags = (arguments_: CreateFile): number => {
   if (!has(arguments_.access, C.GENERIC_WRITE) && !truncates(arguments_)) return constants.O_RDONLY
-  return has(arguments_.access, C.GENERIC_READ) || truncates(arguments_) ? constants.O_RDWR : constants.O_WRONLY
+  return has(arguments_.access, C.GENERIC_READ) ? constants.O_RDWR : constants.O_WRONLY
 }
 
 const dispositionFlags = ({ access, disposition }: CreateFile): number => {
