@@ -47,6 +47,10 @@ export default defineConfig(
     }
   },
   {
+    files: ["test/**"],
+    rules: { "@typescript-eslint/no-explicit-any": "off" }
+  },
+  {
     files: ["src/**"],
     rules: {
       "no-console": "error",

@@ -71,18 +71,15 @@ const node = async (args, minutes, wine = false) => {
 }
 
 const lanes = []
+const report = (title, begin, result) => lanes.push({ title, seconds: (Date.now() - begin) / 1000, ...result })
 
 /** A lane that passes or fails as a whole. */
 const check = async (title, args) => {
   heading(title)
+  const begin = Date.now()
   const problem = await node(args, 5)
-  lanes.push({
-    title,
-    passed: problem === undefined ? 1 : 0,
-    failed: problem === undefined ? 0 : 1,
-    problem,
-    skipped: []
-  })
+  const failed = problem === undefined ? 0 : 1
+  report(title, begin, { passed: 1 - failed, failed, problem, skipped: [] })
 }
 
 const readReport = (file) => {
@@ -96,12 +93,13 @@ const readReport = (file) => {
 /** A lane of tests, counted from its JSON report. */
 const tests = async (title, name, args, minutes, wine) => {
   heading(title)
+  const begin = Date.now()
   const file = join(reports, `${name}.json`)
   rmSync(file, { force: true })
   let problem = await node(args(file), minutes, wine)
-  const report = readReport(file)
-  if (report === undefined) problem = `no report, ${problem ?? "although it claims success"}`
-  const suites = report?.testResults ?? []
+  const json = readReport(file)
+  if (json === undefined) problem = `no report, ${problem ?? "although it claims success"}`
+  const suites = json?.testResults ?? []
   const cases = suites.flatMap((suite) => suite.assertionResults)
   const passed = cases.filter((test) => test.status === "passed").length
   const broken = suites.filter((suite) =>
@@ -111,8 +109,10 @@ const tests = async (title, name, args, minutes, wine) => {
   if (problem === undefined && passed + failed === 0) problem = "ran no test"
   // A crash, or an error outside of any test.
   if (problem !== undefined && failed === 0) failed = 1
-  const skipped = cases.filter((test) => !["passed", "failed"].includes(test.status)).map((test) => test.fullName)
-  lanes.push({ title, passed, failed, problem, skipped })
+  const skipped = cases.filter((test) => !["passed", "failed"].includes(test.status)).map((test) =>
+    [...test.ancestorTitles, test.title].join(" > ")
+  )
+  report(title, begin, { passed, failed, problem, skipped })
 }
 
 const kernel32Obstacle = () => {
@@ -133,7 +133,7 @@ const kernel32 = async () => {
     return
   }
   const failed = process.env.CI !== undefined && process.env.TPIO_KERNEL32 !== "skip" ? 1 : 0
-  lanes.push({ title, passed: 0, failed, problem: "NOT RUN", skipped: [] })
+  report(title, Date.now(), { passed: 0, failed, problem: "NOT RUN", skipped: [] })
   return obstacle
 }
 
@@ -149,9 +149,13 @@ const banner = (obstacle) => {
 
 const summary = () => {
   heading("summary")
-  for (const { failed, passed, problem, skipped, title } of lanes) {
+  for (const { failed, passed, problem, seconds, skipped, title } of lanes) {
     const counts = `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`
-    say(`${title.padEnd(40)} ${counts}${problem === undefined ? "" : `  (${problem})`}`)
+    say(
+      `${title.padEnd(30)} ${seconds.toFixed(0).padStart(4)} s  ${counts}${
+        problem === undefined ? "" : `  (${problem})`
+      }`
+    )
   }
   const incapable = /\[not on .+\]$/
   const list = (what, names) => {
