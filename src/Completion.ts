@@ -22,6 +22,6 @@ export interface Completion {
   readonly status: number
   /** It completed inside the initiating call (skip mode), without a callback. */
   readonly inline: boolean
-  /** `CancelIoEx` was asked for and lost the race, wholly or in part. Seen by `ThreadpoolIo.cancellable` only. */
+  /** `CancelIoEx` was asked for, by `cancelAll` or an interrupted `cancellable`, and lost the race, wholly or in part. */
   readonly cancelRequested: boolean
 }

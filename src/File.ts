@@ -191,14 +191,14 @@ export const open = (
   Effect.flatMap(Kernel, (kernel) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(openHandle(restore, kernel, path, options), (handle) =>
-        ThreadpoolIo.make(handle, {
+        Effect.zipRight(refuseLink(restore, kernel, path, options, handle), ThreadpoolIo.make(handle, {
           owned: true,
           path,
           skipMode: options.skipMode,
           maxInFlight: options.maxInFlight,
           drainTimeout: options.drainTimeout,
           spans: options.spans
-        }).pipe(
+        })).pipe(
           Effect.onError(() => Effect.ignore(call(kernel, "CloseHandle", { handle }))),
           Effect.map((io): File =>
             Object.assign(Object.create(Proto), { path, io, kernel, unbuffered: options.unbuffered === true })
@@ -215,6 +215,14 @@ const openHandle = (restore: Restore, kernel: Kernel.Service, path: string, opti
       detail: path.length === 0 ? "The path is empty." : "The path has a NUL character."
     }))
   }
+  if (options.disposition === "truncateExisting" && (options.access ?? "read") === "read") {
+    return Effect.fail(Win32Error.make({
+      code: c.ERROR_INVALID_PARAMETER,
+      syscall: "CreateFileW",
+      path,
+      detail: "truncateExisting needs write access."
+    }))
+  }
   return Effect.map(
     callIn(restore, kernel, "CreateFileW", createFileArguments(path, options), {
       path,
@@ -226,6 +234,25 @@ const openHandle = (restore: Restore, kernel: Kernel.Service, path: string, opti
   )
 }
 
+/** `FILE_FLAG_OPEN_REPARSE_POINT` opens the link itself; POSIX's `O_NOFOLLOW` has refused it already. */
+const refuseLink = (
+  restore: Restore,
+  kernel: Kernel.Service,
+  path: string,
+  options: OpenOptions,
+  handle: Handle.Handle
+): Effect.Effect<void, Win32Error.Win32Error> =>
+  options.noFollow !== true || kernel.name !== "win32" ? Effect.void : Effect.flatMap(
+    callIn(restore, kernel, "GetFileInformationByHandle", { handle }, { path, handle }),
+    ({ attributes }) =>
+      (attributes & c.FILE_ATTRIBUTE_REPARSE_POINT) === 0 ? Effect.void : Effect.fail(Win32Error.make({
+        code: c.ERROR_CANT_RESOLVE_FILENAME,
+        syscall: "CreateFileW",
+        path,
+        detail: "It is a symbolic link, and noFollow was asked for."
+      }))
+  )
+
 // -----------------------------------------------------------------------------
 // reading and writing
 // -----------------------------------------------------------------------------
@@ -235,7 +262,9 @@ const refused = (self: File, syscall: string, detail: string, code = c.ERROR_INV
 
 /** Rule 27: past the cache, only whole sectors. The memory is the pool's, and page-aligned. */
 const alignmentProblem = (self: File, { request }: Operation.Safe): string | undefined => {
-  const { length, offsetLow, start } = request
+  const { length, memory, offsetLow } = request
+  // A caller's memory is copied, to the start of a block.
+  const start = memory instanceof Uint8Array ? 0 : request.start
   if (!self.unbuffered || (offsetLow % c.SECTOR === 0 && length % c.SECTOR === 0 && start % c.SECTOR === 0)) return undefined
   return `Refused: without buffering, offset, length and start must be multiples of ${c.SECTOR}.`
 }
@@ -379,15 +408,18 @@ const whole = (
       (completion) => {
         if (completion.bytesTransferred === 0) return Effect.fail(atNothing())
         const now = done + completion.bytesTransferred
-        return now === size ? Effect.void : from(now)
+        if (now === size) return Effect.void
+        // Past the cache, a piece that is not whole sectors is the last one of the file.
+        return self.unbuffered && now % c.SECTOR !== 0 ? Effect.fail(atNothing()) : from(now)
       }
     )
   return size === 0 ? Effect.void : from(0)
 }
 
 const advance = (offset: number | bigint, by: number): number | bigint => {
-  const sum = typeof offset === "bigint" ? offset + BigInt(by) : offset + by
-  return typeof sum === "number" && !Number.isSafeInteger(sum) ? BigInt(offset) + BigInt(by) : sum
+  if (typeof offset === "bigint") return offset + BigInt(by)
+  // What is no offset stays none, and is refused as such.
+  return Number.isSafeInteger(offset) && !Number.isSafeInteger(offset + by) ? BigInt(offset) + BigInt(by) : offset + by
 }
 
 /**
@@ -429,7 +461,7 @@ const open_ = <A>(
     }))
   )
 
-const callOn = (self: File) => ({ path: self.path, handle: self.io.handle })
+const callOn = (self: File) => ({ path: self.path, handle: self.io.handle, object: self.io.object })
 
 /**
  * `GetFileInformationByHandle`: size, times, attributes, and which file it is.
@@ -584,7 +616,10 @@ export const rename = (
   options: { readonly replace?: boolean | undefined } = {}
 ): Effect.Effect<void, Win32Error.Win32Error, Kernel> =>
   Effect.flatMap(Kernel, (kernel) =>
-    call(kernel, "MoveFileExW", { from, to, replace: options.replace ?? false }, { path: to }).pipe(
+    call(kernel, "MoveFileExW", { from, to, replace: options.replace ?? false }, {
+      path: from,
+      detail: `The new name: ${to}`
+    }).pipe(
       Effect.retry({ schedule: whileBusy, while: isTransient })
     ))
 

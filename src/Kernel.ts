@@ -194,7 +194,10 @@ export const layerPortable: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOp
  */
 export const config: Config.Config<Kernel.Options> = Config.all({
   kernel: Config.withDefault(Config.literal("auto", "win32", "portable")("KERNEL"), "auto" as const),
-  drainTimeout: Config.withDefault(Config.duration("DRAIN_TIMEOUT"), Duration.seconds(5))
+  drainTimeout: Config.duration("DRAIN_TIMEOUT").pipe(
+    Config.orElse(() => Config.map(Config.literal("Infinity")("DRAIN_TIMEOUT"), () => Duration.infinity)),
+    Config.withDefault(Duration.seconds(5))
+  )
 }).pipe(Config.nested("TPIO"))
 
 /**

@@ -194,7 +194,8 @@ export const append = (options: Omit<Options, "offset">): Write => ({
  * An overlapped function that the library does not know. **Unsafe**: `issue` must make exactly one overlapped call, on
  * this handle with this `OVERLAPPED`, pass NULL for the byte count, and answer 0 for TRUE or else the last error, read
  * at once. What it throws becomes a defect of the submitting fiber, after `CancelThreadpoolIo`. Memory is the pool's; a
- * `Uint8Array` is copied as with `read` and `write`. Fails with `Unsupported` on the portable kernel.
+ * `Uint8Array` is copied as with `read` and `write`. It must not throw once the call has been made. A code that means success,
+ * as 535 of `ConnectNamedPipe`, arrives as a failure: catch it by `code`. Fails with `Unsupported` on the portable kernel.
  *
  * @example
  * ```ts

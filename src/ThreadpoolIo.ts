@@ -207,12 +207,13 @@ const close = (io: ThreadpoolIo): Effect.Effect<void> =>
   Effect.async<CloseReport>((resume) => io.object.close((report) => resume(Exit.succeed(report)))).pipe(
     Effect.flatMap((report) => {
       const ledger = io.object.counters.read()
+      if (report.defect !== undefined) return Effect.die(report.defect)
       if (!isBalanced(ledger) || ledger.inFlight !== 0) {
         return Effect.die(new Error(`The ledger of a TP_IO does not balance: ${JSON.stringify(ledger)}`))
       }
       if (report.retained === undefined && report.closeStatus === ERROR_SUCCESS) return Effect.void
       // A borrowed handle on a system that cannot unbind is the normal case there, not a warning.
-      const log = report.quarantined.length > 0 || report.closeStatus !== ERROR_SUCCESS ? Effect.logWarning : Effect.logDebug
+      const log = io.object.options.owned || report.quarantined.length > 0 ? Effect.logWarning : Effect.logDebug
       return log("A TP_IO was not closed cleanly").pipe(Effect.annotateLogs({
         handle: io.handle,
         path: io.path ?? "",
@@ -356,8 +357,8 @@ export const submit: {
 export const cancellable: {
   (operation: Operation): (self: ThreadpoolIo) => Effect.Effect<Completion, Win32Error.Win32Error>
   (self: ThreadpoolIo, operation: Operation): Effect.Effect<Completion, Win32Error.Win32Error>
-} = dual(2, (self: ThreadpoolIo, operation: Operation) =>
-  Effect.uninterruptible(Effect.suspend(() => {
+} = dual(2, (self: ThreadpoolIo, operation: Operation) => {
+  const effect = Effect.uninterruptible(Effect.suspend(() => {
     const issued = self.object.submit(operation.request)
     return settling.settle(
       Effect.interruptible,
@@ -372,7 +373,9 @@ export const cancellable: {
         return Effect.zipRight(warnQuarantined(self, issued), Effect.failCause(cause))
       }
     )
-  })))
+  }))
+  return self.spans ? spanned(self, operation, effect) : effect
+})
 
 /**
  * Asks for the cancellation of everything in flight (`CancelIoEx` for each) and ends what is queued. The operations end as

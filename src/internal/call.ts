@@ -7,14 +7,14 @@ import * as Effect from "effect/Effect"
 import type { Kernel } from "../Kernel.js"
 import * as Win32Error from "../Win32Error.js"
 import { ERROR_SUCCESS } from "./constants.js"
+import type * as Engine from "./engine/Call.js"
 import type { CallName, Calls } from "./kernel/Kernel.js"
 import { type Restore, settle } from "./settle.js"
 
-export interface CallOptions<K extends CallName> {
+export interface CallOptions<K extends CallName> extends Engine.CallOptions<K> {
   readonly path?: string | undefined
   readonly handle?: number | undefined
-  /** Undoes a result that nobody will take: the handle of an open that ends after interruption. */
-  readonly dispose?: ((value: Calls[K][1]) => void) | undefined
+  readonly detail?: string | undefined
 }
 
 /** For a caller inside a mask of its own, who takes the result before anything can interrupt. */
@@ -27,7 +27,7 @@ export const callIn = <K extends CallName>(
 ): Effect.Effect<Calls[K][1], Win32Error.Win32Error> =>
   Effect.suspend(() => {
     const { engine } = kernel
-    const running = engine.call(name, arguments_, options.dispose)
+    const running = engine.call(name, arguments_, options)
     return settle(
       restore,
       running,
@@ -40,7 +40,7 @@ export const callIn = <K extends CallName>(
             path: options.path,
             handle: options.handle,
             text: engine.kernel.message(running.status),
-            detail: running.cause instanceof Error ? `(${running.cause.message})` : undefined,
+            detail: options.detail ?? (running.cause instanceof Error ? `(${running.cause.message})` : undefined),
             cause: running.cause
           })),
       () => running.cancel(Duration.toMillis(kernel.drainTimeout)),

@@ -19,8 +19,9 @@ export const metrics = {
   quarantined: counter("quarantined", "Operations that did not settle after their cancellation"),
   retained: counter("retained", "Objects that could not be closed"),
   initiatingMs: counter("initiating_ms", "Milliseconds spent inside initiating calls"),
-  inFlight: Metric.gauge("threadpool_io_in_flight", { description: "Operations started and not yet ended" }),
-  queued: Metric.gauge("threadpool_io_queued", { description: "Operations waiting to be started" })
+  // These two go down again. They are counters, not gauges, so that two kernels of one process add up.
+  inFlight: Metric.counter("threadpool_io_in_flight", { description: "Operations started and not yet ended" }),
+  queued: Metric.counter("threadpool_io_queued", { description: "Operations waiting to be started" })
 }
 
 const PUBLISH_EVERY_MS = 1000
@@ -34,9 +35,7 @@ export const publisher = (engine: Engine): () => void => {
     timer = undefined
     const now = engine.counters.read()
     for (const name of Object.keys(metrics) as Array<keyof Ledger>) {
-      if (now[name] === last[name]) continue
-      const momentary = name === "inFlight" || name === "queued"
-      metrics[name].unsafeUpdate(momentary ? now[name] : now[name] - last[name], tags)
+      if (now[name] !== last[name]) metrics[name].unsafeUpdate(now[name] - last[name], tags)
     }
     last = now
   }

@@ -338,7 +338,6 @@ const OVERLAPPEDS = 0x20_0000_0000
 
 class MemoryStorage implements Storage<OpenFile, SimulatedOperation> {
   readonly name = "simulated"
-  readonly custom = true
   #address = MEMORY
 
   constructor(readonly control: Control) {}

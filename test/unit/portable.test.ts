@@ -140,7 +140,6 @@ describe("reads and writes", () => {
 
   it("of a custom kind cannot be made", async () => {
     const file = await setup().open(at("a"))
-    expect(file.driver.kernel.custom).toBe(false)
     expect(file.issue("custom").answer).toBe(C.ERROR_NOT_SUPPORTED)
     file.driver.kernel.cancelThreadpoolIo(file.threadpoolIo)
     await file.close()

@@ -7,12 +7,16 @@ import { Ranges } from "./Ranges.js"
 
 /** The smallest class: one page. */
 const SMALLEST = 4096
-/** Classes below this are cut out of one slab of this size: a system call and a view for many. */
+/** Classes up to this are cut out of slabs: one system call and one view for many. A slab is never given back in parts. */
+const LARGEST_CUT = 64 << 10
 const SLAB = 1 << 20
 /** Blocks above this are not kept. */
 const LARGEST_KEPT = 16 << 20
-/** Free memory above this goes back to the system. */
+/** Free memory above this goes back to the system; slabs stay. */
 const KEEP_BYTES = 64 << 20
+
+/** The memory of all pools. A view of it is not a caller's own memory, whoever holds it. */
+export const poolMemory = new WeakSet<ArrayBufferLike>()
 
 /** A buffer lent out of the pool. Its bytes can be reached until it is returned. */
 export class Lease {
@@ -57,6 +61,7 @@ export class BufferPool {
   readonly #whole = new Set<Block>()
   #freeBytes = 0
   #lentBytes = 0
+  #closed = false
 
   constructor(private readonly kernel: Kernel) {}
 
@@ -73,10 +78,9 @@ export class BufferPool {
   /** A block of at least `size` bytes; `undefined` when the system has none left. */
   acquire(size: number): Block | undefined {
     const bytes = classOf(size)
-    const kept = this.#free.get(bytes)
-    let block = kept?.pop()
-    if (block !== undefined) this.#freeBytes -= bytes
-    else block = bytes < SLAB ? this.#cut(bytes) : this.#allocate(bytes)
+    let block = this.#free.get(bytes)?.pop()
+    if (block !== undefined) this.#freeBytes -= this.#whole.has(block) ? bytes : 0
+    else block = bytes <= LARGEST_CUT ? this.#cut(bytes) : this.#allocate(bytes)
     if (block !== undefined) this.#lentBytes += bytes
     return block
   }
@@ -84,20 +88,45 @@ export class BufferPool {
   release(block: Block): void {
     const bytes = block.bytes.length
     this.#lentBytes -= bytes
-    if (this.#whole.has(block) && (bytes > LARGEST_KEPT || this.#freeBytes + bytes > KEEP_BYTES)) {
-      this.#whole.delete(block)
-      this.kernel.free(block)
-    } else this.#keep(block)
+    if (!this.#whole.has(block)) this.#keep(block)
+    else if (this.#closed || bytes > LARGEST_KEPT) this.#giveBack(block)
+    else {
+      this.#keep(block)
+      this.#freeBytes += bytes
+      while (this.#freeBytes > KEEP_BYTES) this.#evict(bytes)
+    }
+    if (this.#closed) this.#freeSlabs()
   }
 
   /** Gives everything back to the system. What is still lent (quarantined) stays allocated, on purpose (rule 19). */
   close(): void {
+    this.#closed = true
     for (const blocks of this.#free.values()) {
-      for (const block of blocks) if (this.#whole.delete(block)) this.kernel.free(block)
+      for (const block of blocks) if (this.#whole.has(block)) this.#giveBack(block)
     }
     this.#free.clear()
     this.#freeBytes = 0
+    this.#freeSlabs()
+  }
+
+  #freeSlabs(): void {
     if (this.#lentBytes === 0) { for (const slab of this.#slabs.splice(0)) this.kernel.free(slab) }
+  }
+
+  /** What nobody asks for just now goes first: a block of another class than the one that has come back. */
+  #evict(comeBack: number): void {
+    for (const [bytes, blocks] of this.#free) {
+      if (bytes <= LARGEST_CUT || bytes === comeBack || blocks.length === 0) continue
+      this.#freeBytes -= bytes
+      return this.#giveBack(blocks.pop()!)
+    }
+    this.#freeBytes -= comeBack
+    this.#giveBack(this.#free.get(comeBack)!.pop()!)
+  }
+
+  #giveBack(block: Block): void {
+    this.#whole.delete(block)
+    this.kernel.free(block)
   }
 
   #keep(block: Block): void {
@@ -105,12 +134,13 @@ export class BufferPool {
     const kept = this.#free.get(bytes)
     if (kept === undefined) this.#free.set(bytes, [block])
     else kept.push(block)
-    this.#freeBytes += bytes
   }
 
   #allocate(bytes: number): Block | undefined {
     const block = this.kernel.allocate(bytes)
-    if (block !== undefined) this.#whole.add(block)
+    if (block === undefined) return undefined
+    this.#whole.add(block)
+    poolMemory.add(block.bytes.buffer)
     return block
   }
 
@@ -118,6 +148,7 @@ export class BufferPool {
     const slab = this.kernel.allocate(SLAB)
     if (slab === undefined) return undefined
     this.#slabs.push(slab)
+    poolMemory.add(slab.bytes.buffer)
     for (let start = SLAB - bytes; start > 0; start -= bytes) this.#keep(window(slab, start, bytes))
     return window(slab, 0, bytes)
   }

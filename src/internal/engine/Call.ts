@@ -5,7 +5,15 @@
 import { ERROR_OPERATION_ABORTED, WAIT_TIMEOUT } from "../constants.js"
 import type { CallName, Calls } from "../kernel/Kernel.js"
 import type { Engine } from "./Engine.js"
+import type { ThreadpoolIoObject } from "./ThreadpoolIoObject.js"
 import type { Deliverable } from "./Turns.js"
+
+export interface CallOptions<K extends CallName> {
+  /** Undoes a result that nobody will take. */
+  readonly dispose?: ((value: Calls[K][1]) => void) | undefined
+  /** Whose handle it works on: that one is not closed while the call runs. */
+  readonly object?: ThreadpoolIoObject | undefined
+}
 
 export class Call<K extends CallName> implements Deliverable {
   status = 0
@@ -16,23 +24,27 @@ export class Call<K extends CallName> implements Deliverable {
   listener: (() => void) | undefined = undefined
   previous: Deliverable | undefined = undefined
   next: Deliverable | undefined = undefined
-  #takeBack: () => boolean
+  readonly #takeBack: () => boolean
   #stopTimer: (() => void) | undefined = undefined
+  #settled = false
 
   constructor(
     private readonly engine: Engine,
     readonly name: K,
     arguments_: Calls[K][0],
-    private readonly dispose: ((value: Calls[K][1]) => void) | undefined
+    private readonly options: CallOptions<K>
   ) {
+    options.object?.callBegan()
     this.#takeBack = engine.kernel.call(name, arguments_, (status, value, cause) => this.#done(status, value, cause))
   }
 
   /** Nobody wants the result any more. Ends at once, with the call, or after `limitMs`. */
   cancel(limitMs: number): void {
-    if (this.delivered) return
-    if (this.#takeBack()) this.#settle(ERROR_OPERATION_ABORTED)
-    else if (limitMs !== Infinity) {
+    if (this.#settled) return
+    if (this.#takeBack()) {
+      this.options.object?.callEnded()
+      this.#settle(ERROR_OPERATION_ABORTED)
+    } else if (limitMs !== Infinity) {
       this.#stopTimer = this.engine.host.setTimer(limitMs, () => {
         this.givenUp = true
         this.#settle(WAIT_TIMEOUT)
@@ -44,7 +56,7 @@ export class Call<K extends CallName> implements Deliverable {
   discard(): void {
     const { value } = this
     this.value = undefined
-    if (value !== undefined) this.dispose?.(value)
+    if (value !== undefined) this.options.dispose?.(value)
   }
 
   deliver(): void {
@@ -53,6 +65,7 @@ export class Call<K extends CallName> implements Deliverable {
   }
 
   #done(status: number, value: Calls[K][1] | undefined, cause: unknown): void {
+    this.options.object?.callEnded()
     this.value = value
     this.cause = cause
     if (this.givenUp) return this.discard()
@@ -62,6 +75,7 @@ export class Call<K extends CallName> implements Deliverable {
   }
 
   #settle(status: number): void {
+    this.#settled = true
     this.status = status
     this.engine.turns.deliver(this, this.engine.host.now())
   }

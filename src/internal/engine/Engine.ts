@@ -2,9 +2,10 @@
  * Floor 3: operations through their states, over one kernel. No Effect inside: whoever waits hangs a listener on the
  * operation. `ThreadpoolIoObject` has the machine; this has what the objects of one kernel share.
  */
-import { ERROR_INVALID_HANDLE, ERROR_INVALID_PARAMETER, ERROR_SUCCESS, WAIT_TIMEOUT } from "../constants.js"
+import { ERROR_INVALID_HANDLE, ERROR_INVALID_PARAMETER } from "../constants.js"
 import type { CallName, Calls, Kernel } from "../kernel/Kernel.js"
 import { BufferPool } from "./BufferPool.js"
+import type { CallOptions } from "./Call.js"
 import { Call } from "./Call.js"
 import type { Host } from "./Host.js"
 import { Counters } from "./Ledger.js"
@@ -14,7 +15,7 @@ import { ThreadpoolIoObject } from "./ThreadpoolIoObject.js"
 import { Turns } from "./Turns.js"
 
 /** Objects that could not be taken off their borrowed handle (rule 18), by handle, for every engine of a kernel. */
-const retainedObjects = new WeakMap<Kernel, Map<number, { readonly threadpoolIo: number; readonly skipMode: boolean }>>()
+const retainedObjects = new WeakMap<Kernel, Map<number, number>>()
 
 export class Engine {
   readonly counters = new Counters()
@@ -37,26 +38,28 @@ export class Engine {
     const { kernel } = this
     const retained = retainedObjects.get(kernel)
     let threadpoolIo = kernel.createThreadpoolIo(handle)
-    let skipMode = false
     const kept = retained?.get(handle)
-    if (threadpoolIo > 0) {
-      // The handle is bindable, so whatever is kept under its number belongs to a file that is gone.
-      retained?.delete(handle)
-    } else if (threadpoolIo === -ERROR_INVALID_PARAMETER && kept !== undefined) {
-      retained!.delete(handle)
-      threadpoolIo = kept.threadpoolIo
-      skipMode = kept.skipMode
-    } else return -threadpoolIo
-    if (options.skipMode && !skipMode) skipMode = kernel.setSkipMode(handle) === ERROR_SUCCESS
-    const object = new ThreadpoolIoObject(this, handle, threadpoolIo, skipMode, options)
+    if (threadpoolIo <= 0) {
+      // [I] Bound, and we hold an object for this handle's number: that it is the one it is bound to, nothing can tell.
+      const ours = threadpoolIo === -ERROR_INVALID_PARAMETER && kernel.diagnose(handle) === "already-bound"
+      if (!ours || kept === undefined) return -threadpoolIo
+      threadpoolIo = kept
+    }
+    // When it could be bound, whatever is kept under its number belongs to a file that is gone.
+    retained?.delete(handle)
+    if (options.skipMode) kernel.setSkipMode(handle)
+    // Read, not assumed: another holder of the file, or an earlier object, may have set it for good.
+    const object = new ThreadpoolIoObject(this, handle, threadpoolIo, kernel.getSkipMode(handle), options)
     this.objects.add(object)
     return object
   }
 
-  retain(handle: number, threadpoolIo: number, skipMode: boolean): void {
+  /** Keeps an object for the next `bind` of its handle. One whose handle has been closed meanwhile is kept for nobody. */
+  retain(handle: number, threadpoolIo: number): void {
+    if (this.kernel.diagnose(handle) !== "already-bound") return
     let retained = retainedObjects.get(this.kernel)
     if (retained === undefined) retainedObjects.set(this.kernel, retained = new Map())
-    retained.set(handle, { threadpoolIo, skipMode })
+    retained.set(handle, threadpoolIo)
   }
 
   rangesOf(buffer: ArrayBufferLike): Ranges {
@@ -65,22 +68,9 @@ export class Engine {
     return ranges
   }
 
-  /** What takes no OVERLAPPED and may block. `dispose` undoes a result that nobody will take. */
-  call<K extends CallName>(name: K, arguments_: Calls[K][0], dispose?: (value: Calls[K][1]) => void): Call<K> {
-    return new Call(this, name, arguments_, dispose)
-  }
-
-  /** A call that is waited for only so long: answers its status, or `WAIT_TIMEOUT`. */
-  bounded<K extends CallName>(name: K, arguments_: Calls[K][0], ms: number, done: (status: number) => void): void {
-    let waiting = true
-    const once = (status: number) => {
-      if (!waiting) return
-      waiting = false
-      stopTimer?.()
-      done(status)
-    }
-    const stopTimer = ms === Infinity ? undefined : this.host.setTimer(ms, () => once(WAIT_TIMEOUT))
-    this.kernel.call(name, arguments_, once)
+  /** What takes no OVERLAPPED and may block. */
+  call<K extends CallName>(name: K, arguments_: Calls[K][0], options: CallOptions<K> = {}): Call<K> {
+    return new Call(this, name, arguments_, options)
   }
 
   /** Something has been started: a pending operation does not keep the process alive by itself. */
@@ -94,6 +84,7 @@ export class Engine {
 
   /** Something has ended. */
   ended(): void {
+    this.onActivity?.()
     if (this.#held && this.counters.inFlight === 0) {
       this.#held = false
       this.host.unref()

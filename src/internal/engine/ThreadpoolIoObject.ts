@@ -12,7 +12,7 @@ import {
   ERROR_SUCCESS,
   WAIT_TIMEOUT
 } from "../constants.js"
-import { Lease } from "./BufferPool.js"
+import { Lease, poolMemory } from "./BufferPool.js"
 import type { Engine } from "./Engine.js"
 import { Counters } from "./Ledger.js"
 import { List } from "./List.js"
@@ -34,7 +34,12 @@ export interface CloseReport {
   readonly retained: string | undefined
   /** A Win32 status: the handle could not be closed. */
   readonly closeStatus: number
+  /** What the teardown threw: a rule of the contract was broken. */
+  readonly defect: unknown
 }
+
+/** Operations that leave the queue in one turn of the event loop. */
+const ISSUES_PER_TURN = 64
 
 type Stage = "open" | "closing" | "closed"
 
@@ -45,6 +50,8 @@ export class ThreadpoolIoObject {
   readonly #quarantined: Array<Operation> = []
   #stage: Stage = "open"
   #pumping = false
+  #calls = 0
+  #whenNoCalls: (() => void) | undefined = undefined
   #whenIdle: Array<() => void> = []
 
   constructor(
@@ -83,10 +90,9 @@ export class ThreadpoolIoObject {
 
   /** Why the operation must not be made, or `undefined`; takes its range of memory otherwise. */
   #refuse(operation: Operation): string | undefined {
-    const { access, kind, length, memory, problem, start } = operation.request
+    const { access, length, memory, problem, start } = operation.request
     if (this.#stage !== "open") return "the scope of this ThreadpoolIo has closed"
     if (problem !== undefined) return problem
-    if (kind === "custom" && !this.engine.kernel.custom) return "a custom operation needs the win32 kernel"
     if (memory === undefined) return undefined
     if (memory instanceof Lease) {
       if (memory.block === undefined) return "the pool buffer has been returned"
@@ -108,8 +114,20 @@ export class ThreadpoolIoObject {
     return undefined
   }
 
-  /** Gives the operation memory that the kernel may use. */
+  /** Gives the operation its OVERLAPPED, and memory that the kernel may use; or says why it cannot. */
   #prepare(operation: Operation): string | undefined {
+    const problem = this.#prepareMemory(operation)
+    if (problem !== undefined) return problem
+    try {
+      operation.slot = this.engine.kernel.slots.acquire(operation)
+      return undefined
+    } catch {
+      operation.status = ERROR_NOT_ENOUGH_MEMORY
+      return "no memory for an OVERLAPPED"
+    }
+  }
+
+  #prepareMemory(operation: Operation): string | undefined {
     const { access, length, memory, start } = operation.request
     if (memory === undefined) return undefined
     if (memory instanceof Lease) {
@@ -139,7 +157,6 @@ export class ThreadpoolIoObject {
       if (operation.status === ERROR_SUCCESS) operation.status = ERROR_INVALID_PARAMETER
       return this.#release(operation)
     }
-    operation.slot = kernel.slots.acquire(operation)
     operation.state = "Started"
     this.#inFlight.push(operation)
     this.#count("started", 1)
@@ -166,7 +183,7 @@ export class ThreadpoolIoObject {
   #issued(operation: Operation, status: number): void {
     // Rule 6: the callback may have run before the initiating call returned. It is the pair; nothing else is.
     if (operation.state === "CallbackSeen") return this.#ended(operation, "completedByCallback")
-    const done = status === ERROR_SUCCESS || (status === ERROR_MORE_DATA && operation.request.access === "kernel-writes")
+    const done = status === ERROR_SUCCESS || status === ERROR_MORE_DATA
     if (status === ERROR_IO_PENDING || (done && (!this.skipMode || operation.request.trueIsPending))) {
       operation.state = "Pending"
       // Rule 14: a cancel or a close between two submissions did nothing to this one.
@@ -216,8 +233,9 @@ export class ThreadpoolIoObject {
     if (memory instanceof Lease) memory.settled()
     else if (operation.block !== undefined) {
       // The copy is made before anyone is told; afterwards the caller's memory is not touched again.
-      if (access === "kernel-writes" && operation.bytes > 0 && memory!.byteLength >= start + operation.bytes) {
-        memory!.set(operation.block.bytes.subarray(0, operation.bytes), start)
+      const bytes = Math.min(operation.bytes, operation.length)
+      if (access === "kernel-writes" && bytes > 0 && memory!.byteLength >= start + bytes) {
+        memory!.set(operation.block.bytes.subarray(0, bytes), start)
       }
       this.engine.buffers.release(operation.block)
     }
@@ -229,15 +247,30 @@ export class ThreadpoolIoObject {
     this.engine.turns.deliver(operation, this.engine.host.now())
   }
 
-  /** Fills the places that have become free. Not recursive: an operation that ends inline comes back here. */
+  /**
+   * Fills the places that have become free. Not recursive: an operation that ends inline comes back here. Not greedy: a queue
+   * whose operations all end inline would hold the event loop up.
+   */
   #next(): void {
     if (this.#pumping) return
     this.#pumping = true
-    while (this.#queue.length > 0 && this.#inFlight.length < this.options.maxInFlight) {
-      this.#issue(this.#dequeue(this.#queue.first!))
+    try {
+      for (let issued = 0; this.#queue.length > 0 && this.#inFlight.length < this.options.maxInFlight; issued++) {
+        if (issued === ISSUES_PER_TURN) {
+          this.engine.host.defer(() => this.#next())
+          break
+        }
+        this.#issue(this.#dequeue(this.#queue.first!))
+      }
+    } finally {
+      this.#pumping = false
     }
-    this.#pumping = false
-    if (this.#inFlight.length === 0) for (const idle of this.#whenIdle.splice(0)) idle()
+    this.#idle()
+  }
+
+  #idle(): void {
+    if (this.#inFlight.length > 0 || this.#queue.length > 0) return
+    for (const idle of this.#whenIdle.splice(0)) idle()
   }
 
   #dequeue(operation: Operation): Operation {
@@ -260,8 +293,9 @@ export class ThreadpoolIoObject {
     operation.cancelRequested = true
     this.#count("cancelled", 1)
     if (operation.state === "Queued") {
-      operation.status = ERROR_OPERATION_ABORTED
+      operation.status = operation.ending === "closed" ? ERROR_INVALID_HANDLE : ERROR_OPERATION_ABORTED
       this.#release(this.#dequeue(operation))
+      this.#idle()
     } else if (operation.state === "Pending") this.#cancelPending(operation)
   }
 
@@ -288,6 +322,8 @@ export class ThreadpoolIoObject {
     operation.state = "Quarantined"
     operation.ending = "quarantined"
     operation.status = WAIT_TIMEOUT
+    // The caller's own memory was never the kernel's, only its copy; a buffer of the pool stays out of use.
+    if (!(operation.request.memory instanceof Lease)) operation.ranges?.remove(operation)
     this.#quarantined.push(operation)
     this.#inFlight.remove(operation)
     this.#count("quarantined", 1)
@@ -305,6 +341,15 @@ export class ThreadpoolIoObject {
     else this.#whenIdle.push(callback)
   }
 
+  /** A call works on the handle: it is not closed meanwhile. */
+  callBegan(): void {
+    this.#calls++
+  }
+
+  callEnded(): void {
+    if (--this.#calls === 0) this.#whenNoCalls?.()
+  }
+
   /** Rules 17 to 20, in their order. Calls back once; safe to call once. */
   close(done: (report: CloseReport) => void): void {
     this.#stage = "closing"
@@ -316,32 +361,61 @@ export class ThreadpoolIoObject {
     this.whenIdle(() => this.#tearDown(done))
   }
 
+  /**
+   * Nothing is in flight any more. What now still takes time runs off the JavaScript thread: after `drainTimeout` whoever waits
+   * is told that the object is retained, and the teardown goes on behind his back.
+   */
   #tearDown(done: (report: CloseReport) => void): void {
-    const { engine, handle, options, threadpoolIo } = this
-    const { kernel } = engine
-    const finish = (retained: string | undefined, closeStatus = ERROR_SUCCESS) => {
+    const { drainTimeoutMs, owned } = this.options
+    let reported = false
+    const report = (retained: string | undefined, closeStatus = ERROR_SUCCESS, defect: unknown = undefined) => {
+      stopTimer?.()
       this.#stage = "closed"
-      engine.objects.delete(this)
-      if (retained !== undefined) this.#count("retained", 1)
-      done({ quarantined: this.#quarantined.map((operation) => operation.request.syscall), retained, closeStatus })
-    }
-    if (this.#quarantined.length > 0) return finish("an operation did not settle")
-    if (!options.owned && !kernel.unbind(handle)) {
-      engine.retain(handle, threadpoolIo, this.skipMode)
-      return finish("the handle is borrowed and this system cannot unbind it")
-    }
-    engine.bounded("WaitForThreadpoolIoCallbacks", { threadpoolIo }, options.drainTimeoutMs, (waited) => {
-      if (waited === WAIT_TIMEOUT) return finish("WaitForThreadpoolIoCallbacks did not return")
-      if (!options.owned) {
-        kernel.closeThreadpoolIo(threadpoolIo)
-        return finish(undefined)
+      this.engine.objects.delete(this)
+      if (reported) this.#count("retained", retained === undefined ? -1 : 0)
+      else {
+        this.#count("retained", retained === undefined ? 0 : 1)
+        reported = true
+        done({ quarantined: this.#quarantined.map((one) => one.request.syscall), retained, closeStatus, defect })
       }
-      engine.bounded("CloseHandle", { handle }, options.drainTimeoutMs, (closed) => {
-        if (closed === WAIT_TIMEOUT) return finish("CloseHandle did not return")
+    }
+    const stopTimer = drainTimeoutMs === Infinity ? undefined : this.engine.host.setTimer(
+      drainTimeoutMs,
+      () => report("WaitForThreadpoolIoCallbacks or CloseHandle has not returned yet")
+    )
+    const guarded = (step: () => void) => () => {
+      try {
+        step()
+      } catch (defect) {
+        report("the teardown failed", ERROR_SUCCESS, defect)
+      }
+    }
+    if (this.#quarantined.length > 0) report("an operation did not settle")
+    else if (this.#calls > 0) this.#whenNoCalls = guarded(() => this.#closeAll(owned, guarded, report))
+    else guarded(() => this.#closeAll(owned, guarded, report))()
+  }
+
+  #closeAll(
+    owned: boolean,
+    guarded: (step: () => void) => () => void,
+    report: (retained: string | undefined, closeStatus?: number) => void
+  ): void {
+    const { engine: { kernel }, handle, threadpoolIo } = this
+    if (!owned && !kernel.unbind(handle)) {
+      this.engine.retain(handle, threadpoolIo)
+      return report("the handle is borrowed and this system cannot unbind it")
+    }
+    kernel.call("WaitForThreadpoolIoCallbacks", { threadpoolIo }, guarded(() => {
+      if (!owned) {
         kernel.closeThreadpoolIo(threadpoolIo)
-        finish(undefined, closed)
-      })
-    })
+        return report(undefined)
+      }
+      kernel.call("CloseHandle", { handle }, (status) =>
+        guarded(() => {
+          kernel.closeThreadpoolIo(threadpoolIo)
+          report(undefined, status)
+        })())
+    }))
   }
 }
 
@@ -349,6 +423,7 @@ export class ThreadpoolIoObject {
 export const callersMemoryTrouble = (memory: Uint8Array, length: number): string | undefined => {
   const { buffer } = memory
   if (typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer) return "the buffer is shared"
+  if (poolMemory.has(buffer)) return "the bytes are a pool buffer's: give the PoolBuffer itself"
   if ((buffer as { readonly resizable?: boolean }).resizable === true) return "the buffer is resizable"
   if (memory.byteLength < length) return "the buffer is detached or too short"
   return undefined

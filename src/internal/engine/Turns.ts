@@ -49,10 +49,14 @@ export class Turns {
     this.#armed = false
     this.#count = 0
     this.#turnStart = this.host.now()
-    while (this.#waiting.length > 0) {
-      if (this.#count === PER_TURN || this.host.now() - this.#turnStart >= TURN_MS) return this.#arm()
-      this.#count++
-      this.#waiting.shift()!.deliver()
+    try {
+      while (this.#waiting.length > 0 && this.#count < PER_TURN && this.host.now() - this.#turnStart < TURN_MS) {
+        this.#count++
+        this.#waiting.shift()!.deliver()
+      }
+    } finally {
+      // Also when a listener has thrown: the others are not its fault.
+      if (this.#waiting.length > 0) this.#arm()
     }
   }
 }

@@ -115,6 +115,8 @@ export interface Kernel {
   closeThreadpoolIo(threadpoolIo: number): void
   /** `SetFileCompletionNotificationModes(FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE)`: 0 or the last error. */
   setSkipMode(handle: number): number
+  /** Whether skip mode is on: it outlives the object that set it, and another holder of the file may have set it. */
+  getSkipMode(handle: number): boolean
   /** Takes the completion port off a borrowed handle; `false` where the system cannot (rule 18). */
   unbind(handle: number): boolean
   /** Why binding this handle failed with 87 (rule 24). */
@@ -129,9 +131,6 @@ export interface Kernel {
   transferred(slot: number): number
   /** `CancelIoEx(handle, overlapped)`; what it answers means nothing (rule 11). */
   cancelIoEx(handle: number, slot: number): void
-  /** Whether `custom` operations can be made here. */
-  readonly custom: boolean
-
   // --- second verb: what may block, made off the JavaScript thread
   /**
    * `done` is called once, later, never from inside. Answers a function that takes the call back: `true` when it had not

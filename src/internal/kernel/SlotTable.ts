@@ -1,6 +1,6 @@
 /**
- * The OVERLAPPED slots of a kernel: which operation owns which, and the generation that tells a late completion from an
- * expected one. The native memory behind a slot is the kernel's; it grows and never moves.
+ * The OVERLAPPED slots of a kernel: which operation owns which, and its generation. A completion that carries an old one is
+ * late; a kernel whose completions carry only an address cannot tell, and compares the TP_IO instead. Slots never move.
  */
 
 /** What a slot's owner hears. */

@@ -24,7 +24,6 @@ export class ContractViolation extends Error {
 /** What the model tells a storage to work on, and hears back. `F` is the storage's own idea of an open file. */
 export interface Storage<F, O extends Operation<F>> {
   readonly name: Kernel["name"]
-  readonly custom: boolean
   readonly canUnbind: boolean
 
   allocate(bytes: number): Block | undefined
@@ -143,7 +142,6 @@ const RECYCLE_AFTER = 1024
 
 export class Model<F, O extends Operation<F>> implements Kernel {
   readonly name: Kernel["name"]
-  readonly custom: boolean
   readonly slots = new SlotTable(() => {})
   readonly #storage: Storage<F, O>
   readonly #operations: Array<O | undefined> = []
@@ -157,7 +155,6 @@ export class Model<F, O extends Operation<F>> implements Kernel {
   constructor(storage: Storage<F, O>) {
     this.#storage = storage
     this.name = storage.name
-    this.custom = storage.custom
   }
 
   // --- memory
@@ -204,6 +201,10 @@ export class Model<F, O extends Operation<F>> implements Kernel {
     if (object === undefined) return ERROR_INVALID_HANDLE
     object.skipMode = true
     return ERROR_SUCCESS
+  }
+
+  getSkipMode(handle: number): boolean {
+    return this.#object(handle)?.skipMode ?? false
   }
 
   unbind(handle: number): boolean {

@@ -73,6 +73,11 @@ class Appends {
     append.gate.enter(append)
   }
 
+  /** Whether an append that waits in this queue has not come first yet. */
+  holds(queue: Queue): boolean {
+    return queue === this.#queue
+  }
+
   leave(): void {
     const append = this.#queue.shift() as DiskOperation | undefined
     if (append === undefined) this.#busy = false
@@ -168,7 +173,6 @@ class Call<A> implements Job {
 
 class DiskStorage implements Storage<DiskFile, DiskOperation> {
   readonly name = "portable"
-  readonly custom = false
   readonly canUnbind = true
   /** Operations whose packet needs no disk, for the next turn. */
   #posted: Array<DiskOperation> = []
@@ -203,8 +207,12 @@ class DiskStorage implements Storage<DiskFile, DiskOperation> {
   }
 
   cancel(operation: DiskOperation): void {
-    if (operation.queue === undefined) return
-    operation.queue.remove(operation)
+    const { queue } = operation
+    if (queue === undefined) return
+    const { appends } = operation.object.file
+    queue.remove(operation)
+    // It had come first among the appends and waited at the gate: the next one is first now.
+    if (operation.offset === undefined && !appends.holds(queue)) appends.leave()
     this.post(operation, C.ERROR_OPERATION_ABORTED)
   }
 

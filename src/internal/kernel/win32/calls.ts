@@ -92,7 +92,7 @@ const makeImplementations = (native: Bindings): { [K in CallName]: Implementatio
   const answer =
     (done: (status: number, value: undefined, cause?: unknown) => void) => (error: unknown, result: number): void => {
       if (error !== null) done(ERROR_GEN_FAILURE, undefined, error)
-      else done(result !== 0 ? ERROR_SUCCESS : native.GetLastError(), undefined)
+      else done(result !== 0 ? ERROR_SUCCESS : native.GetLastError() || ERROR_GEN_FAILURE, undefined)
     }
 
   return {
@@ -102,7 +102,7 @@ const makeImplementations = (native: Bindings): { [K in CallName]: Implementatio
       const flagsAndAttributes = (flags | FILE_FLAG_OVERLAPPED) >>> 0
       native.CreateFileW.async(name, access, share, 0, disposition, flagsAndAttributes, 0, (error, handle) => {
         if (error !== null) done(ERROR_GEN_FAILURE, undefined, error)
-        else if (handle === INVALID_HANDLE_VALUE) done(native.GetLastError(), undefined)
+        else if (handle === INVALID_HANDLE_VALUE) done(native.GetLastError() || ERROR_GEN_FAILURE, undefined)
         else done(ERROR_SUCCESS, handle)
       })
     },
@@ -140,7 +140,11 @@ const makeImplementations = (native: Bindings): { [K in CallName]: Implementatio
       const present = answer((status, _, cause) => {
         if (status !== 0) return done(status, undefined, cause)
         const attributes = view.getUint32(FILE_BASIC_INFO.FileAttributes, true)
-        set(withReadOnly(attributes, readOnly))
+        try {
+          set(withReadOnly(attributes, readOnly))
+        } catch (thrown) {
+          done(ERROR_GEN_FAILURE, undefined, thrown)
+        }
       })
       native.GetFileInformationByHandleEx.async(handle, FileBasicInfo, address, FILE_BASIC_INFO.size, present)
     },
