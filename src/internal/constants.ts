@@ -58,6 +58,7 @@ export const TRUNCATE_EXISTING = 5
 export const FILE_ATTRIBUTE_READONLY = 0x1
 export const FILE_ATTRIBUTE_DIRECTORY = 0x10
 export const FILE_ATTRIBUTE_NORMAL = 0x80
+export const FILE_ATTRIBUTE_REPARSE_POINT = 0x400
 export const FILE_FLAG_WRITE_THROUGH = 0x80000000
 export const FILE_FLAG_OVERLAPPED = 0x40000000
 export const FILE_FLAG_NO_BUFFERING = 0x20000000
@@ -107,6 +108,7 @@ export const TP_CALLBACK_ENVIRON_V3 = {
   CallbackPriority: 60,
   Size: 64
 } as const
+export const TP_CALLBACK_PRIORITY_HIGH = 0
 export const TP_CALLBACK_PRIORITY_NORMAL = 1
 
 /** `BY_HANDLE_FILE_INFORMATION`. */
