@@ -24,23 +24,30 @@ const include = ["test/contract", "test/kernel32"].flatMap((directory) =>
     .map((name) => `${directory}/${name.replace(/ts$/, "js")}`)
 )
 
-// Native code that goes wrong ends the workers' process, or hangs it, without a word: say how far it had come.
-const QUIET_MILLIS = 60_000
+// Native code that goes wrong ends the workers' process, or hangs it so that no timeout of a test can help: say how far
+// it had come, and give up long before the lane is stopped as a whole.
+const GIVE_UP_MILLIS = 180_000
 let heard = "nothing"
 let heardAt = Date.now()
 const hear = (news: string) => {
   heard = news
   heardAt = Date.now()
 }
+let terminateWorkers = async () => {}
 const witness: Reporter = {
+  onInit: (vitest) => {
+    terminateWorkers = () => vitest.close()
+  },
   onTestCaseReady: (test) => hear(`"${test.fullName}" has begun, in ${basename(test.module.moduleId)}`),
   onTestModuleEnd: (module) => hear(`${basename(module.moduleId)} has ended`)
 }
-setInterval(() => {
-  if (Date.now() - heardAt > QUIET_MILLIS) console.error(`No news for a minute. The last: ${heard}`)
-}, QUIET_MILLIS).unref()
-const reportDeath = () => console.error(`The process that ran the tests has died. The last news: ${heard}`)
+const reportDeath = () => console.error(`The process that ran the tests has died or hangs. The last news: ${heard}`)
 process.on("exit", reportDeath)
+setInterval(() => {
+  if (Date.now() - heardAt < GIVE_UP_MILLIS) return
+  setTimeout(() => process.exit(1), 10_000)
+  void terminateWorkers().finally(() => process.exit(1))
+}, 1000).unref()
 
 const vitest = await startVitest("test", positionals, {
   config: false,
