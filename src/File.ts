@@ -139,7 +139,8 @@ const dispositions = {
 
 const createFileArguments = (path: string, options: OpenOptions) => {
   const access = options.access ?? "read"
-  const share = options.share ?? (access === "read" ? ["read", "write", "delete"] as const : ["read", "delete"] as const)
+  const share = options.share ??
+    (access === "read" ? ["read", "write", "delete"] as const : ["read", "delete"] as const)
   return {
     path,
     access: accessBits[access],
@@ -188,23 +189,29 @@ export const open = (
   path: string,
   options: OpenOptions = {}
 ): Effect.Effect<File, Win32Error.Win32Error, Kernel | Scope.Scope> =>
-  Effect.flatMap(Kernel, (kernel) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(openHandle(restore, kernel, path, options), (handle) =>
-        Effect.zipRight(refuseLink(restore, kernel, path, options, handle), ThreadpoolIo.make(handle, {
-          owned: true,
-          path,
-          skipMode: options.skipMode,
-          maxInFlight: options.maxInFlight,
-          drainTimeout: options.drainTimeout,
-          spans: options.spans
-        })).pipe(
-          Effect.onError(() => Effect.ignore(call(kernel, "CloseHandle", { handle }))),
-          Effect.map((io): File =>
-            Object.assign(Object.create(Proto), { path, io, kernel, unbuffered: options.unbuffered === true })
-          )
-        ))
-    ))
+  Effect.flatMap(
+    Kernel,
+    (kernel) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(openHandle(restore, kernel, path, options), (handle) =>
+          Effect.zipRight(
+            refuseLink(restore, kernel, path, options, handle),
+            ThreadpoolIo.make(handle, {
+              owned: true,
+              path,
+              skipMode: options.skipMode,
+              maxInFlight: options.maxInFlight,
+              drainTimeout: options.drainTimeout,
+              spans: options.spans
+            })
+          ).pipe(
+            Effect.onError(() => Effect.ignore(call(kernel, "CloseHandle", { handle }))),
+            Effect.map((io): File =>
+              Object.assign(Object.create(Proto), { path, io, kernel, unbuffered: options.unbuffered === true })
+            )
+          ))
+      )
+  )
 
 const openHandle = (restore: Restore, kernel: Kernel.Service, path: string, options: OpenOptions) => {
   if (path.length === 0 || path.includes("\0")) {
@@ -265,7 +272,9 @@ const alignmentProblem = (self: File, { request }: Operation.Safe): string | und
   const { length, memory, offsetLow } = request
   // A caller's memory is copied, to the start of a block.
   const start = memory instanceof Uint8Array ? 0 : request.start
-  if (!self.unbuffered || (offsetLow % c.SECTOR === 0 && length % c.SECTOR === 0 && start % c.SECTOR === 0)) return undefined
+  if (!self.unbuffered || (offsetLow % c.SECTOR === 0 && length % c.SECTOR === 0 && start % c.SECTOR === 0)) {
+    return undefined
+  }
   return `Refused: without buffering, offset, length and start must be multiples of ${c.SECTOR}.`
 }
 
@@ -318,8 +327,11 @@ export const read: {
     self: File
   ) => Effect.Effect<number, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(3, (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-  Effect.map(submit(self, Operation.read({ buffer, offset })), bytesTransferred))
+} = dual(
+  3,
+  (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
+    Effect.map(submit(self, Operation.read({ buffer, offset })), bytesTransferred)
+)
 
 const bytesTransferred = (completion: Completion): number => completion.bytesTransferred
 
@@ -339,8 +351,17 @@ const bytesTransferred = (completion: Completion): number => completion.bytesTra
 export const readExact: {
   (buffer: PoolBuffer | Uint8Array, offset: number | bigint): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(3, (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-  whole(self, buffer, offset, Operation.read, () => refused(self, "ReadFile", "The file ends there.", c.ERROR_HANDLE_EOF)))
+} = dual(
+  3,
+  (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
+    whole(
+      self,
+      buffer,
+      offset,
+      Operation.read,
+      () => refused(self, "ReadFile", "The file ends there.", c.ERROR_HANDLE_EOF)
+    )
+)
 
 /**
  * `WriteFile` at `offset` (bytes). Succeeds with the bytes written. Writing past the end extends the file.
@@ -360,8 +381,11 @@ export const write: {
     self: File
   ) => Effect.Effect<number, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(3, (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-  Effect.map(submit(self, Operation.write({ buffer, offset })), bytesTransferred))
+} = dual(
+  3,
+  (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
+    Effect.map(submit(self, Operation.write({ buffer, offset })), bytesTransferred)
+)
 
 /**
  * Writes the whole buffer at `offset`, in as many writes as it takes. Nothing to write succeeds.
@@ -384,8 +408,17 @@ export const write: {
 export const writeAll: {
   (buffer: PoolBuffer | Uint8Array, offset: number | bigint): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(3, (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-  whole(self, buffer, offset, Operation.write, () => refused(self, "WriteFile", "Nothing was written.", c.ERROR_WRITE_FAULT)))
+} = dual(
+  3,
+  (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
+    whole(
+      self,
+      buffer,
+      offset,
+      Operation.write,
+      () => refused(self, "WriteFile", "Nothing was written.", c.ERROR_WRITE_FAULT)
+    )
+)
 
 /** The most that one operation of `whole` moves: what a copy of the caller's memory costs stays bounded. */
 const PIECE = 4 << 20
@@ -439,8 +472,11 @@ const advance = (offset: number | bigint, by: number): number | bigint => {
 export const append: {
   (buffer: PoolBuffer | Uint8Array): (self: File) => Effect.Effect<number, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(2, (self: File, buffer: PoolBuffer | Uint8Array) =>
-  Effect.map(submit(self, Operation.append({ buffer })), bytesTransferred))
+} = dual(
+  2,
+  (self: File, buffer: PoolBuffer | Uint8Array) =>
+    Effect.map(submit(self, Operation.append({ buffer })), bytesTransferred)
+)
 
 // -----------------------------------------------------------------------------
 // what takes no OVERLAPPED
@@ -479,8 +515,11 @@ const callOn = (self: File) => ({ path: self.path, handle: self.io.handle, objec
  * @category accessors
  */
 export const stat = (self: File): Effect.Effect<Stat, Win32Error.Win32Error> =>
-  open_(self, "GetFileInformationByHandle", () =>
-    call(self.kernel, "GetFileInformationByHandle", { handle: self.io.handle }, callOn(self)))
+  open_(
+    self,
+    "GetFileInformationByHandle",
+    () => call(self.kernel, "GetFileInformationByHandle", { handle: self.io.handle }, callOn(self))
+  )
 
 /**
  * The size of the file in bytes.
@@ -537,8 +576,7 @@ export const truncate: {
  * @category writing
  */
 export const sync = (self: File): Effect.Effect<void, Win32Error.Win32Error> =>
-  open_(self, "FlushFileBuffers", () =>
-    call(self.kernel, "FlushFileBuffers", { handle: self.io.handle }, callOn(self)))
+  open_(self, "FlushFileBuffers", () => call(self.kernel, "FlushFileBuffers", { handle: self.io.handle }, callOn(self)))
 
 /**
  * `SetFileInformationByHandle(FileBasicInfo)`: times in nanoseconds since 1970, the read-only attribute, and on POSIX the
@@ -560,15 +598,18 @@ export const sync = (self: File): Effect.Effect<void, Win32Error.Win32Error> =>
 export const setBasicInfo: {
   (info: BasicInfo): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, info: BasicInfo): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(2, (self: File, info: BasicInfo) =>
-  open_(self, "SetBasicInformation", () =>
-    call(self.kernel, "SetBasicInformation", {
-      handle: self.io.handle,
-      accessTimeNs: info.accessTimeNs,
-      modifiedTimeNs: info.modifiedTimeNs,
-      readOnly: info.readOnly,
-      mode: info.mode
-    }, callOn(self))))
+} = dual(
+  2,
+  (self: File, info: BasicInfo) =>
+    open_(self, "SetBasicInformation", () =>
+      call(self.kernel, "SetBasicInformation", {
+        handle: self.io.handle,
+        accessTimeNs: info.accessTimeNs,
+        modifiedTimeNs: info.modifiedTimeNs,
+        readOnly: info.readOnly,
+        mode: info.mode
+      }, callOn(self)))
+)
 
 /**
  * @since 0.1.0

@@ -99,7 +99,8 @@ const loadWin32 = Effect.flatMap(
         syscall: "LoadLibraryW",
         path: "kernel32.dll",
         text: loaded.reason,
-        detail: "Use Kernel.layer or Kernel.layerPortable, which do real file I/O on any system, or run under Windows or Wine.",
+        detail:
+          "Use Kernel.layer or Kernel.layerPortable, which do real file I/O on any system, or run under Windows or Wine.",
         cause: loaded.cause
       }))
       : Effect.succeed(loaded)

@@ -5,11 +5,11 @@
  */
 import type { PoolBuffer } from "./BufferPool.js"
 import { isPoolBuffer, leaseOf } from "./BufferPool.js"
+import type { Handle } from "./Handle.js"
 import { MAXDWORD } from "./internal/constants.js"
 import { END_OF_FILE, high, low, offsetProblem } from "./internal/engine/offset.js"
 import type { Request } from "./internal/engine/Operation.js"
 import { callersMemoryTrouble } from "./internal/engine/ThreadpoolIoObject.js"
-import type { Handle } from "./Handle.js"
 
 /**
  * @since 0.1.0
@@ -95,18 +95,22 @@ export interface Options {
   readonly length?: number | undefined
 }
 
-const window = (buffer: PoolBuffer | Uint8Array, options: { readonly start?: number | undefined; readonly length?: number | undefined }) => {
+const window = (
+  buffer: PoolBuffer | Uint8Array,
+  options: { readonly start?: number | undefined; readonly length?: number | undefined }
+) => {
   const pooled = isPoolBuffer(buffer)
   const size = pooled ? buffer.size : buffer.byteLength
   const start = options.start ?? 0
   const length = options.length ?? size - start
-  const problem = !Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > size
-    ? `the window from ${start}, ${length} long, is not within the buffer of ${size} bytes`
-    : length > MAXDWORD
-    ? `a request is at most ${MAXDWORD} bytes long (a DWORD), not ${length}: split it`
-    : pooled
-    ? undefined
-    : callersMemoryTrouble(buffer, length)
+  const problem =
+    !Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > size
+      ? `the window from ${start}, ${length} long, is not within the buffer of ${size} bytes`
+      : length > MAXDWORD
+      ? `a request is at most ${MAXDWORD} bytes long (a DWORD), not ${length}: split it`
+      : pooled
+      ? undefined
+      : callersMemoryTrouble(buffer, length)
   return { memory: pooled ? leaseOf(buffer) : buffer, start, length, problem }
 }
 

@@ -200,8 +200,7 @@ export const make = (
         return Effect.succeed(io)
       }),
       close
-    )
-  )
+    ))
 
 const close = (io: ThreadpoolIo): Effect.Effect<void> =>
   Effect.async<CloseReport>((resume) => io.object.close((report) => resume(Exit.succeed(report)))).pipe(
@@ -262,11 +261,17 @@ const operationError = (io: ThreadpoolIo, operation: Issued): Win32Error.Win32Er
     handle: io.handle,
     text: io.object.engine.kernel.message(status),
     ...(ending === "refused"
-      ? { reason: status === ERROR_NOT_ENOUGH_MEMORY ? "Exhausted" : "InvalidArgument", detail: `Refused: ${String(detail)}.` }
+      ? {
+        reason: status === ERROR_NOT_ENOUGH_MEMORY ? "Exhausted" : "InvalidArgument",
+        detail: `Refused: ${String(detail)}.`
+      }
       : ending === "closed"
       ? { reason: "Closed", detail: "The scope of this ThreadpoolIo has closed." }
       : ending === "quarantined"
-      ? { reason: "TimedOut", detail: "It did not settle after its cancellation; its memory is kept for good (rule 19)." }
+      ? {
+        reason: "TimedOut",
+        detail: "It did not settle after its cancellation; its memory is kept for good (rule 19)."
+      }
       : {})
   })
 }
@@ -369,7 +374,9 @@ export const cancellable: {
         const exit = outcome(self, issued)
         if (Exit.isSuccess(exit)) return exit
         // Cancelled in the middle: some systems say how far it came.
-        if (issued.status === ERROR_OPERATION_ABORTED && issued.bytes > 0) return Exit.succeed(completionOf(issued, false))
+        if (issued.status === ERROR_OPERATION_ABORTED && issued.bytes > 0) {
+          return Exit.succeed(completionOf(issued, false))
+        }
         return Effect.zipRight(warnQuarantined(self, issued), Effect.failCause(cause))
       }
     )

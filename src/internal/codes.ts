@@ -75,7 +75,12 @@ const table: ReadonlyArray<readonly [code: number, name: string, reason: Reason,
   [536, "ERROR_PIPE_LISTENING", "Busy", "Waiting for a process to open the other end of the pipe."],
   [676, "ERROR_CHECKOUT_REQUIRED", "Cancelled", "The handle was closed with the request pending."],
   [745, "ERROR_NOTIFY_CLEANUP", "Cancelled", "The handle of a directory was closed with the request pending."],
-  [995, "ERROR_OPERATION_ABORTED", "Cancelled", "The I/O operation has been aborted because of a thread exit or a request."],
+  [
+    995,
+    "ERROR_OPERATION_ABORTED",
+    "Cancelled",
+    "The I/O operation has been aborted because of a thread exit or a request."
+  ],
   [996, "ERROR_IO_INCOMPLETE", "Busy", "Overlapped I/O event is not in a signaled state."],
   [997, "ERROR_IO_PENDING", "Busy", "Overlapped I/O operation is in progress."],
   [998, "ERROR_NOACCESS", "InvalidArgument", "Invalid access to memory location."],
@@ -83,15 +88,35 @@ const table: ReadonlyArray<readonly [code: number, name: string, reason: Reason,
   [1117, "ERROR_IO_DEVICE", "DeviceFailure", "The request could not be performed because of an I/O device error."],
   [1168, "ERROR_NOT_FOUND", "NotFound", "Element not found."],
   [1224, "ERROR_USER_MAPPED_FILE", "Busy", "The file has a user-mapped section open."],
-  [1295, "ERROR_DISK_QUOTA_EXCEEDED", "NoSpace", "The requested file operation failed because the storage quota was exceeded."],
-  [1307, "ERROR_INVALID_OWNER", "PermissionDenied", "This security ID may not be assigned as the owner of this object."],
+  [
+    1295,
+    "ERROR_DISK_QUOTA_EXCEEDED",
+    "NoSpace",
+    "The requested file operation failed because the storage quota was exceeded."
+  ],
+  [
+    1307,
+    "ERROR_INVALID_OWNER",
+    "PermissionDenied",
+    "This security ID may not be assigned as the owner of this object."
+  ],
   [1314, "ERROR_PRIVILEGE_NOT_HELD", "PermissionDenied", "A required privilege is not held by the client."],
   [1392, "ERROR_FILE_CORRUPT", "DeviceFailure", "The file or directory is corrupted and unreadable."],
   [1393, "ERROR_DISK_CORRUPT", "DeviceFailure", "The disk structure is corrupted and unreadable."],
-  [1450, "ERROR_NO_SYSTEM_RESOURCES", "Exhausted", "Insufficient system resources exist to complete the requested service."],
+  [
+    1450,
+    "ERROR_NO_SYSTEM_RESOURCES",
+    "Exhausted",
+    "Insufficient system resources exist to complete the requested service."
+  ],
   [1453, "ERROR_WORKING_SET_QUOTA", "Exhausted", "Insufficient quota to complete the requested service."],
   [1460, "ERROR_TIMEOUT", "TimedOut", "This operation returned because the timeout period expired."],
-  [1784, "ERROR_INVALID_USER_BUFFER", "InvalidArgument", "The supplied user buffer is not valid for the requested operation."],
+  [
+    1784,
+    "ERROR_INVALID_USER_BUFFER",
+    "InvalidArgument",
+    "The supplied user buffer is not valid for the requested operation."
+  ],
   [1816, "ERROR_NOT_ENOUGH_QUOTA", "Exhausted", "Not enough quota is available to process this command."],
   [1920, "ERROR_CANT_ACCESS_FILE", "PermissionDenied", "The file cannot be accessed by the system."],
   [1921, "ERROR_CANT_RESOLVE_FILENAME", "InvalidArgument", "The name of the file cannot be resolved by the system."],

@@ -145,19 +145,32 @@ const concurrent: Record<string, readonly [underWay: number, program: () => Prog
         (index) => File.read(file, new Uint8Array(4096), index * 4096),
         { concurrency: 4, discard: true }
       ))],
-  "more reads than may be in flight": [8, () =>
-    Effect.flatMap(File.open(prepared("data"), { maxInFlight: 2 }), (file) =>
-      Effect.forEach(
-        Array.from({ length: 8 }, (_, index) => index),
-        (index) => File.read(file, new Uint8Array(128), index),
-        { concurrency: "unbounded", discard: true }
-      ))],
-  "a race of two reads": [2, () =>
-    Effect.flatMap(File.open(prepared("data")), (file) =>
-      Effect.race(File.read(file, new Uint8Array(10), 0), File.read(file, new Uint8Array(10), 10)))],
-  "a timeout": [1, () =>
-    Effect.flatMap(File.open(prepared("data")), (file) =>
-      Effect.timeout(File.read(file, new Uint8Array(10), 0), "10 seconds"))]
+  "more reads than may be in flight": [
+    8,
+    () =>
+      Effect.flatMap(File.open(prepared("data"), { maxInFlight: 2 }), (file) =>
+        Effect.forEach(
+          Array.from({ length: 8 }, (_, index) => index),
+          (index) => File.read(file, new Uint8Array(128), index),
+          { concurrency: "unbounded", discard: true }
+        ))
+  ],
+  "a race of two reads": [
+    2,
+    () =>
+      Effect.flatMap(
+        File.open(prepared("data")),
+        (file) => Effect.race(File.read(file, new Uint8Array(10), 0), File.read(file, new Uint8Array(10), 10))
+      )
+  ],
+  "a timeout": [
+    1,
+    () =>
+      Effect.flatMap(
+        File.open(prepared("data")),
+        (file) => Effect.timeout(File.read(file, new Uint8Array(10), 0), "10 seconds")
+      )
+  ]
 }
 
 describe("interrupted at every fiber step", () => {
@@ -247,7 +260,10 @@ describe("provably pending", () => {
   const operations: Record<string, Pending> = {
     "submit": [1, readEight],
     "cancellable": [1, ThreadpoolIo.cancellable(Operation.read({ buffer: new Uint8Array(64) }))],
-    "forEach of 5 reads": [5, (io) => Effect.forEach([1, 2, 3, 4, 5], () => readEight(io), { concurrency: "unbounded" })],
+    "forEach of 5 reads": [
+      5,
+      (io) => Effect.forEach([1, 2, 3, 4, 5], () => readEight(io), { concurrency: "unbounded" })
+    ],
     "race of two reads": [2, (io) => Effect.race(readEight(io), readEight(io))],
     "timeout": [1, (io) => Effect.timeout(readEight(io), "1 minute")]
   }
@@ -285,10 +301,13 @@ describe("provably pending", () => {
     pending(it)(`a pipe's ${name}, at every step that it is pending at`, async () => {
       let inFlight = 0
       let counted = 0
-      const program = Effect.flatMap(pipe.make, ({ server }) =>
-        Effect.flatMap(ThreadpoolIo.make(server, { skipMode: true }), (io) =>
-          // Nobody writes. What no step has interrupted ends by the clock, long after the last step.
-          operation(io).pipe(Effect.timeoutOption("25 millis"))))
+      const program = Effect.flatMap(
+        pipe.make,
+        ({ server }) =>
+          Effect.flatMap(ThreadpoolIo.make(server, { skipMode: true }), (io) =>
+            // Nobody writes. What no step has interrupted ends by the clock, long after the last step.
+            operation(io).pipe(Effect.timeoutOption("25 millis")))
+      )
       await everyStep(
         resolved,
         name,
@@ -314,17 +333,20 @@ describe("provably pending", () => {
         for (let round = 0; round < 20; round++) {
           let fiber: Parameters<typeof interruptNow>[0] | undefined
           let send: Effect.Effect<void> = Effect.void
-          const program = Effect.flatMap(pipe.make, ({ send: sendBytes, server }) =>
-            Effect.flatMap(ThreadpoolIo.make(server, { skipMode: true }), (io) =>
-              Effect.suspend(() => {
-                atNextCompletion((complete) => {
-                  if (order === "completion first") complete()
-                  interruptNow(fiber!)
-                  if (order === "interruption first") complete()
-                })
-                send = sendBytes(new Uint8Array(4))
-                return operation(io)
-              })))
+          const program = Effect.flatMap(
+            pipe.make,
+            ({ send: sendBytes, server }) =>
+              Effect.flatMap(ThreadpoolIo.make(server, { skipMode: true }), (io) =>
+                Effect.suspend(() => {
+                  atNextCompletion((complete) => {
+                    if (order === "completion first") complete()
+                    interruptNow(fiber!)
+                    if (order === "interruption first") complete()
+                  })
+                  send = sendBytes(new Uint8Array(4))
+                  return operation(io)
+                }))
+          )
           const exit = runWith(resolved, Effect.scoped(program), (forked) => {
             fiber = forked
           })

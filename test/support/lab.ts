@@ -26,7 +26,9 @@ export const layer: Layer.Layer<Kernel.Kernel, Win32Error> = Kernel.layerOptions
  *     on("win32", "it needs a pipe")(it.scoped)("a read that is pending …", () => …)
  */
 export const on =
-  (kernel: "portable" | "win32", reason: string) => (run: Runner) => (name: string, body: () => unknown, timeout?: number) => {
+  (kernel: "portable" | "win32", reason: string) =>
+  (run: Runner) =>
+  (name: string, body: () => unknown, timeout?: number) => {
     if (kernelName === kernel) run(name, body, timeout)
     else run.skip(`${name} [not on ${kernelName}: ${reason}]`, body, timeout)
   }
@@ -71,12 +73,13 @@ export const watch = (kernel: Kernel.Kernel.Service): { readonly leftovers: () =
   const strayBefore = engine.kernel.slots.stray
   const original = internal.call
   const open = new Set<number>()
-  internal.call = ((name: CallName, arguments_: never, done: (...rest: Array<unknown>) => void) =>
-    original.call(engine.kernel, name, arguments_, (status: number, value: unknown, cause: unknown) => {
-      if (status === 0 && name === "CreateFileW") open.add(value as number)
-      if (status === 0 && name === "CloseHandle") open.delete((arguments_ as { readonly handle: number }).handle)
-      done(status, value, cause)
-    })) as Internal["call"]
+  internal.call =
+    ((name: CallName, arguments_: never, done: (...rest: Array<unknown>) => void) =>
+      original.call(engine.kernel, name, arguments_, (status: number, value: unknown, cause: unknown) => {
+        if (status === 0 && name === "CreateFileW") open.add(value as number)
+        if (status === 0 && name === "CloseHandle") open.delete((arguments_ as { readonly handle: number }).handle)
+        done(status, value, cause)
+      })) as Internal["call"]
   return {
     leftovers: () => ({
       inFlight: engine.counters.inFlight,

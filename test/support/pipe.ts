@@ -35,17 +35,35 @@ export const kernel32 = (): Promise<Api> =>
       library.func("__stdcall", name, result, parameters)
     return {
       CreateNamedPipeW: declare("CreateNamedPipeW", "intptr_t", [
-        "str16", "uint32_t", "uint32_t", "uint32_t", "uint32_t", "uint32_t", "uint32_t", "uintptr_t"
+        "str16",
+        "uint32_t",
+        "uint32_t",
+        "uint32_t",
+        "uint32_t",
+        "uint32_t",
+        "uint32_t",
+        "uintptr_t"
       ]),
       CreateFileW: declare("CreateFileW", "intptr_t", [
-        "str16", "uint32_t", "uint32_t", "uintptr_t", "uint32_t", "uint32_t", "intptr_t"
+        "str16",
+        "uint32_t",
+        "uint32_t",
+        "uintptr_t",
+        "uint32_t",
+        "uint32_t",
+        "intptr_t"
       ]),
       CloseHandle: declare("CloseHandle", "int", ["intptr_t"]),
       ConnectNamedPipe: declare("ConnectNamedPipe", "int", ["intptr_t", "uintptr_t"]),
       GetLastError: declare("GetLastError", "uint32_t", []),
       WriteFile: declare("WriteFile", "int", ["intptr_t", "void *", "uint32_t", "_Out_ uint32_t *", "uintptr_t"]),
       LockFileEx: declare("LockFileEx", "int", [
-        "intptr_t", "uint32_t", "uint32_t", "uint32_t", "uint32_t", "uintptr_t"
+        "intptr_t",
+        "uint32_t",
+        "uint32_t",
+        "uint32_t",
+        "uint32_t",
+        "uintptr_t"
       ])
     }
   })
@@ -83,7 +101,17 @@ export const make: Effect.Effect<Pipe, never, Scope.Scope> = Effect.gen(function
     )
   const server = yield* acquire(
     "CreateNamedPipeW",
-    () => k.CreateNamedPipeW(name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, 0, PIPE_UNLIMITED_INSTANCES, 65536, 65536, 0, 0)
+    () =>
+      k.CreateNamedPipeW(
+        name,
+        PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED,
+        0,
+        PIPE_UNLIMITED_INSTANCES,
+        65536,
+        65536,
+        0,
+        0
+      )
   )
   const open = (flags: number) => () => k.CreateFileW(name, GENERIC_READ_WRITE, 0, 0, OPEN_EXISTING, flags, 0)
   const client = yield* acquire("CreateFileW", open(0))

@@ -106,7 +106,10 @@ const programs: Record<string, Effect.Effect<unknown, unknown, Kernel.Kernel>> =
     const io = yield* ThreadpoolIo.make(yield* world.handle)
     const fiber = yield* Effect.fork(ThreadpoolIo.submit(io, world.pending))
     yield* Effect.yieldNow()
-    setTimeout(() => Effect.runFork(Effect.zipRight(Fiber.interrupt(fiber), Effect.sync(() => console.log("cancelled")))), 300)
+    setTimeout(
+      () => Effect.runFork(Effect.zipRight(Fiber.interrupt(fiber), Effect.sync(() => console.log("cancelled")))),
+      300
+    )
       .unref()
     yield* Fiber.await(fiber)
     console.log("settled")

@@ -2,8 +2,8 @@
  * Interruption at every fiber step: a scheduler whose `shouldYield`, at step k, interrupts the fiber under test and makes it
  * yield, so that the interruption is processed exactly there. Run for k = 1, 2, 3 … until the effect ends before its k-th step.
  */
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type * as Runtime from "effect/Runtime"

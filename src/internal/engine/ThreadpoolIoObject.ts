@@ -141,7 +141,9 @@ export class ThreadpoolIoObject {
     operation.block = this.engine.buffers.acquire(length)
     if (operation.block === undefined) operation.status = ERROR_NOT_ENOUGH_MEMORY
     else if (access === "kernel-reads" && length > 0) {
-      operation.block.bytes.set(start === 0 && length === memory.length ? memory : memory.subarray(start, start + length))
+      operation.block.bytes.set(
+        start === 0 && length === memory.length ? memory : memory.subarray(start, start + length)
+      )
     }
     return operation.block === undefined ? "no memory for a buffer" : undefined
   }
@@ -279,8 +281,19 @@ export class ThreadpoolIoObject {
     return operation
   }
 
-  #count(counter: "started" | "completedByCallback" | "completedInline" | "failedAtStart" | "queued" | "inFlight"
-    | "cancelled" | "quarantined" | "retained", by: number): void {
+  #count(
+    counter:
+      | "started"
+      | "completedByCallback"
+      | "completedInline"
+      | "failedAtStart"
+      | "queued"
+      | "inFlight"
+      | "cancelled"
+      | "quarantined"
+      | "retained",
+    by: number
+  ): void {
     this.counters[counter] += by
     this.engine.counters[counter] += by
   }
@@ -405,17 +418,21 @@ export class ThreadpoolIoObject {
       this.engine.retain(handle, threadpoolIo)
       return report("the handle is borrowed and this system cannot unbind it")
     }
-    kernel.call("WaitForThreadpoolIoCallbacks", { threadpoolIo }, guarded(() => {
-      if (!owned) {
-        kernel.closeThreadpoolIo(threadpoolIo)
-        return report(undefined)
-      }
-      kernel.call("CloseHandle", { handle }, (status) =>
-        guarded(() => {
+    kernel.call(
+      "WaitForThreadpoolIoCallbacks",
+      { threadpoolIo },
+      guarded(() => {
+        if (!owned) {
           kernel.closeThreadpoolIo(threadpoolIo)
-          report(undefined, status)
-        })())
-    }))
+          return report(undefined)
+        }
+        kernel.call("CloseHandle", { handle }, (status) =>
+          guarded(() => {
+            kernel.closeThreadpoolIo(threadpoolIo)
+            report(undefined, status)
+          })())
+      })
+    )
   }
 }
 
