@@ -67,7 +67,13 @@ export const nothing: Leftovers = {
 }
 
 /** Watches a kernel's handles from inside: what CreateFileW has opened and CloseHandle has not closed. */
-export const watch = (kernel: Kernel.Kernel.Service): { readonly leftovers: () => Leftovers } => {
+export const watch = (
+  kernel: Kernel.Kernel.Service
+): {
+  readonly leftovers: () => Leftovers
+  /** Handles that a failed test has leaked are not held against the next. */
+  readonly forget: () => void
+} => {
   const { engine } = kernel
   const internal = engine.kernel as { call: Internal["call"] }
   const strayBefore = engine.kernel.slots.stray
@@ -81,6 +87,7 @@ export const watch = (kernel: Kernel.Kernel.Service): { readonly leftovers: () =
         done(status, value, cause)
       })) as Internal["call"]
   return {
+    forget: () => open.clear(),
     leftovers: () => ({
       inFlight: engine.counters.inFlight,
       queued: engine.counters.queued,
