@@ -9,7 +9,7 @@ import { dual } from "effect/Function"
 import type * as Pipeable from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { PoolBuffer } from "./BufferPool.js"
 import type { Completion } from "./Completion.js"
 import * as Handle from "./Handle.js"
@@ -192,26 +192,64 @@ export const open = (
   Effect.flatMap(
     Kernel,
     (kernel) =>
+      Effect.flatMap(Scope.Scope, (scope) =>
+        Effect.uninterruptibleMask((restore) =>
+          Effect.tap(acquire(restore, kernel, path, options), ({ io }) =>
+            Scope.addFinalizer(scope, ThreadpoolIo.close(io)))
+        ))
+  )
+
+/**
+ * Opens a file for the length of `use`, and closes it as `open` does when `use` ends, however it ends. Without the costs of a
+ * Scope: for programs that open very many files.
+ *
+ * @example
+ * ```ts
+ * import { File } from "effect-threadpool-io"
+ *
+ * const size = File.withFile("notes.txt", { access: "read" }, File.size)
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const withFile = <A, E, R>(
+  path: string,
+  options: OpenOptions,
+  use: (file: File) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | Win32Error.Win32Error, R | Kernel> =>
+  Effect.flatMap(
+    Kernel,
+    (kernel) =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(openHandle(restore, kernel, path, options), (handle) =>
-          Effect.zipRight(
-            refuseLink(restore, kernel, path, options, handle),
-            ThreadpoolIo.make(handle, {
-              owned: true,
-              path,
-              skipMode: options.skipMode,
-              maxInFlight: options.maxInFlight,
-              drainTimeout: options.drainTimeout,
-              spans: options.spans
-            })
-          ).pipe(
-            Effect.onError(() => Effect.ignore(call(kernel, "CloseHandle", { handle }))),
-            Effect.map((io): File =>
-              Object.assign(Object.create(Proto), { path, io, kernel, unbuffered: options.unbuffered === true })
-            )
-          ))
+        Effect.flatMap(acquire(restore, kernel, path, options), (file) =>
+          Effect.onExit(restore(Effect.suspend(() => use(file))), () => ThreadpoolIo.close(file.io)))
       )
   )
+
+const acquire = (
+  restore: Restore,
+  kernel: Kernel.Service,
+  path: string,
+  options: OpenOptions
+): Effect.Effect<File, Win32Error.Win32Error> =>
+  Effect.flatMap(openHandle(restore, kernel, path, options), (handle) =>
+    Effect.zipRight(
+      refuseLink(restore, kernel, path, options, handle),
+      ThreadpoolIo.acquire(kernel, handle, {
+        owned: true,
+        path,
+        skipMode: options.skipMode,
+        maxInFlight: options.maxInFlight,
+        drainTimeout: options.drainTimeout,
+        spans: options.spans
+      })
+    ).pipe(
+      Effect.onError(() => Effect.ignore(call(kernel, "CloseHandle", { handle }))),
+      Effect.map((io): File =>
+        Object.assign(Object.create(Proto), { path, io, kernel, unbuffered: options.unbuffered === true })
+      )
+    ))
 
 const openHandle = (restore: Restore, kernel: Kernel.Service, path: string, options: OpenOptions) => {
   if (path.length === 0 || path.includes("\0")) {
@@ -627,11 +665,15 @@ export interface BasicInfo {
 // -----------------------------------------------------------------------------
 
 /** Another program (an antivirus, an indexer) looks at the file: it soon lets go (rule 31). About three seconds in all. */
-const whileBusy = Schedule.exponential("20 millis").pipe(Schedule.jittered, Schedule.intersect(Schedule.recurs(7)))
+const untilFree = Schedule.exponential("20 millis").pipe(Schedule.jittered, Schedule.intersect(Schedule.recurs(7)))
 
 const isTransient = (error: Win32Error.Win32Error): boolean =>
-  process.platform === "win32" && (error.code === c.ERROR_ACCESS_DENIED || error.code === c.ERROR_SHARING_VIOLATION ||
-    error.code === c.ERROR_DELETE_PENDING)
+  error.code === c.ERROR_ACCESS_DENIED || error.code === c.ERROR_SHARING_VIOLATION ||
+  error.code === c.ERROR_DELETE_PENDING
+
+/** Only on Windows does looking at a file stand in anybody's way. */
+const whileBusy = <A>(attempt: Effect.Effect<A, Win32Error.Win32Error>): Effect.Effect<A, Win32Error.Win32Error> =>
+  process.platform === "win32" ? Effect.retry(attempt, { schedule: untilFree, while: isTransient }) : attempt
 
 /**
  * `MoveFileExW`: gives a file another name, atomically. Without `replace` (the default) a name that is taken fails with
@@ -660,9 +702,7 @@ export const rename = (
     call(kernel, "MoveFileExW", { from, to, replace: options.replace ?? false }, {
       path: from,
       detail: `The new name: ${to}`
-    }).pipe(
-      Effect.retry({ schedule: whileBusy, while: isTransient })
-    ))
+    }).pipe(whileBusy))
 
 /**
  * `DeleteFileW`, retried like `rename`.
@@ -679,7 +719,4 @@ export const rename = (
  * @category names
  */
 export const remove = (path: string): Effect.Effect<void, Win32Error.Win32Error, Kernel> =>
-  Effect.flatMap(Kernel, (kernel) =>
-    call(kernel, "DeleteFileW", { path }, { path }).pipe(
-      Effect.retry({ schedule: whileBusy, while: isTransient })
-    ))
+  Effect.flatMap(Kernel, (kernel) => call(kernel, "DeleteFileW", { path }, { path }).pipe(whileBusy))

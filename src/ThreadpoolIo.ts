@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import type * as Pipeable from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { Completion } from "./Completion.js"
 import type { Handle } from "./Handle.js"
 import {
@@ -172,37 +172,47 @@ export const make = (
   options: Options = {}
 ): Effect.Effect<ThreadpoolIo, Win32Error.Win32Error, Kernel | Scope.Scope> =>
   Effect.flatMap(Kernel, (kernel) =>
-    Effect.acquireRelease(
-      Effect.suspend(() => {
-        const owned = options.owned ?? false
-        const maxInFlight = options.maxInFlight ?? 1024
-        if (!(maxInFlight >= 1)) {
-          return Effect.fail(Win32Error.make({
-            code: ERROR_INVALID_PARAMETER,
-            syscall: "CreateThreadpoolIo",
-            detail: `maxInFlight must be at least 1, not ${maxInFlight}.`
-          }))
-        }
-        const object = kernel.engine.bind(handle, {
-          owned,
-          skipMode: options.skipMode ?? owned,
-          maxInFlight,
-          drainTimeoutMs: Duration.toMillis(options.drainTimeout ?? kernel.drainTimeout)
-        })
-        if (typeof object === "number") return Effect.fail(bindingError(kernel, handle, options.path, object))
-        const io: ThreadpoolIo = Object.assign(Object.create(Proto), {
-          handle,
-          skipMode: object.skipMode,
-          object,
-          path: options.path,
-          spans: options.spans ?? false
-        })
-        return Effect.succeed(io)
-      }),
-      close
-    ))
+    Effect.flatMap(Scope.Scope, (scope) =>
+      // Not `acquireRelease`: it keeps and compares the FiberRefs of both moments, at several times the cost of all the rest.
+      Effect.uninterruptible(
+        Effect.tap(acquire(kernel, handle, options), (io) => Scope.addFinalizer(scope, close(io)))
+      )))
 
-const close = (io: ThreadpoolIo): Effect.Effect<void> =>
+/** @internal Without a scope: whoever asks for it closes it. */
+export const acquire = (
+  kernel: Kernel.Service,
+  handle: Handle,
+  options: Options
+): Effect.Effect<ThreadpoolIo, Win32Error.Win32Error> =>
+  Effect.suspend(() => {
+    const owned = options.owned ?? false
+    const maxInFlight = options.maxInFlight ?? 1024
+    if (!(maxInFlight >= 1)) {
+      return Effect.fail(Win32Error.make({
+        code: ERROR_INVALID_PARAMETER,
+        syscall: "CreateThreadpoolIo",
+        detail: `maxInFlight must be at least 1, not ${maxInFlight}.`
+      }))
+    }
+    const object = kernel.engine.bind(handle, {
+      owned,
+      skipMode: options.skipMode ?? owned,
+      maxInFlight,
+      drainTimeoutMs: Duration.toMillis(options.drainTimeout ?? kernel.drainTimeout)
+    })
+    if (typeof object === "number") return Effect.fail(bindingError(kernel, handle, options.path, object))
+    const io: ThreadpoolIo = Object.assign(Object.create(Proto), {
+      handle,
+      skipMode: object.skipMode,
+      object,
+      path: options.path,
+      spans: options.spans ?? false
+    })
+    return Effect.succeed(io)
+  })
+
+/** @internal */
+export const close = (io: ThreadpoolIo): Effect.Effect<void> =>
   Effect.async<CloseReport>((resume) => io.object.close((report) => resume(Exit.succeed(report)))).pipe(
     Effect.flatMap((report) => {
       const ledger = io.object.counters.read()
