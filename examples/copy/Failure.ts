@@ -1,6 +1,6 @@
 // The one failure of a copy: what it was doing, to which file, and why, as a sentence for people.
 import * as Data from "effect/Data"
-import type * as Win32Error from "../../src/Win32Error.js"
+import * as Win32Error from "../../src/Win32Error.js"
 import { quoted } from "./text.js"
 
 export type Reason =
@@ -41,10 +41,6 @@ const words: { readonly [R in Win32Error.Reason]?: string } = {
   TimedOut: "the system did not answer in time"
 }
 
-/** `Cannot read "x": permission denied (ERROR_ACCESS_DENIED).` */
-export const fromWin32 = (doing: string, path: string) => (error: Win32Error.Win32Error): CopyFailure =>
-  failure("System", `Cannot ${doing} ${quoted(path)}: ${words[error.reason] ?? sentenceEnd(error.text)} (${error.name}).`, error)
-
 const errnoReasons: Record<string, Win32Error.Reason> = {
   EACCES: "PermissionDenied",
   EBUSY: "Busy",
@@ -59,13 +55,22 @@ const errnoReasons: Record<string, Win32Error.Reason> = {
   EROFS: "PermissionDenied"
 }
 
-/** The same for an error of node:fs. */
-export const fromErrno = (doing: string, path: string, error: unknown): CopyFailure => {
-  const { code = "", message } = error as NodeJS.ErrnoException
-  const why = words[errnoReasons[code] ?? "Unknown"] ?? sentenceEnd(message)
-  return failure("System", `Cannot ${doing} ${quoted(path)}: ${why} (${code}).`, error)
+/** `Cannot read "x": permission denied (ERROR_ACCESS_DENIED).` For the errors of the library and of node:fs. */
+export const cannot = (doing: string, path: string) => (error: unknown): CopyFailure => {
+  const { code, reason, text } = explain(error)
+  return failure(
+    "System",
+    `Cannot ${doing} ${quoted(path)}: ${words[reason] ?? text.replace(/\.\s*$/, "")} (${code}).`,
+    error
+  )
+}
+
+const explain = (
+  error: unknown
+): { readonly code: string; readonly reason: Win32Error.Reason; readonly text: string } => {
+  if (error instanceof Win32Error.Win32Error) return { code: error.name, reason: error.reason, text: error.text }
+  const { code = "Error", message } = error as NodeJS.ErrnoException
+  return { code, reason: errnoReasons[code] ?? "Unknown", text: message }
 }
 
 export const errnoOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
-
-const sentenceEnd = (text: string): string => text.replace(/\.\s*$/, "")

@@ -73,7 +73,9 @@ export class Progress {
 
   #line(totals: Totals): string {
     const rate = `${size(this.bytes / this.elapsedSeconds)}/s`
-    return `${size(this.bytes)} of ${size(totals.bytes)}, ${grouped(this.files)} of ${count(totals.files, "file")}, ${rate}` +
+    return `${size(this.bytes)} of ${size(totals.bytes)}, ${grouped(this.files)} of ${
+      count(totals.files, "file")
+    }, ${rate}` +
       this.#timeLeft(this.#fraction(totals))
   }
 

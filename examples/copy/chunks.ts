@@ -1,17 +1,16 @@
-// The chunks of one file, several at once: as many fibers as the queue is deep, each with one buffer of its own, take the
-// next chunk until none is left.
+// The chunks of one file, several at once, each in a buffer that the kernel fills and empties in place.
 import * as Effect from "effect/Effect"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as File from "../../src/File.js"
 import type { Kernel } from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import type { Win32Error } from "../../src/Win32Error.js"
+import { forEachOfFew } from "./fibers.js"
 
 export interface Chunk {
   readonly index: number
   readonly offset: number
   readonly length: number
-  /** Filled and emptied in place by the kernel. */
   readonly buffer: BufferPool.PoolBuffer
 }
 
@@ -20,68 +19,63 @@ export interface Shape {
   readonly size: number
   /** Bytes in every chunk but the last. */
   readonly chunk: number
+  /** Chunks in flight. */
   readonly depth: number
-  /** Buffers and reads are rounded up to it. */
-  readonly granularity: number
 }
 
-export const numberOfChunks = ({ chunk, size }: Shape): number => Math.ceil(size / chunk)
-
-export const forEachChunk = <E>(
-  shape: Shape,
-  work: (chunk: Chunk) => Effect.Effect<void, E>
-): Effect.Effect<void, E | Win32Error, Kernel> =>
-  Effect.suspend(() => {
-    const { chunk, depth, granularity, size } = shape
-    const chunks = numberOfChunks(shape)
-    let next = 0
-    const oneChunk = (buffer: BufferPool.PoolBuffer) => {
-      const index = next++
-      const offset = index * chunk
-      return work({ index, offset, length: Math.min(chunk, size - offset), buffer })
-    }
-    const oneFiber = Effect.scoped(
-      Effect.flatMap(BufferPool.make(roundUp(Math.min(chunk, size), granularity)), (buffer) =>
-        Effect.whileLoop({ while: () => next < chunks, body: () => oneChunk(buffer), step: () => {} }))
-    )
-    const fibers = Math.min(depth, chunks)
-    if (fibers === 0) return Effect.void
-    return fibers === 1
-      ? oneFiber
-      : Effect.forEach(Array.from({ length: fibers }), () => oneFiber, { concurrency: "unbounded", discard: true })
-  })
-
-const roundUp = (n: number, granularity: number): number => Math.ceil(n / granularity) * granularity
+/**
+ * A file of one chunk uses the buffer it is given; a longer one has as many fibers as its queue is deep, with a buffer each.
+ */
+export const forEachChunk = <E, R>(
+  { chunk, depth, size }: Shape,
+  buffer: BufferPool.PoolBuffer,
+  work: (chunk: Chunk) => Effect.Effect<void, E, R>
+): Effect.Effect<void, E | Win32Error, Kernel | R> => {
+  if (size <= chunk) return size === 0 ? Effect.void : work({ index: 0, offset: 0, length: size, buffer })
+  const chunks = {
+    length: Math.ceil(size / chunk),
+    at: (index: number) => ({ index, offset: index * chunk, length: Math.min(chunk, size - index * chunk) })
+  }
+  return Effect.scoped(
+    forEachOfFew(chunks, depth, BufferPool.make(buffer.size), (one, buffer) => work({ ...one, buffer }))
+  )
+}
 
 /** Fills the chunk's buffer from the file; answers the bytes read, fewer than the chunk is long where the file ends. */
-export const readChunk = (
-  file: File.File,
-  { buffer, length, offset }: Chunk,
-  granularity: number
-): Effect.Effect<number, Win32Error> => {
-  const from = (done: number): Effect.Effect<number, Win32Error> =>
-    Effect.flatMap(
-      File.submit(
-        file,
-        Operation.read({ buffer, start: done, length: roundUp(length, granularity) - done, offset: offset + done })
-      ),
-      ({ bytesTransferred, endOfFile }) => {
-        const now = done + bytesTransferred
-        // Past the cache only whole sectors can be asked for: what is short there is the end.
-        return now >= length || endOfFile || granularity > 1 ? Effect.succeed(Math.min(now, length)) : from(now)
-      }
-    )
-  return from(0)
+export const readChunk = (file: File.File, chunk: Chunk, done = 0): Effect.Effect<number, Win32Error> => {
+  const { buffer, length, offset } = chunk
+  return Effect.flatMap(
+    File.submit(file, Operation.read({ buffer, start: done, length: length - done, offset: offset + done })),
+    ({ bytesTransferred }) => {
+      const now = done + bytesTransferred
+      return now === length || bytesTransferred === 0 ? Effect.succeed(now) : readChunk(file, chunk, now)
+    }
+  )
 }
 
+/** What `FILE_FLAG_NO_BUFFERING` transfers at least, on any disk. */
+const SECTOR = 4096
+
+/** The same past the cache: whole sectors are asked for, and only the end of the file brings less. */
+export const readChunkUnbuffered = (
+  file: File.File,
+  { buffer, length, offset }: Chunk
+): Effect.Effect<number, Win32Error> =>
+  Effect.map(
+    File.submit(file, Operation.read({ buffer, start: 0, length: Math.ceil(length / SECTOR) * SECTOR, offset })),
+    ({ bytesTransferred }) => Math.min(bytesTransferred, length)
+  )
+
 /** Writes the whole chunk. */
-export const writeChunk = (file: File.File, { buffer, length, offset }: Chunk): Effect.Effect<void, Win32Error> => {
-  const from = (done: number): Effect.Effect<void, Win32Error> =>
-    Effect.flatMap(
-      File.submit(file, Operation.write({ buffer, start: done, length: length - done, offset: offset + done })),
-      ({ bytesTransferred }) => done + bytesTransferred === length ? Effect.void : from(done + bytesTransferred)
-    )
-  return from(0)
+export const writeChunk = (file: File.File, chunk: Chunk, done = 0): Effect.Effect<void, Win32Error> => {
+  const { buffer, length, offset } = chunk
+  return Effect.flatMap(
+    File.submit(file, Operation.write({ buffer, start: done, length: length - done, offset: offset + done })),
+    ({ bytesTransferred }) => {
+      const now = done + bytesTransferred
+      return now === length ? Effect.void : writeChunk(file, chunk, now)
+    }
+  )
 }
 
 /** Lets the fibers pass in the order of their chunks: what they hash must be in file order. */
@@ -97,7 +91,7 @@ export class InOrder {
       this.#waiting.delete(this.#next)
       wake?.()
     })
-    return index === this.#next ? run : Effect.zipRight(this.#turnOf(index), run)
+    return Effect.suspend(() => index === this.#next ? run : Effect.zipRight(this.#turnOf(index), run))
   }
 
   #turnOf(index: number): Effect.Effect<void> {

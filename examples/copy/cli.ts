@@ -88,7 +88,9 @@ const verifications: ReadonlyArray<Verify> = ["none", "read", "durable"]
 
 const config = {
   source: Args.text({ name: "source" }).pipe(
-    Args.withDescription("The directory or file to copy. A link here is followed; inside a directory links are copied as links."),
+    Args.withDescription(
+      "The directory or file to copy. A link here is followed; inside a directory links are copied as links."
+    ),
     Args.optional
   ),
   destination: Args.text({ name: "destination" }).pipe(
@@ -146,7 +148,9 @@ const environment = Layer.mergeAll(FileSystem.layerNoop({}), Path.layer, NodeTer
 export const parse = (argv: ReadonlyArray<string>): Effect.Effect<Settings | undefined, CopyFailure> =>
   Effect.suspend(() => {
     const unknown = unknownOption(argv.slice(2))
-    if (unknown !== undefined) return Effect.fail(badOption(`There is no option ${quoted(unknown)}; --help lists them.`))
+    if (unknown !== undefined) {
+      return Effect.fail(badOption(`There is no option ${quoted(unknown)}; --help lists them.`))
+    }
     let settings: Settings | undefined
     const command = Command.make("copy", config, (parsed) =>
       Effect.map(check(parsed), (checked) => {
@@ -188,7 +192,9 @@ const check = ({ destination, source, ...rest }: Parsed): Effect.Effect<Settings
     )
   }
   if (rest.verify === "durable" && rest.chunk % PAGE !== 0) {
-    return refuse(`With --verify durable, --chunk must be a multiple of ${PAGE}: past the cache, only whole sectors are read.`)
+    return refuse(
+      `With --verify durable, --chunk must be a multiple of ${PAGE}: past the cache, only whole sectors are read.`
+    )
   }
   return Effect.succeed({ ...rest, paths })
 }
@@ -208,7 +214,6 @@ const unknownOption = (args: ReadonlyArray<string>): string | undefined => {
 
 const sentenceOf = (error: ValidationError.ValidationError): string => {
   const text = HelpDoc.toAnsiText(error.error)
-    // eslint-disable-next-line no-control-regex
     .replace(/\u001b\[[\d;]*m/g, "")
     .replace(/\s+/g, " ")
     .trim()

@@ -3,10 +3,12 @@ import * as Effect from "effect/Effect"
 import { chmodSync, lstatSync, lutimesSync, mkdirSync, readlinkSync, statSync, symlinkSync, utimesSync } from "node:fs"
 import type { BigIntStats } from "node:fs"
 import { open } from "node:fs/promises"
+import * as BufferPool from "../../src/BufferPool.js"
 import * as File from "../../src/File.js"
 import type { Kernel } from "../../src/Kernel.js"
 import { copyFile } from "./copyFile.js"
-import { type CopyFailure, errnoOf, failure, fromErrno, fromWin32 } from "./Failure.js"
+import { cannot, type CopyFailure, errnoOf, failure } from "./Failure.js"
+import { forEachOfFew } from "./fibers.js"
 import type { Job } from "./Job.js"
 import { inside, otherCase, partialName } from "./names.js"
 import { permissions } from "./permissions.js"
@@ -18,21 +20,32 @@ const windows = process.platform === "win32"
 
 export const copyTree = (job: Job, plan: Plan): Effect.Effect<void, CopyFailure, Kernel> =>
   Effect.gen(function*() {
-    const { concurrency, verify } = job.settings
-    yield* forEachInTurns(plan.directories, (directory) => makeDirectory(job, directory, directory === plan.directories[0]))
+    yield* forEachInTurns(plan.directories, (directory) =>
+      makeDirectory(job, directory, directory === plan.directories[0]))
     yield* refuseCollision(job, plan)
-    yield* Effect.forEach(plan.links, (link) => makeLink(job, link), { discard: true })
-    yield* Effect.forEach(plan.files, (file) => copyFile(job, file), { concurrency, discard: true })
+    yield* Effect.forEach(plan.links, (link) =>
+      makeLink(job, link), { discard: true })
+    yield* copyFiles(job, plan)
     const deepestFirst = [...plan.directories].reverse()
     yield* forEachInTurns(deepestFirst, finishDirectory)
-    if (verify === "durable" && !windows) {
+    if (job.settings.verify === "durable" && !windows) {
       yield* Effect.forEach(
-        deepestFirst.length > 0 ? deepestFirst.map(({ target }) => target) : plan.files.map(({ directory }) => directory),
+        deepestFirst.length > 0
+          ? deepestFirst.map(({ target }) => target)
+          : plan.files.map(({ directory }) => directory),
         syncDirectory,
         { discard: true }
       )
     }
   })
+
+const copyFiles = (job: Job, { files }: Plan): Effect.Effect<void, CopyFailure, Kernel> => {
+  const { chunk, concurrency } = job.settings
+  const largest = files.reduce((most, { size }) => Math.max(most, size), 1)
+  const buffer = Effect.mapError(BufferPool.make(Math.min(chunk, largest)), cannot("get a buffer for", "the files"))
+  const items = { length: files.length, at: (index: number) => files[index]! }
+  return Effect.scoped(forEachOfFew(items, concurrency, buffer, (file, own) => copyFile(job, file, own)))
+}
 
 // --- directories
 
@@ -42,10 +55,13 @@ const makeDirectory = ({ journal, settings }: Job, { stat, target }: PlannedDire
     mkdirSync(target, { mode: permissions(Number(stat.mode)) | 0o700 })
     journal.directory(target)
   } catch (error) {
-    if (errnoOf(error) !== "EEXIST") throw fromErrno("make the directory", target, error)
+    if (errnoOf(error) !== "EEXIST") throw cannot("make the directory", target)(error)
     if (!settings.overwrite) throw alreadyThere(target)
     if (!isDirectory(target, isRoot)) {
-      throw failure("DestinationExists", `${quoted(target)} is there and is not a directory, so it cannot be copied into.`)
+      throw failure(
+        "DestinationExists",
+        `${quoted(target)} is there and is not a directory, so it cannot be copied into.`
+      )
     }
   }
 }
@@ -70,7 +86,7 @@ const finishDirectory = ({ stat, target }: PlannedDirectory): void => {
     if (!windows) chmodSync(target, permissions(Number(stat.mode)))
     utimesSync(target, seconds(stat.atimeNs), seconds(stat.mtimeNs))
   } catch (error) {
-    throw fromErrno("set the times of", target, error)
+    throw cannot("set the times of", target)(error)
   }
 }
 
@@ -85,7 +101,7 @@ const syncDirectory = (path: string): Effect.Effect<void, CopyFailure> =>
         await directory.close()
       }
     },
-    catch: (error) => fromErrno("flush the directory", path, error)
+    catch: (error) => cannot("flush the directory", path)(error)
   })
 
 // --- names that differ only in case
@@ -96,7 +112,9 @@ const refuseCollision = (job: Job, { directories, sameButCase }: Plan): Effect.E
   if (sameButCase === undefined || root === undefined) return Effect.void
   const probe = inside(root.target, partialName("Case"))
   const look = Effect.suspend(() => {
-    const folds = lstatSync(inside(root.target, otherCase(probe.slice(inside(root.target, "").length))), { throwIfNoEntry: false })
+    const folds = lstatSync(inside(root.target, otherCase(probe.slice(inside(root.target, "").length))), {
+      throwIfNoEntry: false
+    })
     if (folds === undefined) return Effect.void
     const [first, second] = sameButCase
     return Effect.fail(failure(
@@ -106,7 +124,7 @@ const refuseCollision = (job: Job, { directories, sameButCase }: Plan): Effect.E
   })
   job.journal.partials.add(probe)
   return Effect.scoped(File.open(probe, { access: "write", disposition: "createNew" })).pipe(
-    Effect.mapError(fromWin32("write", probe)),
+    Effect.mapError(cannot("write", probe)),
     Effect.zipRight(look),
     Effect.ensuring(Effect.zipRight(
       Effect.ignore(File.remove(probe)),
@@ -132,7 +150,7 @@ export const makeLink = (job: Job, link: PlannedLink): Effect.Effect<void, CopyF
   return Effect.catchIf(made, isTaken, () => {
     const partial = inside(link.directory, partialName(link.name))
     const replace = File.rename(partial, target, { replace: true }).pipe(
-      Effect.mapError(fromWin32("replace", target)),
+      Effect.mapError(cannot("replace", target)),
       Effect.tap(() => journal.replaced++)
     )
     return Effect.try({ try: () => symlink(link, partial), catch: (error) => error as CopyFailure }).pipe(
@@ -149,7 +167,7 @@ const symlink = ({ source, stat, text }: PlannedLink, target: string): void => {
   try {
     symlinkSync(text, target, kindOfTarget(source))
   } catch (error) {
-    throw fromErrno("make the link", target, error)
+    throw cannot("make the link", target)(error)
   }
   const made = lstatSync(target, { throwIfNoEntry: false })
   if (made?.isSymbolicLink() !== true || readlinkSync(target) !== text) {

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { isUtf8 } from "node:buffer"
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
-import { type CopyFailure, errnoOf, failure, fromErrno } from "./Failure.js"
+import { cannot, type CopyFailure, errnoOf, failure } from "./Failure.js"
 import { foldedCase, inside } from "./names.js"
 import { quoted } from "./text.js"
 import { whileTurns } from "./turns.js"
@@ -145,7 +145,7 @@ const attempt = <A>(doing: string, path: string, f: () => A): A => {
   try {
     return f()
   } catch (error) {
-    throw fromErrno(doing, path, error)
+    throw cannot(doing, path)(error)
   }
 }
 
@@ -154,7 +154,7 @@ const sourceStat = (source: string): BigIntStats => {
     return statSync(source, { bigint: true })
   } catch (error) {
     const code = errnoOf(error)
-    if (code !== "ENOENT" && code !== "ENOTDIR") throw fromErrno("read", source, error)
+    if (code !== "ENOENT" && code !== "ENOTDIR") throw cannot("read", source)(error)
     throw failure("SourceMissing", `There is no ${quoted(source)} to copy.`, error)
   }
 }
@@ -162,14 +162,19 @@ const sourceStat = (source: string): BigIntStats => {
 /** Node reads names as UTF-8 and puts U+FFFD for what is none; such a name could not be opened again. */
 const list = (directory: string): ReadonlyArray<string> => {
   const names = attempt("read the directory", directory, () => readdirSync(directory))
-  if (names.some((name) => name.includes("\ufffd"))) refuseBytes(directory, readdirSync(directory, { encoding: "buffer" }))
+  if (names.some((name) => name.includes("\ufffd"))) {
+    refuseBytes(directory, readdirSync(directory, { encoding: "buffer" }))
+  }
   return names
 }
 
 const refuseBytes = (directory: string, names: ReadonlyArray<Buffer>): void => {
   const bad = names.find((name) => !isUtf8(name))
   if (bad === undefined) return
-  throw failure("BadName", `In ${quoted(directory)} there is a name that is not UTF-8, ${latin(bad)}, and cannot be copied.`)
+  throw failure(
+    "BadName",
+    `In ${quoted(directory)} there is a name that is not UTF-8, ${latin(bad)}, and cannot be copied.`
+  )
 }
 
 /** Each byte that is not ASCII as `\xNN`, as `ls -b` would show it. */
@@ -198,8 +203,11 @@ const refuseNesting = (source: string, sourceStat: BigIntStats, destination: str
   const parent = dirname(destination)
   const parentStat = attempt("use the directory", parent, () => statSync(parent, { bigint: true }))
   if (!parentStat.isDirectory()) throw failure("System", `${quoted(parent)} is not a directory.`)
-  const destinationStat = attempt("look at", destination, () =>
-    statSync(destination, { bigint: true, throwIfNoEntry: false }))
+  const destinationStat = attempt(
+    "look at",
+    destination,
+    () => statSync(destination, { bigint: true, throwIfNoEntry: false })
+  )
   if (destinationStat !== undefined && isSame(sourceStat, destinationStat)) {
     throw failure("Nested", `${quoted(source)} and ${quoted(destination)} are the same.`)
   }

@@ -13,7 +13,8 @@ import * as Ledger from "../../src/Ledger.js"
 import type * as Win32Error from "../../src/Win32Error.js"
 import { parse, type Settings } from "./cli.js"
 import { copyTree } from "./copyTree.js"
-import { CopyFailure, failure, fromErrno } from "./Failure.js"
+import type { CopyFailure } from "./Failure.js"
+import { cannot, failure } from "./Failure.js"
 import type { Job } from "./Job.js"
 import { Journal } from "./Journal.js"
 import { makePlan, type Plan } from "./plan.js"
@@ -82,13 +83,17 @@ const atEnd = (
 ): Effect.Effect<unknown, never, Kernel.Kernel> => {
   if (Exit.isSuccess(exit)) return say(summary(exit.value, settings, progress))
   if (Cause.isInterruptedOnly(exit.cause)) {
-    const kept = `Interrupted. ${count(progress.files, "file is", "files are")} complete and kept; nothing partial is left.`
+    const kept = `Interrupted. ${
+      count(progress.files, "file is", "files are")
+    } complete and kept; nothing partial is left.`
     return Effect.zipRight(journal.removeEmptyDirectories(), say(kept))
   }
   return Effect.flatMap(journal.undo(), (left) =>
     Effect.zipRight(
       left.length > 0 ? say(`Could not be removed again: ${left.map(quoted).join(", ")}.`) : Effect.void,
-      journal.replaced > 0 ? say(`${count(journal.replaced, "file")} had been replaced and cannot be restored.`) : Effect.void
+      journal.replaced > 0
+        ? say(`${count(journal.replaced, "file")} had been replaced and cannot be restored.`)
+        : Effect.void
     ))
 }
 
@@ -102,13 +107,17 @@ const summary = (plan: Plan, settings: Settings, progress: Progress): string => 
   const things = [count(plan.files.length, "file"), count(plan.directories.length, "directory", "directories")]
   if (plan.links.length > 0) things.push(count(plan.links.length, "link"))
   const seconds = progress.elapsedSeconds
-  return `Copied ${things.join(", ")}: ${size(progress.bytes)} in ${duration(seconds)}, ${size(progress.bytes / seconds)}/s.\n` +
+  return `Copied ${things.join(", ")}: ${size(progress.bytes)} in ${duration(seconds)}, ${
+    size(progress.bytes / seconds)
+  }/s.\n` +
     verified[settings.verify]
 }
 
 const sayLedger = (say: Say): Effect.Effect<void, never, Kernel.Kernel> =>
-  Effect.flatMap(Kernel.Kernel, (kernel) =>
-    Effect.flatMap(Kernel.ledger, (ledger) => say(`Ledger (${kernel.name}): ${Ledger.format(ledger)}.`)))
+  Effect.flatMap(
+    Kernel.Kernel,
+    (kernel) => Effect.flatMap(Kernel.ledger, (ledger) => say(`Ledger (${kernel.name}): ${Ledger.format(ledger)}.`))
+  )
 
 const noKernel = (error: Win32Error.Win32Error): CopyFailure =>
   failure("BadOption", `The win32 kernel cannot be had here: ${error.text}`, error)
@@ -122,7 +131,9 @@ const ownNodeModules: Effect.Effect<string, CopyFailure> = Effect.suspend(() => 
     const candidate = join(directory, "node_modules")
     if (existsSync(join(directory, "package.json")) && existsSync(candidate)) return Effect.succeed(candidate)
     if (dirname(directory) === directory) {
-      return Effect.fail(failure("SourceMissing", "There is no node_modules above this program to copy: run `npm ci` first."))
+      return Effect.fail(
+        failure("SourceMissing", "There is no node_modules above this program to copy: run `npm ci` first.")
+      )
     }
   }
 })
@@ -135,7 +146,7 @@ const withTemporaryDirectory = <A>(
   const parent = tmpdir()
   const acquire = Effect.tryPromise({
     try: () => mkdtemp(join(parent, "threadpool-io-copy-")),
-    catch: (error) => fromErrno("make a directory in", parent, error)
+    catch: (error) => cannot("make a directory in", parent)(error)
   })
   const release = (directory: string) =>
     keep
