@@ -73,7 +73,7 @@ const table: ReadonlyArray<readonly [code: number, name: string, reason: Reason,
   [487, "ERROR_INVALID_ADDRESS", "InvalidArgument", "Attempt to access invalid address."],
   [535, "ERROR_PIPE_CONNECTED", "AlreadyExists", "There is a process on the other end of the pipe."],
   [536, "ERROR_PIPE_LISTENING", "Busy", "Waiting for a process to open the other end of the pipe."],
-  [676, "ERROR_CHECKOUT_REQUIRED", "Cancelled", "The handle was closed with the request pending."],
+  [676, "ERROR_HANDLES_CLOSED", "Cancelled", "The handle was closed with the request pending."],
   [745, "ERROR_NOTIFY_CLEANUP", "Cancelled", "The handle of a directory was closed with the request pending."],
   [
     995,
