@@ -3,6 +3,7 @@
  * need besides the kernel.
  */
 import koffi from "koffi"
+import { threadId } from "node:worker_threads"
 
 const kernel32 = koffi.load("kernel32.dll")
 koffi.alias("HANDLE", "intptr_t")
@@ -34,7 +35,7 @@ let pipes = 0
 
 /** Two overlapped ends of a byte pipe, neither bound to anything. */
 export const makePipe = (): { readonly server: number; readonly client: number } => {
-  const name = `\\\\.\\pipe\\foreign-${process.pid}-${pipes++}`
+  const name = `\\\\.\\pipe\\foreign-${process.pid}-${threadId}-${pipes++}`
   const mode = (PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED) >>> 0
   const server = CreateNamedPipeW(name, mode, 0, 1, 65_536, 65_536, 0, 0)
   const client = CreateFileW(name, GENERIC_READ_WRITE, 0, 0, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, 0)

@@ -113,7 +113,7 @@ describe("the kernel", () => {
   it("is one for each environment, and does not mind that koffi can no longer be configured", async () => {
     expect(couldConfigure).toBe(false)
     expect(await load()).toBe(kernel)
-    expect(kernel).toMatchObject({ name: "win32", custom: true })
+    expect(kernel.name).toBe("win32")
   })
 
   it("tells the system's own text", () => {
@@ -282,8 +282,11 @@ describe("an overlapped operation", () => {
 
   it("completes without a packet when it succeeds at once under skip mode", async () => {
     const { client, close, server } = openPipe()
-    expect(kernel.setSkipMode(client.handle)).toBe(C.ERROR_SUCCESS)
-    expect(kernel.setSkipMode(server.handle)).toBe(C.ERROR_SUCCESS)
+    for (const { handle } of [client, server]) {
+      expect(kernel.getSkipMode(handle)).toBe(false)
+      expect(kernel.setSkipMode(handle)).toBe(C.ERROR_SUCCESS)
+      expect(kernel.getSkipMode(handle)).toBe(true)
+    }
     const write = client.issue("write", { block: blockOf("hello"), length: 5 })
     const read = server.issue("read", { length: 5 })
     holdThread(50)
@@ -563,7 +566,7 @@ describe("calls", () => {
   })
 })
 
-describe("ending with 64 operations in flight", () => {
+describe("ending with many operations in flight", () => {
   const program = fileURLToPath(new URL("./exits.js", import.meta.url))
 
   /** Its output goes to a file: Wine cannot use pipes. */
@@ -580,7 +583,8 @@ describe("ending with 64 operations in flight", () => {
   it.each(["exit", "natural", "worker-exit", "worker-natural", "worker-terminate", "completions-throw"])(
     "is clean: %s",
     (way) => {
-      for (let round = 0; round < 2; round++) expect(run(way)).toEqual({ error: undefined, status: 0, output: "" })
+      const rounds = way.startsWith("worker") ? 1 : 3 // a round of workers is five of them
+      for (let round = 0; round < rounds; round++) expect(run(way)).toEqual({ error: undefined, status: 0, output: "" })
     }
   )
 

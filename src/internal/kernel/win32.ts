@@ -3,18 +3,18 @@
  * slots for each copy of the library in each JavaScript environment. Nothing here loads koffi where there is no Windows.
  */
 import {
+  ERROR_GEN_FAILURE,
   ERROR_INVALID_PARAMETER,
   ERROR_SUCCESS,
   FILE_SKIP_COMPLETION_PORT_ON_SUCCESS,
-  FILE_SKIP_SET_EVENT_ON_HANDLE,
-  TP_CALLBACK_ENVIRON_V3,
-  TP_CALLBACK_PRIORITY_NORMAL
+  FILE_SKIP_SET_EVENT_ON_HANDLE
 } from "../constants.js"
 import type { Block, Issue, Kernel } from "./Kernel.js"
 import { SlotTable } from "./SlotTable.js"
 import { bind, type Bindings } from "./win32/bindings.js"
 import { callLimit, makeCalls } from "./win32/calls.js"
 import { allocate, free, reserve, SlotMemory } from "./win32/memory.js"
+import { Pool } from "./win32/pool.js"
 
 /** Why there is no kernel32 here. */
 export interface LoadFailure {
@@ -23,16 +23,11 @@ export interface LoadFailure {
   readonly cause: unknown
 }
 
-/**
- * koffi blocks a pool thread until JavaScript has run its completion, and the 257th thread blocked at once is an access
- * violation: a private pool of a few threads never gets there.
- */
-const POOL_THREADS = 4
-
 const SKIP_MODES = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE
 
 // ntdll: FILE_INFORMATION_CLASS, and the bits of FILE_MODE_INFORMATION that say "opened without FILE_FLAG_OVERLAPPED"
 const FileModeInformation = 16
+const FileIoCompletionNotificationInformation = 41
 const FileReplaceCompletionInformation = 61
 const FILE_SYNCHRONOUS_IO = 0x10 | 0x20
 
@@ -41,8 +36,8 @@ const FORMAT_MESSAGE_FROM_SYSTEM_IGNORE_INSERTS = 0x1000 | 0x200
 const LANG_ENGLISH_US = 0x0409
 const LANG_DEFAULT = 0
 
-/** One page of our own: the environment block that every TP_IO refers to, then room for what the quick calls answer. */
-const PAGE = { size: 4096, environment: 0, status: 128, answer: 256, text: 512, textLength: 1792 } as const
+/** One page of our own for what the quick calls answer. */
+const PAGE = { size: 4096, status: 0, answer: 64, text: 128, textLength: 1984 } as const
 
 let loaded: Promise<Kernel | LoadFailure> | undefined
 
@@ -66,7 +61,6 @@ const make = async (): Promise<Kernel | LoadFailure> => {
 
 class Win32Kernel implements Kernel {
   readonly name = "win32"
-  readonly custom = true
   readonly slots: SlotTable
   readonly call: Kernel["call"]
   readonly #native: Bindings
@@ -74,6 +68,7 @@ class Win32Kernel implements Kernel {
   readonly #page: Block
   readonly #view: DataView
   readonly #callback: number
+  readonly #pool: Pool
   readonly #messages = new Map<number, string | undefined>()
 
   constructor(native: Bindings) {
@@ -86,7 +81,7 @@ class Win32Kernel implements Kernel {
       this.#completed(overlapped, ioResult, bytes, io)
     )
     this.#pinCallback()
-    this.#initializeEnvironment()
+    this.#pool = new Pool(native)
     this.call = makeCalls(native, callLimit(process.env["UV_THREADPOOL_SIZE"]))
   }
 
@@ -103,17 +98,28 @@ class Win32Kernel implements Kernel {
   // --- the object
 
   createThreadpoolIo(handle: number): number {
-    const io = this.#native.CreateThreadpoolIo(handle, this.#callback, 0, this.#page.address + PAGE.environment)
-    return io !== 0 ? io : -(this.#native.GetLastError() || ERROR_INVALID_PARAMETER)
+    const io = this.#native.CreateThreadpoolIo(handle, this.#callback, 0, this.#pool.environment)
+    if (io === 0) return -(this.#native.GetLastError() || ERROR_INVALID_PARAMETER)
+    this.#pool.opened()
+    return io
   }
 
   closeThreadpoolIo(threadpoolIo: number): void {
     this.#native.CloseThreadpoolIo(threadpoolIo)
+    this.#pool.closed()
   }
 
   setSkipMode(handle: number): number {
     const done = this.#native.SetFileCompletionNotificationModes(handle, SKIP_MODES)
     return done !== 0 ? ERROR_SUCCESS : this.#native.GetLastError()
+  }
+
+  getSkipMode(handle: number): boolean {
+    const { address } = this.#page
+    const { NtQueryInformationFile } = this.#native
+    const [status, answer] = [address + PAGE.status, address + PAGE.answer]
+    if (NtQueryInformationFile(handle, status, answer, 4, FileIoCompletionNotificationInformation) !== 0) return false
+    return (this.#view.getUint32(PAGE.answer, true) & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS) !== 0
   }
 
   unbind(handle: number): boolean {
@@ -151,7 +157,8 @@ class Win32Kernel implements Kernel {
     if (issue.kind === "custom") return issue.custom!({ handle, overlapped, address, length })
     const transfer = issue.kind === "read" ? this.#native.ReadFile : this.#native.WriteFile
     // No byte count: a pending operation would write it later, over whatever is there by then.
-    return transfer(handle, address, length, 0, overlapped) !== 0 ? ERROR_SUCCESS : this.#native.GetLastError()
+    if (transfer(handle, address, length, 0, overlapped) !== 0) return ERROR_SUCCESS
+    return this.#native.GetLastError() || ERROR_GEN_FAILURE
   }
 
   transferred(slot: number): number {
@@ -208,16 +215,5 @@ class Win32Kernel implements Kernel {
       this.#callback,
       address + PAGE.answer
     )
-  }
-
-  #initializeEnvironment(): void {
-    const pool = this.#native.CreateThreadpool(0)
-    if (pool === 0) throw new Error(`CreateThreadpool failed: ${this.#native.GetLastError()}`)
-    this.#native.SetThreadpoolThreadMaximum(pool, POOL_THREADS)
-    const at = TP_CALLBACK_ENVIRON_V3
-    this.#view.setUint32(at.Version, 3, true)
-    this.#view.setBigUint64(at.Pool, BigInt(pool), true)
-    this.#view.setUint32(at.CallbackPriority, TP_CALLBACK_PRIORITY_NORMAL, true)
-    this.#view.setUint32(at.Size, at.size, true)
   }
 }

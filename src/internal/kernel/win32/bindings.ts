@@ -16,6 +16,12 @@ export interface Native<P extends ReadonlyArray<Parameter>> {
   readonly async: (...arguments_: [...Arguments<P>, done: (error: unknown, result: number) => void]) => void
 }
 
+/** The addresses of a function of one parameter, and what it is called with. */
+export interface EnvironmentHook {
+  readonly hook: number
+  readonly argument: number | bigint
+}
+
 /** `PTP_WIN32_IO_CALLBACK`. */
 export type IoCompletionCallback = (
   instance: number,
@@ -39,8 +45,11 @@ export type Bindings = ReturnType<typeof bind>
 export const bind = (koffi: Koffi) => {
   const library = (name: string) => {
     const dll = koffi.load(name)
-    return <const P extends ReadonlyArray<Parameter>>(symbol: string, result: string, parameters: P) =>
-      dll.func(symbol, result, [...parameters]) as unknown as Native<P>
+    return {
+      address: (symbol: string): number => Number(dll.symbol(symbol)),
+      function: <const P extends ReadonlyArray<Parameter>>(symbol: string, result: string, parameters: P) =>
+        dll.func(symbol, result, [...parameters]) as unknown as Native<P>
+    }
   }
   const kernel32 = library("kernel32.dll")
   const ntdll = library("ntdll.dll")
@@ -54,36 +63,70 @@ export const bind = (koffi: Koffi) => {
       return Number(koffi.register(callback, koffi.pointer(koffi.proto(VOID, parameters))))
     },
 
-    GetLastError: kernel32("GetLastError", DWORD, []),
-    FormatMessageW: kernel32("FormatMessageW", DWORD, [DWORD, POINTER, DWORD, DWORD, POINTER, DWORD, POINTER]),
-    GetModuleHandleExW: kernel32("GetModuleHandleExW", BOOL, [DWORD, POINTER, POINTER]),
+    /** Native functions that run when this JavaScript environment ends, the last one first. */
+    environmentHooks: bindEnvironmentHooks(koffi),
+    SleepAddress: kernel32.address("Sleep"),
+    SubmitThreadpoolWorkAddress: kernel32.address("SubmitThreadpoolWork"),
+    NtDelayExecutionAddress: ntdll.address("NtDelayExecution"),
 
-    VirtualAlloc: kernel32("VirtualAlloc", POINTER, [POINTER, POINTER, DWORD, DWORD]),
-    VirtualFree: kernel32("VirtualFree", BOOL, [POINTER, POINTER, DWORD]),
+    GetLastError: kernel32.function("GetLastError", DWORD, []),
+    FormatMessageW: kernel32.function("FormatMessageW", DWORD, [DWORD, POINTER, DWORD, DWORD, POINTER, DWORD, POINTER]),
+    GetModuleHandleExW: kernel32.function("GetModuleHandleExW", BOOL, [DWORD, POINTER, POINTER]),
 
-    CreateThreadpool: kernel32("CreateThreadpool", POINTER, [POINTER]),
-    SetThreadpoolThreadMaximum: kernel32("SetThreadpoolThreadMaximum", VOID, [POINTER, DWORD]),
-    CreateThreadpoolIo: kernel32("CreateThreadpoolIo", POINTER, [HANDLE, POINTER, POINTER, POINTER]),
-    StartThreadpoolIo: kernel32("StartThreadpoolIo", VOID, [POINTER]),
-    CancelThreadpoolIo: kernel32("CancelThreadpoolIo", VOID, [POINTER]),
-    WaitForThreadpoolIoCallbacks: kernel32("WaitForThreadpoolIoCallbacks", VOID, [POINTER, BOOL]),
-    CloseThreadpoolIo: kernel32("CloseThreadpoolIo", VOID, [POINTER]),
-    SetFileCompletionNotificationModes: kernel32("SetFileCompletionNotificationModes", BOOL, [HANDLE, DWORD]),
+    VirtualAlloc: kernel32.function("VirtualAlloc", POINTER, [POINTER, POINTER, DWORD, DWORD]),
+    VirtualFree: kernel32.function("VirtualFree", BOOL, [POINTER, POINTER, DWORD]),
 
-    ReadFile: kernel32("ReadFile", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
-    WriteFile: kernel32("WriteFile", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
-    CancelIoEx: kernel32("CancelIoEx", BOOL, [HANDLE, POINTER]),
+    CreateThreadpool: kernel32.function("CreateThreadpool", POINTER, [POINTER]),
+    SetThreadpoolThreadMaximum: kernel32.function("SetThreadpoolThreadMaximum", VOID, [POINTER, DWORD]),
+    CreateThreadpoolWork: kernel32.function("CreateThreadpoolWork", POINTER, [POINTER, POINTER, POINTER]),
+    CreateThreadpoolIo: kernel32.function("CreateThreadpoolIo", POINTER, [HANDLE, POINTER, POINTER, POINTER]),
+    StartThreadpoolIo: kernel32.function("StartThreadpoolIo", VOID, [POINTER]),
+    CancelThreadpoolIo: kernel32.function("CancelThreadpoolIo", VOID, [POINTER]),
+    WaitForThreadpoolIoCallbacks: kernel32.function("WaitForThreadpoolIoCallbacks", VOID, [POINTER, BOOL]),
+    CloseThreadpoolIo: kernel32.function("CloseThreadpoolIo", VOID, [POINTER]),
+    SetFileCompletionNotificationModes: kernel32.function("SetFileCompletionNotificationModes", BOOL, [HANDLE, DWORD]),
 
-    CreateFileW: kernel32("CreateFileW", HANDLE, ["str16", DWORD, DWORD, POINTER, DWORD, DWORD, HANDLE]),
-    CloseHandle: kernel32("CloseHandle", BOOL, [HANDLE]),
-    FlushFileBuffers: kernel32("FlushFileBuffers", BOOL, [HANDLE]),
-    GetFileInformationByHandle: kernel32("GetFileInformationByHandle", BOOL, [HANDLE, POINTER]),
-    GetFileInformationByHandleEx: kernel32("GetFileInformationByHandleEx", BOOL, [HANDLE, DWORD, POINTER, DWORD]),
-    SetFileInformationByHandle: kernel32("SetFileInformationByHandle", BOOL, [HANDLE, DWORD, POINTER, DWORD]),
-    MoveFileExW: kernel32("MoveFileExW", BOOL, ["str16", "str16", DWORD]),
-    DeleteFileW: kernel32("DeleteFileW", BOOL, ["str16"]),
+    ReadFile: kernel32.function("ReadFile", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
+    WriteFile: kernel32.function("WriteFile", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
+    CancelIoEx: kernel32.function("CancelIoEx", BOOL, [HANDLE, POINTER]),
 
-    NtQueryInformationFile: ntdll("NtQueryInformationFile", NTSTATUS, [HANDLE, POINTER, POINTER, DWORD, DWORD]),
-    NtSetInformationFile: ntdll("NtSetInformationFile", NTSTATUS, [HANDLE, POINTER, POINTER, DWORD, DWORD])
+    CreateFileW: kernel32.function("CreateFileW", HANDLE, ["str16", DWORD, DWORD, POINTER, DWORD, DWORD, HANDLE]),
+    CloseHandle: kernel32.function("CloseHandle", BOOL, [HANDLE]),
+    FlushFileBuffers: kernel32.function("FlushFileBuffers", BOOL, [HANDLE]),
+    GetFileInformationByHandle: kernel32.function("GetFileInformationByHandle", BOOL, [HANDLE, POINTER]),
+    GetFileInformationByHandleEx: kernel32.function("GetFileInformationByHandleEx", BOOL, [
+      HANDLE,
+      DWORD,
+      POINTER,
+      DWORD
+    ]),
+    SetFileInformationByHandle: kernel32.function("SetFileInformationByHandle", BOOL, [HANDLE, DWORD, POINTER, DWORD]),
+    MoveFileExW: kernel32.function("MoveFileExW", BOOL, ["str16", "str16", DWORD]),
+    DeleteFileW: kernel32.function("DeleteFileW", BOOL, ["str16"]),
+
+    NtQueryInformationFile: ntdll.function("NtQueryInformationFile", NTSTATUS, [
+      HANDLE,
+      POINTER,
+      POINTER,
+      DWORD,
+      DWORD
+    ]),
+    NtSetInformationFile: ntdll.function("NtSetInformationFile", NTSTATUS, [HANDLE, POINTER, POINTER, DWORD, DWORD])
+  }
+}
+
+/** `undefined` where the host is not node, or hides its functions. */
+const bindEnvironmentHooks = (koffi: Koffi) => {
+  try {
+    const host = koffi.load(null)
+    const [add, remove] = ["add", "remove"].map((verb) =>
+      host.func(`napi_${verb}_env_cleanup_hook`, "int32_t", [POINTER, POINTER, POINTER])
+    )
+    return {
+      add: ({ argument, hook }: EnvironmentHook) => void add!(koffi.node.env, hook, argument),
+      remove: ({ argument, hook }: EnvironmentHook) => void remove!(koffi.node.env, hook, argument)
+    }
+  } catch {
+    return undefined
   }
 }
