@@ -6,7 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Kernel } from "../Kernel.js"
 import * as Win32Error from "../Win32Error.js"
-import { ERROR_SUCCESS } from "./constants.js"
+import { ERROR_INVALID_HANDLE, ERROR_SUCCESS } from "./constants.js"
 import type * as Engine from "./engine/Call.js"
 import type { CallName, Calls } from "./kernel/Kernel.js"
 import { type Restore, settle } from "./settle.js"
@@ -27,6 +27,16 @@ export const callIn = <K extends CallName>(
 ): Effect.Effect<Calls[K][1], Win32Error.Win32Error> =>
   Effect.suspend(() => {
     const { engine } = kernel
+    // In the same step as the call: a fiber can be held up after any earlier check, and the handle be closed meanwhile.
+    if (options.object?.open === false) {
+      return Effect.fail(Win32Error.make({
+        code: ERROR_INVALID_HANDLE,
+        reason: "Closed",
+        syscall: name,
+        path: options.path,
+        detail: "The scope of this File has closed."
+      }))
+    }
     const running = engine.call(name, arguments_, options)
     return settle(
       restore,

@@ -17,9 +17,9 @@ export const metrics = {
   failedAtStart: counter("failed_at_start", "Operations whose initiating call failed"),
   cancelled: counter("cancelled", "Operations whose cancellation was asked for"),
   quarantined: counter("quarantined", "Operations that did not settle after their cancellation"),
-  retained: counter("retained", "Objects that could not be closed"),
   initiatingMs: counter("initiating_ms", "Milliseconds spent inside initiating calls"),
-  // These two go down again. They are counters, not gauges, so that two kernels of one process add up.
+  // These go down again. They are counters, not gauges, so that two kernels of one process add up.
+  retained: Metric.counter("threadpool_io_retained", { description: "Objects that could not be closed" }),
   inFlight: Metric.counter("threadpool_io_in_flight", { description: "Operations started and not yet ended" }),
   queued: Metric.counter("threadpool_io_queued", { description: "Operations waiting to be started" })
 }

@@ -50,6 +50,7 @@ export class ThreadpoolIoObject {
   readonly #quarantined: Array<Operation> = []
   #stage: Stage = "open"
   #pumping = false
+  #turnAwaited = false
   #calls = 0
   #whenNoCalls: (() => void) | undefined = undefined
   #whenIdle: Array<() => void> = []
@@ -254,12 +255,17 @@ export class ThreadpoolIoObject {
    * whose operations all end inline would hold the event loop up.
    */
   #next(): void {
-    if (this.#pumping) return
+    // Each completion comes here: while the queue waits for its turn, many of them must not become many such waits.
+    if (this.#pumping || this.#turnAwaited) return
     this.#pumping = true
     try {
       for (let issued = 0; this.#queue.length > 0 && this.#inFlight.length < this.options.maxInFlight; issued++) {
         if (issued === ISSUES_PER_TURN) {
-          this.engine.host.defer(() => this.#next())
+          this.#turnAwaited = true
+          this.engine.host.defer(() => {
+            this.#turnAwaited = false
+            this.#next()
+          })
           break
         }
         this.#issue(this.#dequeue(this.#queue.first!))
@@ -391,6 +397,7 @@ export class ThreadpoolIoObject {
         reported = true
         done({ quarantined: this.#quarantined.map((one) => one.request.syscall), retained, closeStatus, defect })
       }
+      this.engine.onActivity?.()
     }
     const stopTimer = drainTimeoutMs === Infinity ? undefined : this.engine.host.setTimer(
       drainTimeoutMs,
