@@ -520,21 +520,6 @@ export const append: {
 // what takes no OVERLAPPED
 // -----------------------------------------------------------------------------
 
-const open_ = <A>(
-  self: File,
-  syscall: string,
-  effect: () => Effect.Effect<A, Win32Error.Win32Error>
-): Effect.Effect<A, Win32Error.Win32Error> =>
-  Effect.suspend(() =>
-    self.io.object.open ? effect() : Effect.fail(Win32Error.make({
-      code: c.ERROR_INVALID_HANDLE,
-      reason: "Closed",
-      syscall,
-      path: self.path,
-      detail: "The scope of this File has closed."
-    }))
-  )
-
 const callOn = (self: File) => ({ path: self.path, handle: self.io.handle, object: self.io.object })
 
 /**
@@ -553,11 +538,7 @@ const callOn = (self: File) => ({ path: self.path, handle: self.io.handle, objec
  * @category accessors
  */
 export const stat = (self: File): Effect.Effect<Stat, Win32Error.Win32Error> =>
-  open_(
-    self,
-    "GetFileInformationByHandle",
-    () => call(self.kernel, "GetFileInformationByHandle", { handle: self.io.handle }, callOn(self))
-  )
+  call(self.kernel, "GetFileInformationByHandle", { handle: self.io.handle }, callOn(self))
 
 /**
  * The size of the file in bytes.
@@ -591,12 +572,11 @@ export const size = (self: File): Effect.Effect<bigint, Win32Error.Win32Error> =
 export const truncate: {
   (length: number | bigint): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, length: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(2, (self: File, length: number | bigint) =>
-  open_(self, "SetEndOfFile", () => {
-    const problem = offsetProblem(length)
-    if (problem !== undefined) return Effect.fail(refused(self, "SetEndOfFile", `Refused: ${problem}.`))
-    return call(self.kernel, "SetEndOfFile", { handle: self.io.handle, length: BigInt(length) }, callOn(self))
-  }))
+} = dual(2, (self: File, length: number | bigint) => {
+  const problem = offsetProblem(length)
+  if (problem !== undefined) return Effect.fail(refused(self, "SetEndOfFile", `Refused: ${problem}.`))
+  return call(self.kernel, "SetEndOfFile", { handle: self.io.handle, length: BigInt(length) }, callOn(self))
+})
 
 /**
  * `FlushFileBuffers`: what was written is on the device when this succeeds.
@@ -614,7 +594,7 @@ export const truncate: {
  * @category writing
  */
 export const sync = (self: File): Effect.Effect<void, Win32Error.Win32Error> =>
-  open_(self, "FlushFileBuffers", () => call(self.kernel, "FlushFileBuffers", { handle: self.io.handle }, callOn(self)))
+  call(self.kernel, "FlushFileBuffers", { handle: self.io.handle }, callOn(self))
 
 /**
  * `SetFileInformationByHandle(FileBasicInfo)`: times in nanoseconds since 1970, the read-only attribute, and on POSIX the
@@ -636,18 +616,14 @@ export const sync = (self: File): Effect.Effect<void, Win32Error.Win32Error> =>
 export const setBasicInfo: {
   (info: BasicInfo): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, info: BasicInfo): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(
-  2,
-  (self: File, info: BasicInfo) =>
-    open_(self, "SetBasicInformation", () =>
-      call(self.kernel, "SetBasicInformation", {
-        handle: self.io.handle,
-        accessTimeNs: info.accessTimeNs,
-        modifiedTimeNs: info.modifiedTimeNs,
-        readOnly: info.readOnly,
-        mode: info.mode
-      }, callOn(self)))
-)
+} = dual(2, (self: File, info: BasicInfo) =>
+  call(self.kernel, "SetBasicInformation", {
+    handle: self.io.handle,
+    accessTimeNs: info.accessTimeNs,
+    modifiedTimeNs: info.modifiedTimeNs,
+    readOnly: info.readOnly,
+    mode: info.mode
+  }, callOn(self)))
 
 /**
  * @since 0.1.0

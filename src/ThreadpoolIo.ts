@@ -214,6 +214,8 @@ export const acquire = (
 /** @internal */
 export const close = (io: ThreadpoolIo): Effect.Effect<void> =>
   Effect.async<CloseReport>((resume) => io.object.close((report) => resume(Exit.succeed(report)))).pipe(
+    // A scope may be closed by hand, by a fiber that can be interrupted: the kernel is waited for all the same.
+    Effect.uninterruptible,
     Effect.flatMap((report) => {
       const ledger = io.object.counters.read()
       if (report.defect !== undefined) return Effect.die(report.defect)
