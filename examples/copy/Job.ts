@@ -7,6 +7,8 @@ export interface Job {
   readonly settings: Settings
   readonly journal: Journal
   readonly progress: Progress
+  /** By directory: the mode that a file made there with that mode has kept. */
+  readonly keptModes: Map<string, number>
   /** Whether reads can go past the cache here. */
   readonly unbuffered: boolean
 }

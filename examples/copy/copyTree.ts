@@ -41,7 +41,7 @@ export const copyTree = (job: Job, plan: Plan): Effect.Effect<void, CopyFailure,
 
 const copyFiles = (job: Job, { files }: Plan): Effect.Effect<void, CopyFailure, Kernel> => {
   const { chunk, concurrency } = job.settings
-  const largest = files.reduce((most, { size }) => Math.max(most, size), 1)
+  const largest = files.reduce((most, { stat }) => Math.max(most, Number(stat.size)), 1)
   const buffer = Effect.mapError(BufferPool.make(Math.min(chunk, largest)), cannot("get a buffer for", "the files"))
   const items = { length: files.length, at: (index: number) => files[index]! }
   return Effect.scoped(forEachOfFew(items, concurrency, buffer, (file, own) => copyFile(job, file, own)))
@@ -52,7 +52,7 @@ const copyFiles = (job: Job, { files }: Plan): Effect.Effect<void, CopyFailure, 
 /** Writable for us while it is filled; `finishDirectory` gives it what it is to have. */
 const makeDirectory = ({ journal, settings }: Job, { stat, target }: PlannedDirectory, isRoot: boolean): void => {
   try {
-    mkdirSync(target, { mode: permissions(Number(stat.mode)) | 0o700 })
+    mkdirSync(target, { mode: permissions(stat.mode) | 0o700 })
     journal.directory(target)
   } catch (error) {
     if (errnoOf(error) !== "EEXIST") throw cannot("make the directory", target)(error)
@@ -83,7 +83,7 @@ const seconds = (ns: bigint): number => (Number(ns / 1000n) + 0.5) / 1e6
 
 const finishDirectory = ({ stat, target }: PlannedDirectory): void => {
   try {
-    if (!windows) chmodSync(target, permissions(Number(stat.mode)))
+    if (!windows) chmodSync(target, permissions(stat.mode))
     utimesSync(target, seconds(stat.atimeNs), seconds(stat.mtimeNs))
   } catch (error) {
     throw cannot("set the times of", target)(error)

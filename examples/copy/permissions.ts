@@ -2,4 +2,4 @@
 // the right to give files away, they are dropped.
 const KEPT = 0o1777
 
-export const permissions = (mode: number): number => mode & KEPT
+export const permissions = (mode: bigint): number => Number(mode) & KEPT

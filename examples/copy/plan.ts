@@ -18,8 +18,11 @@ export interface PlannedFile {
   readonly source: string
   readonly directory: string
   readonly name: string
-  readonly size: number
+  readonly stat: FileStat
 }
+
+/** What is kept of the many files of a tree: the rest of a `Stats` is large. */
+export interface FileStat extends Pick<BigIntStats, "dev" | "ino" | "mode" | "size" | "atimeNs" | "mtimeNs"> {}
 
 export interface PlannedLink {
   readonly source: string
@@ -121,9 +124,9 @@ class Walk implements Plan {
 
   #file(source: string, directory: string, name: string, stat: BigIntStats): void {
     if (!stat.isFile()) throw failure("SpecialFile", `${quoted(source)} is a ${kindOf(stat)}, which cannot be copied.`)
-    const size = Number(stat.size)
-    this.files.push({ source, directory, name, size })
-    this.bytes += size
+    const { atimeNs, dev, ino, mode, mtimeNs, size } = stat
+    this.files.push({ source, directory, name, stat: { dev, ino, mode, size, atimeNs, mtimeNs } })
+    this.bytes += Number(size)
   }
 
   #lookForSameButCase(directory: string, names: ReadonlyArray<string>): void {

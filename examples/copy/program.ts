@@ -51,7 +51,7 @@ const run = (
   const say = (line: string) => Effect.sync(() => world.out.write(`${line}\n`))
   const copy = Effect.gen(function*() {
     const kernel = yield* Kernel.Kernel
-    const job: Job = { settings, journal, progress, unbuffered: kernel.name === "win32" }
+    const job: Job = { settings, journal, progress, keptModes: new Map(), unbuffered: kernel.name === "win32" }
     const plan = yield* makePlan(paths.source, paths.destination)
     if (settings.verify === "durable" && !job.unbuffered) {
       yield* say("The portable kernel cannot read past the cache: what was flushed is read back through it.")

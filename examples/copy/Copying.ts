@@ -1,0 +1,18 @@
+// What the parts of one file's copy share.
+import type { PoolBuffer } from "../../src/BufferPool.js"
+import type { CopyFailure } from "./Failure.js"
+import type { Job } from "./Job.js"
+import type { PlannedFile } from "./plan.js"
+
+export interface Copying {
+  readonly job: Job
+  readonly file: PlannedFile
+  readonly target: string
+  /** The temporary name, and whether what has it is ours to remove. */
+  readonly partial: string
+  partialIsOurs: boolean
+  /** Holds one chunk. */
+  readonly buffer: PoolBuffer
+  readonly reading: (error: unknown) => CopyFailure
+  readonly writing: (error: unknown) => CopyFailure
+}

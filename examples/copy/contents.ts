@@ -1,0 +1,90 @@
+// What is in one file: read, hashed in file order and written, then read back and hashed again.
+import * as Effect from "effect/Effect"
+import { createHash, type Hash } from "node:crypto"
+import * as File from "../../src/File.js"
+import type { Kernel } from "../../src/Kernel.js"
+import { type Chunk, forEachChunk, InOrder, readChunk, readChunkUnbuffered, writeChunk } from "./chunks.js"
+import type { Copying } from "./Copying.js"
+import { asFailure, cannot, changed, type CopyFailure, failure } from "./Failure.js"
+import { quoted } from "./text.js"
+
+/** Zeros shorter than this are written: a hole would not save a block. */
+const LEAST_HOLE = 65_536
+
+export const transfer = (
+  copying: Copying,
+  source: File.File,
+  copy: File.File,
+  hash: Hash | undefined
+): Effect.Effect<void, CopyFailure, Kernel> => {
+  const { file, job: { progress }, reading, writing } = copying
+  const order = new InOrder()
+  let holes = false
+  const write = (chunk: Chunk) =>
+    Effect.suspend(() => {
+      progress.copied(chunk.length)
+      if (!isHole(chunk)) return Effect.mapError(writeChunk(copy, chunk), writing)
+      holes = true
+      return Effect.void
+    })
+  const copyChunk = (chunk: Chunk) =>
+    Effect.flatMap(Effect.mapError(readChunk(source, chunk), reading), (bytes) => {
+      if (bytes < chunk.length) return Effect.fail(changed(file.source))
+      return hash === undefined
+        ? write(chunk)
+        : Effect.zipRight(order.pass(chunk.index, () => update(hash, chunk, bytes)), write(chunk))
+    })
+  return Effect.flatMap(eachChunk(copying, copyChunk), () =>
+    // A hole at the end is made by this; holes elsewhere are there already.
+    holes ? Effect.mapError(File.truncate(copy, file.stat.size), writing) : Effect.void)
+}
+
+const eachChunk = <R>(copying: Copying, work: (chunk: Chunk) => Effect.Effect<void, CopyFailure, R>) => {
+  const { buffer, file, job: { settings: { chunk, queueDepth } } } = copying
+  const shape = { size: Number(file.stat.size), chunk, depth: queueDepth }
+  return Effect.mapError(forEachChunk(shape, buffer, work), asFailure(cannot("get a buffer for", file.source)))
+}
+
+const update = (hash: Hash, { buffer }: Chunk, bytes: number): void => {
+  hash.update(buffer.bytes.subarray(0, bytes))
+}
+
+let zeros = Buffer.alloc(0)
+
+const isHole = ({ buffer, length }: Chunk): boolean => {
+  if (length < LEAST_HOLE || buffer.bytes[0] !== 0) return false
+  if (zeros.length < length) zeros = Buffer.alloc(length)
+  return zeros.compare(buffer.bytes, 0, length, 0, length) === 0
+}
+
+/** Reads the copy back, past the cache where that was asked for and the system can. */
+export const verifyCopy = (
+  copying: Copying,
+  copy: File.File,
+  expected: Hash
+): Effect.Effect<void, CopyFailure, Kernel> => {
+  const { file, job: { progress, settings, unbuffered }, partial, target } = copying
+  const reading = cannot("read back", target)
+  const pastTheCache = settings.verify === "durable" && unbuffered && file.stat.size > 0n
+  const read = pastTheCache ? readChunkUnbuffered : readChunk
+  const hash = createHash("sha256")
+  const order = new InOrder()
+  const readFrom = (from: File.File) =>
+    eachChunk(
+      copying,
+      (chunk) =>
+        Effect.flatMap(Effect.mapError(read(from, chunk), reading), (bytes) =>
+          order.pass(chunk.index, () => {
+            update(hash, chunk, bytes)
+            progress.verified(bytes)
+          }))
+    )
+  const all = pastTheCache
+    ? Effect.mapError(File.withFile(partial, { unbuffered: true }, readFrom), asFailure(reading))
+    : readFrom(copy)
+  return Effect.flatMap(all, () =>
+    hash.digest().equals(expected.digest()) ? Effect.void : Effect.fail(failure(
+      "Mismatch",
+      `What was read back from ${quoted(target)} is not what was written: the disk or its driver is at fault.`
+    )))
+}
