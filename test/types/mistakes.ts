@@ -1,0 +1,128 @@
+/**
+ * Mistakes that do not compile. Compiled, never run.
+ */
+import * as Effect from "effect/Effect"
+import {
+  type BufferPool,
+  type Completion,
+  File,
+  Handle,
+  Kernel,
+  type Ledger,
+  Operation,
+  ThreadpoolIo
+} from "../../src/index.js"
+import * as library from "../../src/index.js"
+
+declare const file: File.File
+declare const io: ThreadpoolIo.ThreadpoolIo
+declare const buffer: Uint8Array
+
+type Forbidden = `${"Start" | "Cancel" | "Wait" | "Close"}${string}` | "start" | "cancel" | "wait"
+type Library = typeof library
+type Found = { readonly [Module in keyof Library]: Extract<keyof Library[Module], Forbidden> }[keyof Library]
+
+/** There is nothing to call Start, Cancel, Wait or Close with, in any module. */
+export const none: [Found] extends [never] ? true : Found = true
+
+export const noWayToStartCancelWaitOrClose = (): void => {
+  // @ts-expect-error not in the index
+  void library.StartThreadpoolIo
+  // @ts-expect-error not in the index
+  void library.CancelThreadpoolIo
+  // @ts-expect-error not in the index
+  void library.WaitForThreadpoolIoCallbacks
+  // @ts-expect-error not in the index
+  void library.CloseThreadpoolIo
+  // @ts-expect-error not on the module
+  void ThreadpoolIo.start
+  // @ts-expect-error not on the module
+  void ThreadpoolIo.cancel
+  // @ts-expect-error not on the module
+  void ThreadpoolIo.wait
+  // @ts-expect-error a ThreadpoolIo has no methods but `pipe`
+  void io.submit
+  // @ts-expect-error a ThreadpoolIo is not closed by hand
+  void io.close
+  // @ts-expect-error a File is not closed by hand
+  void file.close
+}
+
+export const aFileTakesSafeOperationsOnly = (): void => {
+  const unsafe = Operation.unsafeMake({ syscall: "DeviceIoControl", issue: () => 0 })
+  void ThreadpoolIo.submit(io, unsafe)
+  // @ts-expect-error an unsafe operation goes to ThreadpoolIo.submit
+  void File.submit(file, unsafe)
+  // @ts-expect-error likewise data-last
+  void file.pipe(File.submit(unsafe))
+  // @ts-expect-error whether it is safe is not known
+  void File.submit(file, unsafe as Operation.Operation)
+}
+
+export const anOperationIsMadeByItsConstructors = (): void => {
+  // @ts-expect-error a look-alike is none
+  void ThreadpoolIo.submit(io, { _tag: "Read", buffer, offset: 0 })
+  // @ts-expect-error a buffer is needed
+  void Operation.read({ offset: 0 })
+  // @ts-expect-error an append has no offset
+  void Operation.append({ buffer, offset: 0 })
+  // @ts-expect-error an offset is a number or a bigint
+  void Operation.read({ buffer, offset: "0" })
+  // @ts-expect-error memory is bytes
+  void Operation.read({ buffer: new Uint16Array(8) })
+  // @ts-expect-error memory is bytes
+  void Operation.read({ buffer: new ArrayBuffer(8) })
+  // @ts-expect-error `issue` answers a status
+  void Operation.unsafeMake({ syscall: "x", issue: () => Effect.void })
+  // @ts-expect-error what is not asked for is not taken
+  void Operation.read({ buffer, offest: 0 })
+}
+
+export const aNumberIsNoHandle = (): void => {
+  void ThreadpoolIo.make(Handle.make(0x1a4))
+  // @ts-expect-error a plain number is no Handle
+  void ThreadpoolIo.make(0x1a4)
+  // @ts-expect-error a file descriptor of the same number is none either
+  void ThreadpoolIo.make(process.stdin.fd)
+  // @ts-expect-error a bigint is none
+  void Handle.make(4n)
+}
+
+export const whatIsHandedOutCannotBeChanged = (
+  completion: Completion,
+  ledger: Ledger.Ledger,
+  stat: File.Stat,
+  pooled: BufferPool.PoolBuffer
+): void => {
+  // @ts-expect-error readonly
+  completion.bytesTransferred = 0
+  // @ts-expect-error readonly
+  ledger.started = 0
+  // @ts-expect-error readonly
+  stat.size = 0n
+  // @ts-expect-error readonly
+  pooled.bytes = buffer
+  // @ts-expect-error readonly
+  file.path = "another"
+  // @ts-expect-error readonly
+  io.handle = Handle.make(4)
+}
+
+export const optionsAreClosed = (): void => {
+  // @ts-expect-error there is no such access
+  void File.open("a", { access: "append" })
+  // @ts-expect-error there is no such disposition
+  void File.open("a", { disposition: "create" })
+  // @ts-expect-error a misspelling
+  void File.open("a", { writethrough: true })
+  // @ts-expect-error there is no such share
+  void File.open("a", { share: ["execute"] })
+  // @ts-expect-error an offset is needed: a file has no cursor
+  void File.read(file, buffer)
+  // @ts-expect-error times are bigints
+  void File.setBasicInfo(file, { modifiedTimeNs: Date.now() })
+  // @ts-expect-error a kernel is not a File
+  void File.size(Kernel.Kernel)
+  // @ts-expect-error a ThreadpoolIo is not a File
+  void File.read(io, buffer, 0)
+}

@@ -1,0 +1,125 @@
+/**
+ * What a program must bring, and what it gets: requirement, error and success of every effect, exactly. Compiled, never run.
+ */
+import type * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { BufferPool, File, Handle, Kernel, type Ledger, Operation, ThreadpoolIo, Win32Error } from "../../src/index.js"
+import type { Completion } from "../../src/index.js"
+
+/** Each assignable to the other; `any`, which is so with everything, is not. */
+type Same<A, B> = 0 extends 1 & B ? false : [A] extends [B] ? [B] extends [A] ? true : false : false
+
+/** Compiles when the effect is exactly that. */
+const is = <A, E, R>() =>
+<B, F, S>(
+  _effect: Effect.Effect<B, F, S>,
+  ..._same: [Same<A, B>, Same<E, F>, Same<R, S>] extends [true, true, true] ? [] : ["it is not"]
+): void => {}
+
+declare const file: File.File
+declare const io: ThreadpoolIo.ThreadpoolIo
+declare const buffer: Uint8Array
+declare const pooled: BufferPool.PoolBuffer
+
+type Error = Win32Error.Win32Error
+type Needs = Kernel.Kernel | Scope.Scope
+
+export const exactly = (): void => {
+  is<File.File, Error, Needs>()(File.open("a"))
+  is<ThreadpoolIo.ThreadpoolIo, Error, Needs>()(ThreadpoolIo.make(Handle.make(4)))
+  is<BufferPool.PoolBuffer, Error, Needs>()(BufferPool.make(4096))
+  is<bigint, Error, Kernel.Kernel>()(File.withFile("a", {}, File.size))
+  is<void, Error, Kernel.Kernel>()(File.rename("a", "b"))
+  is<void, Error, Kernel.Kernel>()(File.remove("a"))
+  is<number, Error, never>()(File.read(file, buffer, 0))
+  is<number, Error, never>()(file.pipe(File.read(pooled, 0n)))
+  is<void, Error, never>()(File.readExact(file, buffer, 0))
+  is<number, Error, never>()(File.write(file, buffer, 0))
+  is<void, Error, never>()(File.writeAll(file, pooled, 0))
+  is<number, Error, never>()(File.append(file, buffer))
+  is<bigint, Error, never>()(File.size(file))
+  is<File.Stat, Error, never>()(File.stat(file))
+  is<void, Error, never>()(File.truncate(file, 0))
+  is<void, Error, never>()(File.sync(file))
+  is<void, Error, never>()(File.setBasicInfo(file, { modifiedTimeNs: 0n }))
+  is<Completion, Error, never>()(File.submit(file, Operation.read({ buffer })))
+  is<Completion, Error, never>()(ThreadpoolIo.submit(io, Operation.append({ buffer: pooled })))
+  is<Completion, Error, never>()(ThreadpoolIo.cancellable(io, Operation.write({ buffer })))
+  is<void, never, never>()(ThreadpoolIo.cancelAll(io))
+  is<void, never, never>()(ThreadpoolIo.awaitIdle(io))
+  is<Ledger.Ledger, never, never>()(ThreadpoolIo.ledger(io))
+  is<Ledger.Ledger, never, Kernel.Kernel>()(Kernel.ledger)
+}
+
+export const layers = (): void => {
+  const fixed: ReadonlyArray<Layer.Layer<Kernel.Kernel, Error>> = [
+    Kernel.layer,
+    Kernel.layerPortable,
+    Kernel.layerWin32,
+    Kernel.layerOptions({ kernel: "auto", drainTimeout: "1 second" })
+  ]
+  const configured: Layer.Layer<Kernel.Kernel, Error | ConfigError> = Kernel.layerConfig(Kernel.config)
+  const config: Config.Config<Kernel.Kernel.Options> = Kernel.config
+  void [fixed, configured, config]
+  // @ts-expect-error there is no such kernel
+  Kernel.layerOptions({ kernel: "linux" })
+  // @ts-expect-error no duration
+  Kernel.layerOptions({ drainTimeout: "a while" })
+}
+
+export const nothingRunsWithoutItsNeeds = (): void => {
+  const opened = File.open("a")
+  // @ts-expect-error a Scope and a Kernel are missing
+  Effect.runSync(opened)
+  // @ts-expect-error a Kernel is missing
+  Effect.runSync(Effect.scoped(opened))
+  // @ts-expect-error a Scope is missing
+  Effect.runSync(Effect.provide(opened, Kernel.layer))
+  // @ts-expect-error a Scope and a Kernel are missing
+  Effect.runSync(ThreadpoolIo.make(Handle.make(4)))
+  // @ts-expect-error a Scope is missing
+  Effect.runSync(Effect.provide(ThreadpoolIo.make(Handle.make(4)), Kernel.layer))
+  // @ts-expect-error a Scope is missing
+  Effect.runSync(Effect.provide(BufferPool.make(4096), Kernel.layer))
+  // @ts-expect-error a Kernel is missing
+  Effect.runSync(File.remove("a"))
+  Effect.runSync(opened.pipe(Effect.scoped, Effect.provide(Kernel.layer)))
+}
+
+export const everyReasonCanBeMatched = (error: Win32Error.Win32Error): string => {
+  switch (error.reason) {
+    case "AlreadyBound":
+    case "AlreadyExists":
+    case "BrokenPipe":
+    case "Busy":
+    case "Cancelled":
+    case "Closed":
+    case "DeviceFailure":
+    case "EndOfFile":
+    case "Exhausted":
+    case "InvalidArgument":
+    case "InvalidHandle":
+    case "MoreData":
+    case "NoSpace":
+    case "NotEmpty":
+    case "NotFound":
+    case "NotOverlapped":
+    case "NotSameDevice":
+    case "PermissionDenied":
+    case "TimedOut":
+    case "Unknown":
+    case "Unsupported":
+      return error.name
+  }
+}
+
+export const aFailureIsHandledByItsTag = (): Effect.Effect<number> =>
+  Effect.catchTag(File.read(file, buffer, 0), "Win32Error", ({ code }) => Effect.succeed(code))
+
+export const noReasonIsInvented = (): void => {
+  // @ts-expect-error the set of reasons is closed
+  Win32Error.make({ code: 1, syscall: "ReadFile", reason: "Sad" })
+}

@@ -1,0 +1,71 @@
+/**
+ * What the library offers, name by name: nothing that calls Start, Cancel, Wait or Close, and nothing by accident.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import * as library from "../../src/index.js"
+
+const surface: Record<string, ReadonlyArray<string>> = {
+  BufferPool: ["TypeId", "isPoolBuffer", "make"],
+  File: [
+    "TypeId",
+    "append",
+    "isFile",
+    "open",
+    "read",
+    "readExact",
+    "remove",
+    "rename",
+    "setBasicInfo",
+    "size",
+    "stat",
+    "submit",
+    "sync",
+    "truncate",
+    "withFile",
+    "write",
+    "writeAll"
+  ],
+  Handle: ["make"],
+  Kernel: [
+    "Kernel",
+    "config",
+    "layer",
+    "layerConfig",
+    "layerOptions",
+    "layerPortable",
+    "layerWin32",
+    "ledger",
+    "metrics"
+  ],
+  Ledger: ["format", "isBalanced"],
+  Operation: ["TypeId", "append", "read", "unsafeMake", "write"],
+  ThreadpoolIo: [
+    "TypeId",
+    "awaitIdle",
+    "cancelAll",
+    "cancellable",
+    "isThreadpoolIo",
+    "ledger",
+    "make",
+    "submit"
+  ],
+  Win32Error: ["Win32Error", "make", "toPlatformError"]
+}
+
+/** What the library's modules know of each other. It is taken out of the declarations that are published. */
+const internal: Record<string, ReadonlyArray<string>> = {
+  BufferPool: ["leaseOf"],
+  Kernel: ["fromInternal"],
+  ThreadpoolIo: ["acquire", "close"]
+}
+
+describe("the index", () => {
+  it("has these modules", () => {
+    expect(Object.keys(library).sort()).toEqual(Object.keys(surface))
+  })
+  for (const [name, module] of Object.entries(library)) {
+    it(`${name} has these values`, () => {
+      expect(Object.keys(module).sort()).toEqual([...surface[name]!, ...internal[name] ?? []].sort())
+    })
+  }
+})
