@@ -1,4 +1,5 @@
 // What the parts of one file's copy share.
+import type { BigIntStats } from "node:fs"
 import type { PoolBuffer } from "../../src/BufferPool.js"
 import type { CopyFailure } from "./Failure.js"
 import type { Job } from "./Job.js"
@@ -7,6 +8,8 @@ import type { PlannedFile } from "./plan.js"
 export interface Copying {
   readonly job: Job
   readonly file: PlannedFile
+  /** What the source was when its copy began: what the copy is to be, unless the source has changed at its end. */
+  readonly stat: BigIntStats
   readonly target: string
   /** The temporary name, and whether what has it is ours to remove. */
   readonly partial: string

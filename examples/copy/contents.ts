@@ -17,7 +17,7 @@ export const transfer = (
   copy: File.File,
   hash: Hash | undefined
 ): Effect.Effect<void, CopyFailure, Kernel> => {
-  const { file, job: { progress }, reading, writing } = copying
+  const { file, job: { progress }, reading, stat, writing } = copying
   const order = new InOrder()
   let holes = false
   const write = (chunk: Chunk) =>
@@ -36,12 +36,12 @@ export const transfer = (
     })
   return Effect.flatMap(eachChunk(copying, copyChunk), () =>
     // A hole at the end is made by this; holes elsewhere are there already.
-    holes ? Effect.mapError(File.truncate(copy, file.stat.size), writing) : Effect.void)
+    holes ? Effect.mapError(File.truncate(copy, stat.size), writing) : Effect.void)
 }
 
 const eachChunk = <R>(copying: Copying, work: (chunk: Chunk) => Effect.Effect<void, CopyFailure, R>) => {
-  const { buffer, file, job: { settings: { chunk, queueDepth } } } = copying
-  const shape = { size: Number(file.stat.size), chunk, depth: queueDepth }
+  const { buffer, file, job: { settings: { chunk, queueDepth } }, stat } = copying
+  const shape = { size: Number(stat.size), chunk, depth: queueDepth }
   return Effect.mapError(forEachChunk(shape, buffer, work), asFailure(cannot("get a buffer for", file.source)))
 }
 
@@ -63,9 +63,9 @@ export const verifyCopy = (
   copy: File.File,
   expected: Hash
 ): Effect.Effect<void, CopyFailure, Kernel> => {
-  const { file, job: { progress, settings, unbuffered }, partial, target } = copying
+  const { job: { progress, settings, unbuffered }, partial, stat, target } = copying
   const reading = cannot("read back", target)
-  const pastTheCache = settings.verify === "durable" && unbuffered && file.stat.size > 0n
+  const pastTheCache = settings.verify === "durable" && unbuffered && stat.size > 0n
   const read = pastTheCache ? readChunkUnbuffered : readChunk
   const hash = createHash("sha256")
   const order = new InOrder()

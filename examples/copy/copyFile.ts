@@ -19,11 +19,13 @@ const windows = process.platform === "win32"
 
 /** `buffer` holds one chunk and is used by nobody else meanwhile. */
 export const copyFile = (job: Job, file: PlannedFile, buffer: PoolBuffer): Effect.Effect<void, CopyFailure, Kernel> =>
-  Effect.suspend(() => {
+  Effect.flatMap(look(file.source, cannot("read", file.source)), (stat) => {
+    if (!stat.isFile()) return Effect.fail(changed(file.source))
     const target = inside(file.directory, file.name)
     const copying: Copying = {
       job,
       file,
+      stat,
       target,
       partial: inside(file.directory, partialName(file.name)),
       partialIsOurs: false,
@@ -31,7 +33,6 @@ export const copyFile = (job: Job, file: PlannedFile, buffer: PoolBuffer): Effec
       reading: cannot("read", file.source),
       writing: cannot("write", target)
     }
-    job.journal.partials.add(copying.partial)
     return Effect.ensuring(Effect.zipRight(fill(copying), giveName(copying)), cleanUp(copying))
   })
 
@@ -44,13 +45,13 @@ const cleanUp = (copying: Copying) =>
 
 /** Everything but the name. */
 const fill = (copying: Copying): Effect.Effect<void, CopyFailure, Kernel> => {
-  const { file, job: { settings: { verify } }, reading, writing } = copying
+  const { file, job: { settings: { verify } }, reading, stat, writing } = copying
   return withSource(copying, (source) =>
     withPartial(copying, (copy) =>
       Effect.gen(function*() {
         const hash = verify === "none" ? undefined : createHash("sha256")
         yield* transfer(copying, source, copy, hash)
-        if (hasChanged(file, yield* look(file.source, reading))) return yield* Effect.fail(changed(file.source))
+        if (hasChanged(stat, yield* look(file.source, reading))) return yield* Effect.fail(changed(file.source))
         if (verify === "durable") yield* Effect.mapError(File.sync(copy), writing)
         if (hash !== undefined) yield* verifyCopy(copying, copy, hash)
         yield* Effect.mapError(File.setBasicInfo(copy, yield* basicInfo(copying)), writing)
@@ -69,9 +70,9 @@ const look = (path: string, reading: (error: unknown) => CopyFailure): Effect.Ef
     }
   })
 
-/** The name must mean the same file as at the walk, with the same size and time: then what was read in between is that. */
-const hasChanged = ({ stat }: PlannedFile, { dev, ino, mtimeNs, size }: BigIntStats): boolean =>
-  stat.ino !== ino || stat.dev !== dev || stat.size !== size || stat.mtimeNs !== mtimeNs
+/** When the name still means the same file, with the same size and time, then what was read in between is that. */
+const hasChanged = (before: BigIntStats, after: BigIntStats): boolean =>
+  before.ino !== after.ino || before.dev !== after.dev || before.size !== after.size || before.mtimeNs !== after.mtimeNs
 
 /** A link that has taken the file's place since the walk is not followed. On Windows that flag would open it raw. */
 const withSource = <A>(
@@ -84,13 +85,14 @@ const withPartial = <A>(
   copying: Copying,
   use: (copy: File.File) => Effect.Effect<A, CopyFailure, Kernel>
 ): Effect.Effect<A, CopyFailure, Kernel> => {
-  const { file, job: { settings: { verify } }, partial, writing } = copying
+  const { job, partial, stat, writing } = copying
   copying.partialIsOurs = true
+  job.journal.partials.add(partial)
   const options: File.OpenOptions = {
-    access: verify === "none" ? "write" : "readwrite",
+    access: job.settings.verify === "none" ? "write" : "readwrite",
     disposition: "createNew",
     hint: "sequential",
-    mode: permissions(file.stat.mode)
+    mode: permissions(stat.mode)
   }
   return Effect.mapError(File.withFile(partial, options, use), (error) => {
     if (error._tag === "Win32Error" && error.reason === "AlreadyExists") copying.partialIsOurs = false
@@ -103,7 +105,7 @@ const OWNER_WRITES = 0o200n
 
 /** A file that was made with its mode has it, but for what the umask or its directory takes away: the first one there tells. */
 const basicInfo = (copying: Copying): Effect.Effect<File.BasicInfo, CopyFailure> => {
-  const { file: { directory, stat }, job: { keptModes }, partial, writing } = copying
+  const { file: { directory }, job: { keptModes }, partial, stat, writing } = copying
   const times = { accessTimeNs: stat.atimeNs, modifiedTimeNs: stat.mtimeNs }
   if (windows) return Effect.succeed((stat.mode & OWNER_WRITES) === 0n ? { ...times, readOnly: true } : times)
   const mode = permissions(stat.mode)

@@ -18,11 +18,8 @@ export interface PlannedFile {
   readonly source: string
   readonly directory: string
   readonly name: string
-  readonly stat: FileStat
+  readonly size: number
 }
-
-/** What is kept of the many files of a tree: the rest of a `Stats` is large. */
-export interface FileStat extends Pick<BigIntStats, "dev" | "ino" | "mode" | "size" | "atimeNs" | "mtimeNs"> {}
 
 export interface PlannedLink {
   readonly source: string
@@ -124,9 +121,9 @@ class Walk implements Plan {
 
   #file(source: string, directory: string, name: string, stat: BigIntStats): void {
     if (!stat.isFile()) throw failure("SpecialFile", `${quoted(source)} is a ${kindOf(stat)}, which cannot be copied.`)
-    const { atimeNs, dev, ino, mode, mtimeNs, size } = stat
-    this.files.push({ source, directory, name, stat: { dev, ino, mode, size, atimeNs, mtimeNs } })
-    this.bytes += Number(size)
+    const size = Number(stat.size)
+    this.files.push({ source, directory, name, size })
+    this.bytes += size
   }
 
   #lookForSameButCase(directory: string, names: ReadonlyArray<string>): void {
