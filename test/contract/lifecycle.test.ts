@@ -204,6 +204,51 @@ contract("a scope", ({ claim, only }) => {
     })
   })
 
+  describe("that is a use of withFile", () => {
+    const contents = pattern(1000)
+    claim("closes when the use ends, and hands its answer on", function*() {
+      const path = yield* fileOf(contents)
+      let file: File.File | undefined
+      const log = yield* teardown(Effect.gen(function*() {
+        const bytes = yield* File.withFile(path, {}, (opened) => File.read(file = opened, new Uint8Array(2000), 0))
+        expect(bytes).toBe(1000)
+      }))
+      expect(log).toEqual(["CreateFileW", "WaitForThreadpoolIoCallbacks", "CloseHandle", "CloseThreadpoolIo"])
+      expect(yield* refused(File.read(file!, new Uint8Array(1), 0))).toMatchObject({ reason: "Closed" })
+    })
+    claim("closes when the use fails, dies, throws or is interrupted, with reads in flight", function*() {
+      const path = yield* fileOf(contents)
+      const ends: ReadonlyArray<() => Effect.Effect<never, string>> = [
+        () => Effect.fail("why"),
+        () => Effect.die("why"),
+        () => Effect.interrupt,
+        () => {
+          throw new Error("why")
+        }
+      ]
+      for (const end of ends) {
+        const exit = yield* Effect.exit(File.withFile(path, {}, (file) =>
+          Effect.zipRight(
+            Effect.zipRight(Effect.fork(File.read(file, new Uint8Array(100), 0)), settleFibers),
+            Effect.suspend(end)
+          )))
+        expect(Exit.isFailure(exit)).toBe(true)
+      }
+    })
+    claim("is interrupted from outside, and closes first", function*() {
+      const path = yield* fileOf(contents)
+      const using = File.withFile(path, {}, (file) => Effect.forever(File.read(file, new Uint8Array(100), 0)))
+      const fiber = yield* Effect.fork(using)
+      yield* Effect.sleep("20 millis")
+      expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
+    })
+    claim("fails as open does, and the use does not begin", function*() {
+      const missing = yield* freshPath
+      const error = yield* failureOf(File.withFile(missing, {}, () => Effect.dieMessage("used")))
+      expect(error).toMatchObject({ reason: "NotFound", path: missing })
+    })
+  })
+
   describe("among others", () => {
     claim("an inner scope closes its own file and not the outer one's", function*() {
       const [outerPath, innerPath] = [yield* fileOf("outer"), yield* fileOf("inner")]
