@@ -1,7 +1,7 @@
 // The one failure of a copy: what it was doing, to which file, and why, as a sentence for people.
 import * as Data from "effect/Data"
 import * as Win32Error from "../../src/Win32Error.js"
-import { quoted } from "./text.js"
+import { quoted, withoutPeriod } from "./text.js"
 
 export type Reason =
   | "BadName"
@@ -60,7 +60,7 @@ export const cannot = (doing: string, path: string) => (error: unknown): CopyFai
   const { code, reason, text } = explain(error)
   return failure(
     "System",
-    `Cannot ${doing} ${quoted(path)}: ${words[reason] ?? text.replace(/\.\s*$/, "")} (${code}).`,
+    `Cannot ${doing} ${quoted(path)}: ${words[reason] ?? withoutPeriod(text)} (${code}).`,
     error
   )
 }

@@ -106,7 +106,7 @@ const OWNER_WRITES = 0o200n
 /** A file that was made with its mode has it, but for what the umask or its directory takes away: the first one there tells. */
 const basicInfo = (copying: Copying): Effect.Effect<File.BasicInfo, CopyFailure> => {
   const { file: { directory }, job: { keptModes }, partial, stat, writing } = copying
-  const times = { accessTimeNs: stat.atimeNs, modifiedTimeNs: stat.mtimeNs }
+  const times = { accessTimeNs: settable(stat.atimeNs), modifiedTimeNs: settable(stat.mtimeNs) }
   if (windows) return Effect.succeed((stat.mode & OWNER_WRITES) === 0n ? { ...times, readOnly: true } : times)
   const mode = permissions(stat.mode)
   if (keptModes.get(directory) === mode) return Effect.succeed(times)
@@ -116,6 +116,9 @@ const basicInfo = (copying: Copying): Effect.Effect<File.BasicInfo, CopyFailure>
     return times
   })
 }
+
+/** Elsewhere than on Windows, node sets microseconds: what is below them must not round up. */
+const settable = (ns: bigint): bigint => windows ? ns : ns - ns % 1000n
 
 // --- the name
 

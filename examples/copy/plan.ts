@@ -173,12 +173,13 @@ const refuseBytes = (directory: string, names: ReadonlyArray<Buffer>): void => {
   if (bad === undefined) return
   throw failure(
     "BadName",
-    `In ${quoted(directory)} there is a name that is not UTF-8, ${latin(bad)}, and cannot be copied.`
+    `In ${quoted(directory)} there is a name that is not UTF-8, ${ascii(bad)}, and cannot be copied.`
   )
 }
 
 /** Each byte that is not ASCII as `\xNN`, as `ls -b` would show it. */
-const latin = (name: Buffer): string => quoted(name.toString("latin1"))
+const ascii = (name: Buffer): string =>
+  quoted(name.toString("latin1").replace(/[\x80-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`))
 
 const linkText = (link: string): string => {
   const text = readlinkSync(link)

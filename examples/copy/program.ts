@@ -19,7 +19,7 @@ import type { Job } from "./Job.js"
 import { Journal } from "./Journal.js"
 import { makePlan, type Plan } from "./plan.js"
 import { Progress } from "./Progress.js"
-import { count, duration, quoted, size } from "./text.js"
+import { count, duration, quoted, size, withoutPeriod } from "./text.js"
 
 /** What happens outside of the program, and what it leaves behind when it is killed. */
 export interface World {
@@ -120,7 +120,7 @@ const sayLedger = (say: Say): Effect.Effect<void, never, Kernel.Kernel> =>
   )
 
 const noKernel = (error: Win32Error.Win32Error): CopyFailure =>
-  failure("BadOption", `The win32 kernel cannot be had here: ${error.text}`, error)
+  failure("BadOption", `The win32 kernel cannot be had here: ${withoutPeriod(error.text)}.`, error)
 
 // --- without SOURCE and DESTINATION
 

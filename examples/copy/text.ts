@@ -39,3 +39,6 @@ export const quoted = (name: string): string =>
       (c) => escapes[c] ?? `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`
     )
   }"`
+
+/** A text of the system's, to go on after. */
+export const withoutPeriod = (text: string): string => text.replace(/\.?\s*$/, "")
