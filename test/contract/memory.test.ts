@@ -223,6 +223,15 @@ contract("memory", ({ claim, only }) => {
         }
       })
     }
+    claim("the bytes of a pool buffer, where a caller's own memory is meant", function*() {
+      const file = yield* File.open(yield* fileOf("12345"), { access: "readwrite" })
+      const { bytes } = yield* BufferPool.make(64)
+      for (const attempt of [File.read(file, bytes, 0), File.write(file, bytes.subarray(8), 0)]) {
+        const error = yield* refused(attempt)
+        expect(error).toMatchObject({ code: 87, reason: "InvalidArgument" })
+        expect(error.message).toContain("PoolBuffer")
+      }
+    })
     claim("a buffer that was transferred away before the operation was submitted", function*() {
       const file = yield* File.open(yield* fileOf("12345"), { access: "readwrite" })
       const buffer = new Uint8Array(4)

@@ -7,7 +7,10 @@ import * as Either from "effect/Either"
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import * as BufferPool from "../../src/BufferPool.js"
 import * as File from "../../src/File.js"
+import * as Operation from "../../src/Operation.js"
+import type { Win32Error } from "../../src/Win32Error.js"
 import { contract, failureOf, fileOf, freshPath, nativeCalls, refused } from "../support/claims.js"
 import * as lab from "../support/lab.js"
 
@@ -200,16 +203,29 @@ contract("opening", ({ claim, only }) => {
     aligned("offset, length and start that are not whole sectors are refused before any native call", function*() {
       const file = yield* File.open(yield* fileOf(new Uint8Array(16384)), { access: "readwrite", unbuffered: true })
       const sector = new Uint8Array(4096)
-      for (
-        const attempt of [
-          File.read(file, sector, 512),
-          File.read(file, new Uint8Array(100), 0),
-          File.write(file, sector.subarray(1), 0),
-          File.write(file, sector, 4_294_967_296 + 1)
-        ]
-      ) {
+      const buffer = yield* BufferPool.make(8192)
+      const attempts: ReadonlyArray<Effect.Effect<unknown, Win32Error>> = [
+        File.read(file, sector, 512),
+        File.read(file, new Uint8Array(100), 0),
+        File.write(file, sector.subarray(1), 0),
+        File.write(file, sector, 4_294_967_296 + 1),
+        File.submit(file, Operation.read({ buffer, start: 512, length: 4096 }))
+      ]
+      for (const attempt of attempts) {
         expect(yield* refused(attempt)).toMatchObject({ code: 87, reason: "InvalidArgument" })
       }
+    })
+    aligned("a caller's memory may begin anywhere: it is copied", function*() {
+      const file = yield* File.open(yield* fileOf(new Uint8Array(8192).fill(5)), { unbuffered: true })
+      const memory = new Uint8Array(5000)
+      yield* File.read(file, memory.subarray(77, 77 + 4096), 4096)
+      expect([memory[76], memory[77], memory[4172], memory[4173]]).toEqual([0, 5, 5, 0])
+    })
+    aligned("the tail of a file that is not whole sectors is read, and then the file ends", function*() {
+      const file = yield* File.open(yield* fileOf(new Uint8Array(5000).fill(5)), { unbuffered: true })
+      const buffer = yield* BufferPool.make(8192)
+      expect(yield* File.read(file, buffer, 0)).toBe(5000)
+      expect(yield* failureOf(File.readExact(file, buffer, 0))).toMatchObject({ reason: "EndOfFile" })
     })
   })
 

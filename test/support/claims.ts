@@ -2,8 +2,9 @@
  * How the contract suite writes a claim down: a generator with a kernel and a scope of its own, after which nothing may be
  * left: no operation, no memory, no handle, and a ledger that balances.
  */
-import { expect, layer } from "@effect/vitest"
+import { afterAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as ManagedRuntime from "effect/ManagedRuntime"
 import type * as Scope from "effect/Scope"
 import type { YieldWrap } from "effect/Utils"
 import { writeFileSync } from "node:fs"
@@ -25,12 +26,17 @@ export interface Claims {
 }
 
 /** The claims of one file, on one kernel of this lane and on real time. */
-export const contract = (title: string, claims: (claims: Claims) => void): void =>
-  layer(lab.layer, { excludeTestServices: true })(title, ({ effect }) => {
-    const claim = (name: string, body: Body, timeout?: number) => effect(name, () => leavingNothing(body), timeout)
-    const runner = Object.assign(claim, { skip: effect.skip })
+export const contract = (title: string, claims: (claims: Claims) => void): void => {
+  describe(title, () => {
+    const runtime = ManagedRuntime.make(lab.layer)
+    afterAll(() => runtime.dispose())
+    const provided = (body: Body) => () => Effect.provide(leavingNothing(body), runtime)
+    const claim = (name: string, body: Body, timeout?: number) => it.live(name, provided(body), timeout)
+    const skip = (name: string, body: Body, timeout?: number) => it.live.skip(name, provided(body), timeout)
+    const runner = Object.assign(claim, { skip })
     claims({ claim, only: (kernel, reason) => lab.on(kernel, reason)(runner) })
   })
+}
 
 const watches = new WeakMap<Kernel.Kernel.Service, ReturnType<typeof lab.watch>>()
 
