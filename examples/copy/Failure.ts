@@ -76,7 +76,10 @@ export const changed = (source: string): CopyFailure =>
 const explain = (
   error: unknown
 ): { readonly code: string; readonly reason: Win32Error.Reason; readonly text: string } => {
-  if (error instanceof Win32Error.Win32Error) return { code: error.name, reason: error.reason, text: error.text }
+  if (error instanceof Win32Error.Win32Error) {
+    const { detail, name, reason, text } = error
+    return { code: name, reason, text: detail === undefined ? text : `${withoutPeriod(text)}: ${detail}` }
+  }
   const { code = "Error", message } = error as NodeJS.ErrnoException
   return { code, reason: errnoReasons[code] ?? "Unknown", text: message }
 }

@@ -39,10 +39,14 @@ export const copyTree = (job: Job, plan: Plan): Effect.Effect<void, CopyFailure,
     }
   })
 
+/** Past the cache only whole sectors are read, and into whole sectors. */
+const SECTOR = 4096
+
 const copyFiles = (job: Job, { files }: Plan): Effect.Effect<void, CopyFailure, Kernel> => {
   const { chunk, concurrency } = job.settings
   const largest = files.reduce((most, { size }) => Math.max(most, size), 1)
-  const buffer = Effect.mapError(BufferPool.make(Math.min(chunk, largest)), cannot("get a buffer for", "the files"))
+  const size = Math.ceil(Math.min(chunk, largest) / SECTOR) * SECTOR
+  const buffer = Effect.mapError(BufferPool.make(size), cannot("get a buffer for", "the files"))
   const items = { length: files.length, at: (index: number) => files[index]! }
   return Effect.scoped(forEachOfFew(items, concurrency, buffer, (file, own) => copyFile(job, file, own)))
 }

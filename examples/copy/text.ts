@@ -40,5 +40,5 @@ export const quoted = (name: string): string =>
     )
   }"`
 
-/** A text of the system's, to go on after. */
-export const withoutPeriod = (text: string): string => text.replace(/\.?\s*$/, "")
+/** A text of the system's, which may have several lines, to go on after. */
+export const withoutPeriod = (text: string): string => text.replace(/\.?\s*$/, "").replace(/\s+/g, " ")
