@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Pipeable from "effect/Pipeable"
@@ -223,7 +224,17 @@ export const withFile = <A, E, R>(
     (kernel) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(acquire(restore, kernel, path, options), (file) =>
-          Effect.onExit(restore(Effect.suspend(() => use(file))), () => ThreadpoolIo.close(file.io)))
+          Effect.matchCauseEffect(
+            restore(Effect.suspend(() => use(file))),
+            {
+              onSuccess: (value) => Effect.as(ThreadpoolIo.close(file.io), value),
+              onFailure: (cause) =>
+                Effect.matchCauseEffect(ThreadpoolIo.close(file.io), {
+                  onSuccess: () => Effect.failCause(cause),
+                  onFailure: (defect) => Effect.failCause(Cause.sequential(cause, defect))
+                })
+            }
+          ))
       )
   )
 
@@ -233,23 +244,45 @@ const acquire = (
   path: string,
   options: OpenOptions
 ): Effect.Effect<File, Win32Error.Win32Error> =>
-  Effect.flatMap(openHandle(restore, kernel, path, options), (handle) =>
-    Effect.zipRight(
-      refuseLink(restore, kernel, path, options, handle),
-      ThreadpoolIo.acquire(kernel, handle, {
-        owned: true,
-        path,
-        skipMode: options.skipMode,
-        maxInFlight: options.maxInFlight,
-        drainTimeout: options.drainTimeout,
-        spans: options.spans
-      })
-    ).pipe(
-      Effect.onError(() => Effect.ignore(call(kernel, "CloseHandle", { handle }))),
-      Effect.map((io): File =>
+  Effect.flatMap(
+    openHandle(restore, kernel, path, options),
+    (handle) =>
+      options.noFollow === true && kernel.name === "win32"
+        ? Effect.flatMap(
+          orClose(kernel, handle, refuseLink(restore, kernel, path, handle)),
+          () => bind(kernel, handle, path, options)
+        )
+        : bind(kernel, handle, path, options)
+  )
+
+const bind = (
+  kernel: Kernel.Service,
+  handle: Handle.Handle,
+  path: string,
+  options: OpenOptions
+): Effect.Effect<File, Win32Error.Win32Error> => {
+  try {
+    const io = ThreadpoolIo.acquire(kernel, handle, {
+      owned: true,
+      path,
+      skipMode: options.skipMode,
+      maxInFlight: options.maxInFlight,
+      drainTimeout: options.drainTimeout,
+      spans: options.spans
+    })
+    return io instanceof Win32Error.Win32Error
+      ? orClose(kernel, handle, Effect.fail(io))
+      : Effect.succeed(
         Object.assign(Object.create(Proto), { path, io, kernel, unbuffered: options.unbuffered === true })
       )
-    ))
+  } catch (defect) {
+    return orClose(kernel, handle, Effect.die(defect))
+  }
+}
+
+/** A handle that nobody will get is closed. */
+const orClose = <A, E>(kernel: Kernel.Service, handle: Handle.Handle, effect: Effect.Effect<A, E>) =>
+  Effect.onError(effect, () => Effect.ignore(call(kernel, "CloseHandle", { handle })))
 
 const openHandle = (restore: Restore, kernel: Kernel.Service, path: string, options: OpenOptions) => {
   if (path.length === 0 || path.includes("\0")) {
@@ -284,10 +317,9 @@ const refuseLink = (
   restore: Restore,
   kernel: Kernel.Service,
   path: string,
-  options: OpenOptions,
   handle: Handle.Handle
 ): Effect.Effect<void, Win32Error.Win32Error> =>
-  options.noFollow !== true || kernel.name !== "win32" ? Effect.void : Effect.flatMap(
+  Effect.flatMap(
     callIn(restore, kernel, "GetFileInformationByHandle", { handle }, { path, handle }),
     ({ attributes }) =>
       (attributes & c.FILE_ATTRIBUTE_REPARSE_POINT) === 0 ? Effect.void : Effect.fail(Win32Error.make({

@@ -174,42 +174,43 @@ export const make = (
   Effect.flatMap(Kernel, (kernel) =>
     Effect.flatMap(Scope.Scope, (scope) =>
       // Not `acquireRelease`: it keeps and compares the FiberRefs of both moments, at several times the cost of all the rest.
-      Effect.uninterruptible(
-        Effect.tap(acquire(kernel, handle, options), (io) => Scope.addFinalizer(scope, close(io)))
-      )))
+      Effect.uninterruptible(Effect.suspend(() => {
+        const io = acquire(kernel, handle, options)
+        return io instanceof Win32Error.Win32Error
+          ? Effect.fail(io)
+          : Effect.as(Scope.addFinalizer(scope, close(io)), io)
+      }))))
 
-/** @internal Without a scope: whoever asks for it closes it. */
+/** @internal Whoever asks for it closes it. A plain function, because some open very many files. */
 export const acquire = (
   kernel: Kernel.Service,
   handle: Handle,
   options: Options
-): Effect.Effect<ThreadpoolIo, Win32Error.Win32Error> =>
-  Effect.suspend(() => {
-    const owned = options.owned ?? false
-    const maxInFlight = options.maxInFlight ?? 1024
-    if (!(maxInFlight >= 1)) {
-      return Effect.fail(Win32Error.make({
-        code: ERROR_INVALID_PARAMETER,
-        syscall: "CreateThreadpoolIo",
-        detail: `maxInFlight must be at least 1, not ${maxInFlight}.`
-      }))
-    }
-    const object = kernel.engine.bind(handle, {
-      owned,
-      skipMode: options.skipMode ?? owned,
-      maxInFlight,
-      drainTimeoutMs: Duration.toMillis(options.drainTimeout ?? kernel.drainTimeout)
+): ThreadpoolIo | Win32Error.Win32Error => {
+  const owned = options.owned ?? false
+  const maxInFlight = options.maxInFlight ?? 1024
+  if (!(maxInFlight >= 1)) {
+    return Win32Error.make({
+      code: ERROR_INVALID_PARAMETER,
+      syscall: "CreateThreadpoolIo",
+      detail: `maxInFlight must be at least 1, not ${maxInFlight}.`
     })
-    if (typeof object === "number") return Effect.fail(bindingError(kernel, handle, options.path, object))
-    const io: ThreadpoolIo = Object.assign(Object.create(Proto), {
-      handle,
-      skipMode: object.skipMode,
-      object,
-      path: options.path,
-      spans: options.spans ?? false
-    })
-    return Effect.succeed(io)
+  }
+  const object = kernel.engine.bind(handle, {
+    owned,
+    skipMode: options.skipMode ?? owned,
+    maxInFlight,
+    drainTimeoutMs: Duration.toMillis(options.drainTimeout ?? kernel.drainTimeout)
   })
+  if (typeof object === "number") return bindingError(kernel, handle, options.path, object)
+  return Object.assign(Object.create(Proto), {
+    handle,
+    skipMode: object.skipMode,
+    object,
+    path: options.path,
+    spans: options.spans ?? false
+  })
+}
 
 /** @internal */
 export const close = (io: ThreadpoolIo): Effect.Effect<void> =>
