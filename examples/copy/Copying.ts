@@ -1,7 +1,6 @@
 // What the parts of one file's copy share.
 import type { BigIntStats } from "node:fs"
 import type { PoolBuffer } from "../../src/BufferPool.js"
-import type { CopyFailure } from "./Failure.js"
 import type { Job } from "./Job.js"
 import type { PlannedFile } from "./plan.js"
 
@@ -16,6 +15,4 @@ export interface Copying {
   partialIsOurs: boolean
   /** Holds one chunk. */
   readonly buffer: PoolBuffer
-  readonly reading: (error: unknown) => CopyFailure
-  readonly writing: (error: unknown) => CopyFailure
 }

@@ -65,11 +65,6 @@ export const cannot = (doing: string, path: string) => (error: unknown): CopyFai
   )
 }
 
-/** What the library adds to the failures of our own. */
-export const asFailure =
-  (explained: (error: Win32Error.Win32Error) => CopyFailure) =>
-  (error: CopyFailure | Win32Error.Win32Error): CopyFailure => error._tag === "Win32Error" ? explained(error) : error
-
 export const changed = (source: string): CopyFailure =>
   failure("Changed", `${quoted(source)} has changed while it was being copied.`)
 
