@@ -1,6 +1,6 @@
 /**
- * A failure says what it was, of which call, on what, in the system's own words; and nothing of it is lost on the way to
- * `PlatformError`.
+ * A failure says what it was, of which call, on what, in the system's own words; and nothing of it is lost on the way
+ * to `PlatformError`.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Cause from "effect/Cause"

@@ -1,5 +1,6 @@
 /**
- * Every TP_IO is a Scope: how it is bound, what closing does to what is in flight, and what is left of a borrowed handle.
+ * Every TP_IO is a Scope: how it is bound, what closing does to what is in flight, and what is left of a borrowed
+ * handle.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -81,18 +82,22 @@ contract("a scope", ({ claim, only }) => {
       yield* File.size(resource)
       expect(yield* teardown(close)).toEqual(["WaitForThreadpoolIoCallbacks", "CloseHandle", "CloseThreadpoolIo"])
     })
-    claim("rule 17: with 200 operations in flight: each ends, and only then the handle is closed", function*() {
+    claim("rule 17: with 200 operations in flight: each ends, and only then the close does", function*() {
       const { close, resource: { io } } = yield* separately(held())
       const fibers = yield* Effect.forEach(Array.from({ length: 200 }), () => Effect.fork(Effect.either(read(io))))
       yield* settleFibers
       expect((yield* ThreadpoolIo.ledger(io)).inFlight).toBe(200)
       yield* close
-      expect(yield* ThreadpoolIo.ledger(io)).toMatchObject({
-        started: 200,
-        inFlight: 0,
-        cancelled: 200,
-        quarantined: 0
-      })
+      const ledger = yield* ThreadpoolIo.ledger(io)
+      expect(ledger).toMatchObject({ started: 200, inFlight: 0, cancelled: 200, quarantined: 0 })
+      for (const end of yield* ends(fibers)) expect([64, "Cancelled"]).toContain(end)
+    })
+    claim("rule 17: with 200 operations on a file, in flight or done: only then the handle is closed", function*() {
+      const { close, resource: { io } } = yield* separately(File.open(yield* fileOf(pattern(100_000))))
+      const fibers = yield* Effect.forEach(Array.from({ length: 200 }), () => Effect.fork(Effect.either(read(io))))
+      yield* settleFibers
+      yield* close
+      expect(yield* ThreadpoolIo.ledger(io)).toMatchObject({ started: 200, inFlight: 0, quarantined: 0 })
       for (const end of yield* ends(fibers)) expect([64, "Cancelled"]).toContain(end)
     })
     onPipe("rule 17: what waits for a pipe is cancelled", function*() {
@@ -413,6 +418,26 @@ contract("a borrowed handle", ({ claim, only }) => {
     const { retained } = yield* movement(Effect.scoped(Effect.flatMap(ThreadpoolIo.make(handle), read)))
     // Wine 8 cannot unbind; Windows since 8.1 and the portable kernel can.
     expect(lab.kernelName === "portable" ? [0] : [0, 1]).toContain(retained)
+  })
+  onPipe("that its owner has closed: operations fail with InvalidHandle, and closing our scope ends", function*() {
+    const { close, server } = yield* pipe.make
+    yield* Effect.scoped(Effect.gen(function*() {
+      const io = yield* ThreadpoolIo.make(server)
+      yield* close(server)
+      expect(yield* failureOf(read(io))).toMatchObject({ code: 6, reason: "InvalidHandle" })
+      expect(yield* ThreadpoolIo.ledger(io)).toMatchObject({ started: 1, failedAtStart: 1 })
+    }))
+  })
+  onPipe("that its owner closes with a read in flight: the read ends, and closing our scope too", function*() {
+    const { close, server } = yield* pipe.make
+    yield* Effect.scoped(Effect.gen(function*() {
+      const io = yield* ThreadpoolIo.make(server)
+      const reading = yield* Effect.fork(Effect.exit(read(io)))
+      yield* settleFibers
+      yield* close(server)
+      yield* Effect.timeout(Fiber.join(reading), "2 seconds")
+      expect(yield* ThreadpoolIo.ledger(io)).toMatchObject({ started: 1, inFlight: 0, quarantined: 0 })
+    }))
   })
   onPipe("rule 18: its owner goes on with overlapped I/O of its own after our scope has closed", function*() {
     const { send, server } = yield* pipe.make

@@ -1,6 +1,6 @@
 /**
- * Who owns a buffer, and when: after an effect has settled its memory is not touched again, and two operations in flight do
- * not share what the kernel writes.
+ * Who owns a buffer, and when: after an effect has settled its memory is not touched again, and two operations in
+ * flight do not share what the kernel writes.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -138,6 +138,11 @@ contract("memory", ({ claim, only }) => {
     const refusals: ReadonlyArray<readonly [string, Make, Make]> = [
       ["two reads into one buffer", read(whole), read(whole)],
       ["two reads whose windows overlap by a byte", read(view(0, 101)), read(view(100, 200))],
+      [
+        "two reads, the second of which ends where the first begins, but for a byte",
+        read(view(100, 200)),
+        read(view(0, 101))
+      ],
       ["two reads, one into the middle of the other", read(view(0, 1000)), read(view(400, 500))],
       [
         "two reads whose windows are given by start",
@@ -208,7 +213,8 @@ contract("memory", ({ claim, only }) => {
   })
 
   describe("memory that cannot be used safely is refused, typed", () => {
-    const resizable = () => new (ArrayBuffer as any)(64, { maxByteLength: 128 }) as ArrayBuffer
+    type Resizable = new(length: number, options: { readonly maxByteLength: number }) => ArrayBuffer
+    const resizable = () => new (ArrayBuffer as Resizable)(64, { maxByteLength: 128 })
     const bad: Record<string, () => Uint8Array> = {
       "shared": () => new Uint8Array(new SharedArrayBuffer(64)) as Uint8Array,
       "resizable": () => new Uint8Array(resizable(), 0, 32)

@@ -372,6 +372,15 @@ contract("naming", ({ claim, only }) => {
       path: missing
     })
   })
+  claim("an empty name, and one with a NUL character, are refused, typed, and nothing has changed", function*() {
+    const { contents, from, to } = yield* pair
+    for (const bad of ["", `${to}\0more`, "\0"]) {
+      for (const attempt of [File.rename(from, bad), File.rename(bad, to), File.remove(bad)]) {
+        expect(["InvalidArgument", "NotFound"]).toContain((yield* failureOf(attempt)).reason)
+      }
+    }
+    expect([contents(from), contents(to)]).toEqual(["new", undefined])
+  })
   claim("rename keeps the file: it is the same one under its new name", function*() {
     const { from, to } = yield* pair
     const identity = (path: string) =>

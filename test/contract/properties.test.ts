@@ -1,6 +1,6 @@
 /**
- * Random sequences of operations against a model of the file: what is read is what was written, wherever. `TPIO_SEED` replays
- * a run; the seed of every run is printed.
+ * Random sequences of operations against a model of the file: what is read is what was written, wherever. `TPIO_SEED`
+ * replays a run; the seed of every run is printed.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * How the contract suite writes a claim down: a generator with a kernel and a scope of its own, after which nothing may be
- * left: no operation, no memory, no handle, and a ledger that balances.
+ * How the contract suite writes a claim down: a generator with a kernel and a scope of its own, after which nothing
+ * may be left: no operation, no memory, no handle, and a ledger that balances.
  */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

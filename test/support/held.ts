@@ -1,6 +1,6 @@
 /**
- * Handles that are not the library's, and operations that are provably in flight: on kernel32 a pipe that nobody writes to
- * yet, on the portable kernel a file, whose completions need a turn of the event loop that has not come.
+ * Handles that are not the library's, and operations that are provably in flight: on kernel32 a pipe that nobody
+ * writes to yet, on the portable kernel a file, whose completions need a turn of the event loop that has not come.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -41,7 +41,7 @@ export interface Held {
   readonly feed: (bytes: Uint8Array) => Effect.Effect<void>
 }
 
-/** An object whose reads stay in flight at least until the event loop turns; on a pipe, until they are fed or cancelled. */
+/** An object whose reads stay in flight until the event loop turns; on a pipe, until they are fed or cancelled. */
 export const held = (
   options: ThreadpoolIo.Options = {}
 ): Effect.Effect<Held, Win32Error, Kernel.Kernel | Scope.Scope> =>

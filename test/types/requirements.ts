@@ -1,5 +1,6 @@
 /**
- * What a program must bring, and what it gets: requirement, error and success of every effect, exactly. Compiled, never run.
+ * What a program must bring, and what it gets: requirement, error and success of every effect, exactly. Compiled,
+ * never run.
  */
 import type * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"

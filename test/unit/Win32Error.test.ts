@@ -158,7 +158,7 @@ describe("as a PlatformError", () => {
   const convert = Win32Error.toPlatformError("FileSystem", "open")
 
   for (const reason of reasons) {
-    it(`${reason} is ${systemReasons[reason] === undefined ? "a BadArgument" : `the reason ${systemReasons[reason]}`}`, () => {
+    it(`${reason} is ${systemReasons[reason] ?? "a BadArgument"}`, () => {
       const error = Win32Error.make({ code: 31, reason, syscall: "ReadFile", path: "p", detail: "More." })
       const platform = convert(error)
       expect(platform).toMatchObject({

@@ -1,6 +1,6 @@
 /**
- * The numbers of the Windows headers, written down a second time from the Windows SDK: as hexadecimal or decimal as they are
- * there. A constant that is used and not listed here fails.
+ * The numbers of the Windows headers, written down a second time from the Windows SDK: as hexadecimal or decimal as
+ * they are there. A constant that is used and not listed here fails.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as constants from "../../src/internal/constants.js"

@@ -1,6 +1,6 @@
 /**
- * Operations in the engine: every state that one goes through, in every order. The model refuses whatever breaks a rule of the
- * contract.
+ * Operations in the engine: every state that one goes through, in every order. The model refuses whatever breaks a
+ * rule of the contract.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as C from "../../src/internal/constants.js"

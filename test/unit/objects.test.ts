@@ -1,6 +1,6 @@
 /**
- * Objects and calls in the engine: how an object is bound and closed, whatever its operations are doing; what holds the event
- * loop, and who gets a turn of it.
+ * Objects and calls in the engine: how an object is bound and closed, whatever its operations are doing; what holds
+ * the event loop, and who gets a turn of it.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as C from "../../src/internal/constants.js"

@@ -1,6 +1,6 @@
 /**
- * Random schedules of the engine: submissions, completions, cancellations, turns and time in any order, and a close at any
- * moment. `TPIO_SEED` replays a run; the seed of every run is printed.
+ * Random schedules of the engine: submissions, completions, cancellations, turns and time in any order, and a close at
+ * any moment. `TPIO_SEED` replays a run; the seed of every run is printed.
  */
 import { expect, it } from "@effect/vitest"
 import * as fc from "effect/FastCheck"
@@ -121,7 +121,7 @@ const end = ({ close, here, object, told }: Run, staysBound: boolean) => {
   expect(here.engine.buffers.lentBytes > 0).toBe(quarantined > 0)
 }
 
-it(`${SCHEDULES} schedules: every operation is told once, the ledger balances at every step, and a close always ends`, () => {
+it(`${SCHEDULES} schedules: each operation is told once, the ledger balances at every step, and every close ends`, () => {
   let quarantined = 0
   let refused = 0
   fc.assert(
