@@ -10,6 +10,7 @@ import { MAXDWORD } from "./internal/constants.js"
 import { END_OF_FILE, high, low, offsetProblem } from "./internal/engine/offset.js"
 import type { Request } from "./internal/engine/Operation.js"
 import { callersMemoryTrouble } from "./internal/engine/ThreadpoolIoObject.js"
+import type { CustomIssue } from "./internal/kernel/Kernel.js"
 
 /**
  * @since 0.1.0
@@ -126,8 +127,10 @@ const transfer = (kind: "read" | "write", options: Options, offset: number | big
     length,
     offsetLow: atEnd ? END_OF_FILE.low : wrong === undefined ? low(offset) : 0,
     offsetHigh: atEnd ? END_OF_FILE.high : wrong === undefined ? high(offset) : 0,
-    custom: undefined,
+    parameters: undefined,
+    input: undefined,
     trueIsPending: false,
+    doneStatus: undefined,
     problem: wrong
   }
 }
@@ -254,8 +257,10 @@ export const unsafeMake = (options: {
       length,
       offsetLow: wrong === undefined ? low(offset) : 0,
       offsetHigh: wrong === undefined ? high(offset) : 0,
-      custom: options.issue as NonNullable<Request["custom"]>,
+      parameters: options.issue as CustomIssue,
+      input: undefined,
       trueIsPending: options.trueIsPending ?? false,
+      doneStatus: undefined,
       problem: wrong
     }
   }

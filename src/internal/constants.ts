@@ -5,6 +5,7 @@
 
 // --- winerror.h: only the codes that the library itself decides on; `Win32Error` names many more
 export const ERROR_SUCCESS = 0
+export const ERROR_INVALID_FUNCTION = 1
 export const ERROR_FILE_NOT_FOUND = 2
 export const ERROR_PATH_NOT_FOUND = 3
 export const ERROR_TOO_MANY_OPEN_FILES = 4

@@ -82,7 +82,9 @@ const issueCustom = (opened: Opened, custom: CustomIssue, offset: bigint): Drive
     length,
     offsetLow,
     offsetHigh,
-    custom
+    input: undefined,
+    inputLength: 0,
+    parameters: custom
   } as const
   operation.answer = kernel.issue(issue)
   return operation

@@ -2,7 +2,7 @@
  * Drives a kernel by its verbs, without the engine: for tests of a kernel's own promises.
  */
 import * as C from "../../src/internal/constants.js"
-import type { Block, CallName, Calls, CustomIssue, Issue, Kernel } from "../../src/internal/kernel/Kernel.js"
+import type { Block, CallName, Calls, Issue, Kernel } from "../../src/internal/kernel/Kernel.js"
 
 export interface Answer<A> {
   readonly status: number
@@ -12,7 +12,9 @@ export interface Answer<A> {
 
 /** One operation and every packet that came for it. */
 export class Driven implements Issue {
-  custom: CustomIssue | undefined = undefined
+  parameters: Issue["parameters"] = undefined
+  readonly input = undefined
+  readonly inputLength = 0
   readonly slot: number
   /** What the initiating call answered. */
   answer = -1

@@ -8,6 +8,7 @@ import type {
   CallDone,
   CallName,
   Calls,
+  CustomIssue,
   FileInformation,
   Issue,
   Kernel
@@ -338,6 +339,7 @@ const OVERLAPPEDS = 0x20_0000_0000
 
 class MemoryStorage implements Storage<OpenFile, SimulatedOperation> {
   readonly name = "simulated"
+  readonly otherCalls = {}
   #address = MEMORY
 
   constructor(readonly control: Control) {}
@@ -369,9 +371,9 @@ class MemoryStorage implements Storage<OpenFile, SimulatedOperation> {
   }
 
   /** The answer of a custom operation is its plan, unless a script has another. */
-  #custom({ block, custom, handle, length, slot, start }: Issue): Plan {
+  #custom({ block, handle, length, parameters, slot, start }: Issue): Plan {
     const address = block === undefined ? 0 : block.address + start
-    const status = custom!({ handle, overlapped: OVERLAPPEDS + slot * C.OVERLAPPED.size, address, length })
+    const status = (parameters as CustomIssue)({ handle, overlapped: OVERLAPPEDS + slot * C.OVERLAPPED.size, address, length })
     return status === C.ERROR_IO_PENDING ? pend : inline({ status, bytes: 0 })
   }
 

@@ -9,6 +9,7 @@ import { RECORD } from "../../src/internal/kernel/win32/memory.js"
 /** winerror.h */
 const errors = {
   ERROR_SUCCESS: 0,
+  ERROR_INVALID_FUNCTION: 1,
   ERROR_FILE_NOT_FOUND: 2,
   ERROR_PATH_NOT_FOUND: 3,
   ERROR_TOO_MANY_OPEN_FILES: 4,

@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "vitest"
 import * as C from "../../src/internal/constants.js"
-import type { Issue } from "../../src/internal/kernel/Kernel.js"
+import type { CustomIssue, Issue } from "../../src/internal/kernel/Kernel.js"
 import { ContractViolation } from "../../src/internal/kernel/model.js"
 import { Driver } from "../support/driver.js"
 import * as Simulated from "../support/simulated.js"
@@ -94,7 +94,9 @@ describe("the model refuses", () => {
       length: 1,
       offsetLow: 0,
       offsetHigh: 0,
-      custom: undefined
+      parameters: undefined,
+      input: undefined,
+      inputLength: 0
     }
     violates(13, () => kernel.issue(missing))
   })
@@ -269,7 +271,7 @@ describe("what an initiating call's result means", () => {
   it("a custom operation that throws leaves its Start to cancel, and its memory free", () => {
     const { control, io, kernel } = setup()
     const operation = io.operation("custom")
-    operation.custom = () => {
+    operation.parameters = () => {
       throw new Error("from custom")
     }
     kernel.startThreadpoolIo(io.threadpoolIo)
@@ -283,7 +285,7 @@ describe("what an initiating call's result means", () => {
     const { control, io, kernel } = setup()
     const seen: Array<unknown> = []
     const operation = io.operation("custom", { length: 8 })
-    operation.custom = (arguments_) => {
+    operation.parameters = (arguments_: Parameters<CustomIssue>[0]) => {
       seen.push(arguments_)
       return C.ERROR_IO_PENDING
     }

@@ -587,8 +587,9 @@ describe("teardown", () => {
       const { handle, threadpoolIo } = io.object
       kernel.startThreadpoolIo(threadpoolIo)
       control.script(simulated.pend)
-      const request = { kind: "custom", block: undefined, start: 0, length: 0, offsetLow: 0, offsetHigh: 0 } as const
-      kernel.issue({ ...request, handle, threadpoolIo, slot, custom: () => 0 })
+      const nowhere = { block: undefined, start: 0, length: 0, offsetLow: 0, offsetHigh: 0 }
+      const request = { kind: "custom", input: undefined, inputLength: 0, ...nowhere } as const
+      kernel.issue({ ...request, handle, threadpoolIo, slot, parameters: () => 0 })
       rule(18, yield* Effect.exit(Scope.close(scope, Exit.void)))
     })
   })

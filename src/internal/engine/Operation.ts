@@ -2,7 +2,7 @@
  * One operation's life: Idle → Queued → Started → Pending → Released, or Quarantined. Everything that can end it goes
  * through `ThreadpoolIoObject`; this file is its state and what the waiting side sees.
  */
-import type { Access, Block, CustomIssue, Issue } from "../kernel/Kernel.js"
+import type { Access, Block, Issue, IssueKind, Issues } from "../kernel/Kernel.js"
 import type { SlotOwner } from "../kernel/SlotTable.js"
 import type { Lease } from "./BufferPool.js"
 import type { Ranges } from "./Ranges.js"
@@ -13,7 +13,8 @@ import type { Deliverable } from "./Turns.js"
 export interface Request {
   /** The name of the Windows function, for errors and spans. */
   readonly syscall: string
-  readonly kind: Issue["kind"]
+  readonly kind: IssueKind
+  readonly parameters: Issues[IssueKind]
   readonly access: Access
   /** A buffer of the pool, which the kernel uses directly, or the caller's memory, which is copied. */
   readonly memory: Lease | Uint8Array | undefined
@@ -21,9 +22,12 @@ export interface Request {
   readonly length: number
   readonly offsetLow: number
   readonly offsetHigh: number
-  readonly custom: CustomIssue | undefined
+  /** Handed to the kernel besides `memory`, in memory of the pool. The value's own: nobody else changes it. */
+  readonly input: Uint8Array | undefined
   /** TRUE does not tell done from pending (`ReadDirectoryChangesW`): a callback follows also under skip mode. */
   readonly trueIsPending: boolean
+  /** A failure without a callback that means: done already (535 of `ConnectNamedPipe`). */
+  readonly doneStatus: number | undefined
   /** What is wrong with the arguments; found when the value was made, told when it is submitted. */
   readonly problem: string | undefined
 }
@@ -53,6 +57,7 @@ export class Operation implements Issue, SlotOwner, Deliverable {
 
   slot = -1
   block: Block | undefined = undefined
+  input: Block | undefined = undefined
   start: number
   /** The memory whose windows are registered, and the window. */
   ranges: Ranges | undefined = undefined
@@ -64,8 +69,14 @@ export class Operation implements Issue, SlotOwner, Deliverable {
     this.start = 0
   }
 
-  get kind(): Issue["kind"] {
+  get kind(): IssueKind {
     return this.request.kind
+  }
+  get parameters(): Issues[IssueKind] {
+    return this.request.parameters
+  }
+  get inputLength(): number {
+    return this.request.input === undefined ? 0 : this.request.input.length
   }
   get handle(): number {
     return this.io.handle
@@ -81,9 +92,6 @@ export class Operation implements Issue, SlotOwner, Deliverable {
   }
   get offsetHigh(): number {
     return this.request.offsetHigh
-  }
-  get custom(): CustomIssue | undefined {
-    return this.request.custom
   }
 
   completed(status: number, bytes: number): void {

@@ -117,7 +117,7 @@ export class ThreadpoolIoObject {
 
   /** Gives the operation its OVERLAPPED, and memory that the kernel may use; or says why it cannot. */
   #prepare(operation: Operation): string | undefined {
-    const problem = this.#prepareMemory(operation)
+    const problem = this.#prepareMemory(operation) ?? this.#prepareInput(operation)
     if (problem !== undefined) return problem
     try {
       operation.slot = this.engine.kernel.slots.acquire(operation)
@@ -147,6 +147,18 @@ export class ThreadpoolIoObject {
       )
     }
     return operation.block === undefined ? "no memory for a buffer" : undefined
+  }
+
+  #prepareInput(operation: Operation): string | undefined {
+    const { input } = operation.request
+    if (input === undefined) return undefined
+    operation.input = this.engine.buffers.acquire(input.length)
+    if (operation.input === undefined) {
+      operation.status = ERROR_NOT_ENOUGH_MEMORY
+      return "no memory for a buffer"
+    }
+    operation.input.bytes.set(input)
+    return undefined
   }
 
   // --- the initiating call, and what its result means
@@ -196,7 +208,7 @@ export class ThreadpoolIoObject {
     const { kernel } = this.engine
     kernel.cancelThreadpoolIo(this.threadpoolIo)
     operation.status = status
-    if (done) {
+    if (done || status === operation.request.doneStatus) {
       operation.bytes = kernel.transferred(operation.slot)
       operation.inline = true
       this.#ended(operation, "completedInline")
@@ -242,7 +254,8 @@ export class ThreadpoolIoObject {
       }
       this.engine.buffers.release(operation.block)
     }
-    operation.block = undefined
+    if (operation.input !== undefined) this.engine.buffers.release(operation.input)
+    operation.block = operation.input = undefined
     this.#deliver(operation)
   }
 

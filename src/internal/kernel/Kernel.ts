@@ -14,9 +14,21 @@ export interface Block {
 /** What the operation does with its memory, seen from the kernel. */
 export type Access = "none" | "kernel-reads" | "kernel-writes"
 
+/** The overlapped functions, and what each is told besides handle, memory and offset. */
+export interface Issues {
+  readonly read: undefined
+  readonly write: undefined
+  /** `ConnectNamedPipe`: a server's end waits for its client. */
+  readonly connect: undefined
+  readonly custom: CustomIssue
+}
+
+export type IssueKind = keyof Issues
+
 /** What a kernel sees of one operation: the engine's own object, so that issuing allocates nothing. */
 export interface Issue {
-  readonly kind: "read" | "write" | "custom"
+  readonly kind: IssueKind
+  readonly parameters: Issues[IssueKind]
   readonly handle: number
   readonly threadpoolIo: number
   readonly slot: number
@@ -27,10 +39,12 @@ export interface Issue {
   /** `OVERLAPPED.Offset` and `OffsetHigh`, unsigned. Both 0xFFFFFFFF on a write means: at the end of the file. */
   readonly offsetLow: number
   readonly offsetHigh: number
-  /** Only for `custom`: makes the overlapped call, answers 0 for TRUE and otherwise the last error. */
-  readonly custom: CustomIssue | undefined
+  /** Memory that the kernel only reads, for functions that take two (`DeviceIoControl`, `TransactNamedPipe`). */
+  readonly input: Block | undefined
+  readonly inputLength: number
 }
 
+/** Makes the overlapped call, answers 0 for TRUE and otherwise the last error. */
 export type CustomIssue = (arguments_: {
   readonly handle: number
   /** The address of the `OVERLAPPED`, zeroed but for the offset. */

@@ -7,6 +7,7 @@ import {
   ERROR_INVALID_PARAMETER,
   ERROR_IO_PENDING,
   ERROR_MORE_DATA,
+  ERROR_NOT_SUPPORTED,
   ERROR_SUCCESS
 } from "../constants.js"
 import type { Block, CallDone, CallName, Calls, FileInformation, Issue, Kernel } from "./Kernel.js"
@@ -49,7 +50,36 @@ export interface Storage<F, O extends Operation<F>> {
   wait(done: Done<void>): TakeBack
   /** Runs in a later turn of the event loop. */
   turn(run: () => void): TakeBack
+  /** The functions that not every storage has: the others answer 50. */
+  readonly otherCalls: OtherCalls<F>
 }
+
+/** The handles, for a function of a storage's own. */
+export interface Handles<F> {
+  /** What an open handle is open on. */
+  readonly file: (handle: number) => F | undefined
+  /** A new handle. */
+  readonly open: (file: F) => number
+}
+
+/** Functions without OVERLAPPED that the model has no part in. */
+export type OtherCalls<F> = {
+  readonly [K in OtherCallName]?: (arguments_: Calls[K][0], done: CallDone<K>, handles: Handles<F>) => TakeBack
+}
+
+export type OtherCallName = Exclude<CallName, ModelCallName>
+
+/** Functions that every storage has. */
+type ModelCallName =
+  | "CreateFileW"
+  | "CloseHandle"
+  | "FlushFileBuffers"
+  | "GetFileInformationByHandle"
+  | "SetEndOfFile"
+  | "SetBasicInformation"
+  | "MoveFileExW"
+  | "DeleteFileW"
+  | "WaitForThreadpoolIoCallbacks"
 
 export type Done<A> = (status: number, value?: A, cause?: unknown) => void
 /** Takes a call back: `true` when it had not begun. */
@@ -281,10 +311,24 @@ export class Model<F, O extends Operation<F>> implements Kernel {
   // --- second verb
 
   call<K extends CallName>(name: K, arguments_: Calls[K][0], done: CallDone<K>): () => boolean {
-    return this.#calls[name](arguments_, done)
+    const own = this.#calls[name as ModelCallName] as
+      | ((arguments_: Calls[K][0], done: CallDone<K>) => TakeBack)
+      | undefined
+    if (own !== undefined) return own(arguments_, done)
+    const other = this.#storage.otherCalls[name as OtherCallName] as
+      | ((arguments_: Calls[K][0], done: CallDone<K>, handles: Handles<F>) => TakeBack)
+      | undefined
+    return other === undefined
+      ? this.#storage.turn(() => done(ERROR_NOT_SUPPORTED, undefined))
+      : other(arguments_, done, this.#tables)
   }
 
-  readonly #calls: { readonly [K in CallName]: (arguments_: Calls[K][0], done: CallDone<K>) => TakeBack } = {
+  readonly #tables: Handles<F> = {
+    file: (handle) => this.#object(handle)?.file,
+    open: (file) => this.openHandle(file)
+  }
+
+  readonly #calls: { readonly [K in ModelCallName]: (arguments_: Calls[K][0], done: CallDone<K>) => TakeBack } = {
     CreateFileW: (arguments_, done) =>
       this.#storage.open(arguments_, (status, file, cause) => {
         done(status, status === ERROR_SUCCESS ? this.openHandle(file!) : undefined, cause)

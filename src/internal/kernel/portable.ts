@@ -7,7 +7,7 @@ import * as C from "../constants.js"
 import { statusOf } from "./errno.js"
 import { Gate, type Job, limitOf, Queue } from "./gate.js"
 import type { Block, Calls, FileInformation, Issue, Kernel } from "./Kernel.js"
-import { type Done, Model, Operation, type Storage, type TakeBack } from "./model.js"
+import { type Done, Model, type OtherCalls, Operation, type Storage, type TakeBack } from "./model.js"
 import * as posix from "./posix.js"
 import type { SlotTable } from "./SlotTable.js"
 
@@ -23,14 +23,76 @@ const MAX_STEP = 0x40000000
 const sharedGate = new Gate(limitOf(process.env["UV_THREADPOOL_SIZE"]))
 
 export const make = (options: Options = {}): Kernel =>
-  new Model(new DiskStorage(options.threads === undefined ? sharedGate : new Gate(options.threads)))
+  new Model(new PortableStorage(options.threads === undefined ? sharedGate : new Gate(options.threads)))
+
+/** What a handle of this kernel is open on. */
+export interface PortableFile {
+  /** 997, and later `operation.complete`; or a status for which no packet comes. */
+  issue(operation: PortableOperation): number
+  cancel(operation: PortableOperation): void
+  close(done: Done<void>): TakeBack
+}
 
 /** A file, the calls that use its descriptor, and the close that waits for them: no descriptor is closed in use. */
-class DiskFile {
+class DiskFile implements PortableFile {
   users = 0
   whenUnused: (() => void) | undefined = undefined
 
-  constructor(readonly posix: posix.PosixFile, readonly appends: Appends) {}
+  constructor(readonly storage: PortableStorage, readonly posix: posix.PosixFile, readonly appends: Appends) {}
+
+  issue(operation: PortableOperation): number {
+    const issue = operation.issue!
+    if (issue.kind !== "read" && issue.kind !== "write") return C.ERROR_NOT_SUPPORTED
+    if (!(issue.kind === "read" ? this.posix.readable : this.posix.writable)) return C.ERROR_ACCESS_DENIED
+    const append = issue.kind === "write" && isAppend(issue.offsetLow, issue.offsetHigh)
+    if (!append && !reachable(issue)) return C.ERROR_INVALID_PARAMETER
+    operation.offset = append ? undefined : offsetOf(issue)
+    // Rule 9: a request for nothing succeeds, at the end of the file too.
+    if (issue.length === 0) this.storage.post(operation, C.ERROR_SUCCESS)
+    else if (append) this.appends.enter(operation)
+    else operation.gate.enter(operation)
+    return C.ERROR_IO_PENDING
+  }
+
+  cancel(operation: PortableOperation): void {
+    const { queue } = operation
+    if (queue === undefined) return
+    queue.remove(operation)
+    // It had come first among the appends and waited at the gate: the next one is first now.
+    if (operation.offset === undefined && !this.appends.holds(queue)) this.appends.leave()
+    this.storage.post(operation, C.ERROR_OPERATION_ABORTED)
+  }
+
+  close(done: Done<void>): TakeBack {
+    let takeBack: TakeBack | undefined
+    const begin = (): void => {
+      takeBack = this.storage.run(() => {
+        this.appends.closed()
+        return posix.closeFile(this.posix)
+      }, done)
+    }
+    if (this.users === 0) begin()
+    else this.whenUnused = begin
+    return () => {
+      if (takeBack !== undefined) return takeBack()
+      this.whenUnused = undefined
+      return true
+    }
+  }
+
+  /** A call that uses the descriptor. */
+  use<A>(work: (file: posix.PosixFile) => Promise<A>, done: Done<A>): TakeBack {
+    this.users++
+    const takeBack = this.storage.run<A>(() => work(this.posix), (status, value, cause) => {
+      this.left()
+      done(status, value, cause)
+    })
+    return () => {
+      const taken = takeBack()
+      if (taken) this.left()
+      return taken
+    }
+  }
 
   left(): void {
     if (--this.users > 0) return
@@ -64,7 +126,7 @@ class Appends {
     if (--this.#files === 0) Appends.#all.delete(this.identity)
   }
 
-  enter(append: DiskOperation): void {
+  enter(append: PortableOperation): void {
     if (this.#busy) {
       this.#queue.push(append)
       return
@@ -79,14 +141,14 @@ class Appends {
   }
 
   leave(): void {
-    const append = this.#queue.shift() as DiskOperation | undefined
+    const append = this.#queue.shift() as PortableOperation | undefined
     if (append === undefined) this.#busy = false
     else append.gate.enter(append)
   }
 }
 
-/** A read or write. There is one per slot, so that an operation costs no closure of ours. */
-class DiskOperation extends Operation<DiskFile> implements Job {
+/** An operation; on a file it is a job for a thread. There is one per slot, so that it costs no closure of ours. */
+export class PortableOperation extends Operation<PortableFile> implements Job {
   next: Job | undefined = undefined
   previous: Job | undefined = undefined
   queue: Queue | undefined = undefined
@@ -99,14 +161,18 @@ class DiskOperation extends Operation<DiskFile> implements Job {
     super(slot, slots)
   }
 
+  get #file(): DiskFile {
+    return this.object.file as DiskFile
+  }
+
   run(): void {
-    if (this.offset === undefined) fs.fstat(this.object.file.posix.fd, this.#sized)
+    if (this.offset === undefined) fs.fstat(this.#file.posix.fd, this.#sized)
     else this.#step()
   }
 
   #step(): void {
     const { block, kind, length, start } = this.issue!
-    const { fd } = this.object.file.posix
+    const { fd } = this.#file.posix
     const done = this.bytes
     const step = Math.min(length - done, MAX_STEP)
     try {
@@ -141,7 +207,7 @@ class DiskOperation extends Operation<DiskFile> implements Job {
   /** The next operation gets the thread before anybody hears of this one. */
   #finish(status: number, bytes: number): void {
     const { kind, offsetHigh, offsetLow } = this.issue!
-    if (kind === "write" && isAppend(offsetLow, offsetHigh)) this.object.file.appends.leave()
+    if (kind === "write" && isAppend(offsetLow, offsetHigh)) this.#file.appends.leave()
     this.gate.leave()
     this.complete(status, bytes)
   }
@@ -171,11 +237,12 @@ class Call<A> implements Job {
   }
 }
 
-class DiskStorage implements Storage<DiskFile, DiskOperation> {
+export class PortableStorage implements Storage<PortableFile, PortableOperation> {
   readonly name = "portable"
   readonly canUnbind = true
+  readonly otherCalls: OtherCalls<PortableFile> = {}
   /** Operations whose packet needs no disk, for the next turn. */
-  #posted: Array<DiskOperation> = []
+  #posted: Array<PortableOperation> = []
 
   constructor(readonly gate: Gate) {}
 
@@ -187,36 +254,20 @@ class DiskStorage implements Storage<DiskFile, DiskOperation> {
     }
   }
 
-  operation(slot: number, slots: SlotTable): DiskOperation {
-    return new DiskOperation(slot, slots, this.gate)
+  operation(slot: number, slots: SlotTable): PortableOperation {
+    return new PortableOperation(slot, slots, this.gate)
   }
 
-  issue(operation: DiskOperation): number {
-    const issue = operation.issue!
-    const { appends, posix } = operation.object.file
-    if (issue.kind === "custom") return C.ERROR_NOT_SUPPORTED
-    if (!(issue.kind === "read" ? posix.readable : posix.writable)) return C.ERROR_ACCESS_DENIED
-    const append = issue.kind === "write" && isAppend(issue.offsetLow, issue.offsetHigh)
-    if (!append && !reachable(issue)) return C.ERROR_INVALID_PARAMETER
-    operation.offset = append ? undefined : offsetOf(issue)
-    // Rule 9: a request for nothing succeeds, at the end of the file too.
-    if (issue.length === 0) this.post(operation, C.ERROR_SUCCESS)
-    else if (append) appends.enter(operation)
-    else this.gate.enter(operation)
-    return C.ERROR_IO_PENDING
+  issue(operation: PortableOperation): number {
+    // A function of the caller's own would need memory with an address, and kernel32.
+    return operation.issue!.kind === "custom" ? C.ERROR_NOT_SUPPORTED : operation.object.file.issue(operation)
   }
 
-  cancel(operation: DiskOperation): void {
-    const { queue } = operation
-    if (queue === undefined) return
-    const { appends } = operation.object.file
-    queue.remove(operation)
-    // It had come first among the appends and waited at the gate: the next one is first now.
-    if (operation.offset === undefined && !appends.holds(queue)) appends.leave()
-    this.post(operation, C.ERROR_OPERATION_ABORTED)
+  cancel(operation: PortableOperation): void {
+    operation.object.file.cancel(operation)
   }
 
-  post(operation: DiskOperation, status: number): void {
+  post(operation: PortableOperation, status: number): void {
     operation.decided = status
     if (this.#posted.push(operation) === 1) setImmediate(this.#deliver)
   }
@@ -241,52 +292,39 @@ class DiskStorage implements Storage<DiskFile, DiskOperation> {
 
   // --- calls
 
-  open(arguments_: Calls["CreateFileW"][0], done: Done<DiskFile>): TakeBack {
-    return this.#call(async () => {
+  open(arguments_: Calls["CreateFileW"][0], done: Done<PortableFile>): TakeBack {
+    return this.run(async () => {
       const file = await posix.createFile(arguments_)
-      return new DiskFile(file, Appends.of(file.identity))
+      return new DiskFile(this, file, Appends.of(file.identity))
     }, done)
   }
 
-  close(file: DiskFile, done: Done<void>): TakeBack {
-    let takeBack: TakeBack | undefined
-    const begin = (): void => {
-      takeBack = this.#call(() => {
-        file.appends.closed()
-        return posix.closeFile(file.posix)
-      }, done)
-    }
-    if (file.users === 0) begin()
-    else file.whenUnused = begin
-    return () => {
-      if (takeBack !== undefined) return takeBack()
-      file.whenUnused = undefined
-      return true
-    }
+  close(file: PortableFile, done: Done<void>): TakeBack {
+    return file.close(done)
   }
 
-  flush(file: DiskFile, done: Done<void>): TakeBack {
-    return this.#use(file, posix.flush, done)
+  flush(file: PortableFile, done: Done<void>): TakeBack {
+    return this.#onDisk(file, posix.flush, done)
   }
 
-  information(file: DiskFile, done: Done<FileInformation>): TakeBack {
-    return this.#use(file, posix.information, done)
+  information(file: PortableFile, done: Done<FileInformation>): TakeBack {
+    return this.#onDisk(file, posix.information, done)
   }
 
-  setEndOfFile(file: DiskFile, length: bigint, done: Done<void>): TakeBack {
-    return this.#use(file, (posixFile) => posix.setEndOfFile(posixFile, length), done)
+  setEndOfFile(file: PortableFile, length: bigint, done: Done<void>): TakeBack {
+    return this.#onDisk(file, (posixFile) => posix.setEndOfFile(posixFile, length), done)
   }
 
-  setBasicInformation(file: DiskFile, information: Calls["SetBasicInformation"][0], done: Done<void>): TakeBack {
-    return this.#use(file, (posixFile) => posix.setBasicInformation(posixFile, information), done)
+  setBasicInformation(file: PortableFile, information: Calls["SetBasicInformation"][0], done: Done<void>): TakeBack {
+    return this.#onDisk(file, (posixFile) => posix.setBasicInformation(posixFile, information), done)
   }
 
   move(arguments_: Calls["MoveFileExW"][0], done: Done<void>): TakeBack {
-    return this.#call(() => posix.moveFile(arguments_), done)
+    return this.run(() => posix.moveFile(arguments_), done)
   }
 
   remove(arguments_: Calls["DeleteFileW"][0], done: Done<void>): TakeBack {
-    return this.#call(() => posix.deleteFile(arguments_), done)
+    return this.run(() => posix.deleteFile(arguments_), done)
   }
 
   wait(done: Done<void>): TakeBack {
@@ -305,7 +343,8 @@ class DiskStorage implements Storage<DiskFile, DiskOperation> {
     }
   }
 
-  #call<A>(work: () => Promise<A>, done: Done<A>): TakeBack {
+  /** Work for one of libuv's threads, in its turn. */
+  run<A>(work: () => Promise<A>, done: Done<A>): TakeBack {
     const call = new Call(this.gate, work, done)
     this.gate.enter(call)
     return () => {
@@ -315,17 +354,8 @@ class DiskStorage implements Storage<DiskFile, DiskOperation> {
     }
   }
 
-  #use<A>(file: DiskFile, work: (file: posix.PosixFile) => Promise<A>, done: Done<A>): TakeBack {
-    file.users++
-    const takeBack = this.#call<A>(() => work(file.posix), (status, value, cause) => {
-      file.left()
-      done(status, value, cause)
-    })
-    return () => {
-      const taken = takeBack()
-      if (taken) file.left()
-      return taken
-    }
+  #onDisk<A>(file: PortableFile, work: (file: posix.PosixFile) => Promise<A>, done: Done<A>): TakeBack {
+    return file instanceof DiskFile ? file.use(work, done) : this.turn(() => done(C.ERROR_INVALID_FUNCTION))
   }
 }
 

@@ -9,10 +9,11 @@ import {
   FILE_SKIP_COMPLETION_PORT_ON_SUCCESS,
   FILE_SKIP_SET_EVENT_ON_HANDLE
 } from "../constants.js"
-import type { Block, Issue, Kernel } from "./Kernel.js"
+import type { Block, CustomIssue, Issue, Kernel } from "./Kernel.js"
 import { SlotTable } from "./SlotTable.js"
 import { bind, type Bindings } from "./win32/bindings.js"
 import { callLimit, makeCalls } from "./win32/calls.js"
+import { issuers } from "./win32/issuers.js"
 import { allocate, free, reserve, SlotMemory } from "./win32/memory.js"
 import { Pool } from "./win32/pool.js"
 
@@ -154,11 +155,13 @@ class Win32Kernel implements Kernel {
     const generation = this.slots.generation(slot)
     const overlapped = this.#memory.prepare(slot, generation, threadpoolIo, offsetLow, offsetHigh)
     const address = issue.block === undefined ? 0 : issue.block.address + issue.start
-    if (issue.kind === "custom") return issue.custom!({ handle, overlapped, address, length })
-    const transfer = issue.kind === "read" ? this.#native.ReadFile : this.#native.WriteFile
-    // No byte count: a pending operation would write it later, over whatever is there by then.
-    if (transfer(handle, address, length, 0, overlapped) !== 0) return ERROR_SUCCESS
-    return this.#native.GetLastError() || ERROR_GEN_FAILURE
+    const { kind } = issue
+    if (kind === "custom") return (issue.parameters as CustomIssue)({ handle, overlapped, address, length })
+    const done = kind === "read" || kind === "write"
+      // No byte count: a pending operation would write it later, over whatever is there by then.
+      ? (kind === "read" ? this.#native.ReadFile : this.#native.WriteFile)(handle, address, length, 0, overlapped)
+      : issuers[kind](this.#native, { handle, overlapped, address, length, issue })
+    return done !== 0 ? ERROR_SUCCESS : this.#native.GetLastError() || ERROR_GEN_FAILURE
   }
 
   transferred(slot: number): number {

@@ -88,6 +88,7 @@ export const bind = (koffi: Koffi) => {
 
     ReadFile: kernel32.function("ReadFile", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
     WriteFile: kernel32.function("WriteFile", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
+    ConnectNamedPipe: kernel32.function("ConnectNamedPipe", BOOL, [HANDLE, POINTER]),
     CancelIoEx: kernel32.function("CancelIoEx", BOOL, [HANDLE, POINTER]),
 
     CreateFileW: kernel32.function("CreateFileW", HANDLE, ["str16", DWORD, DWORD, POINTER, DWORD, DWORD, HANDLE]),
