@@ -257,7 +257,10 @@ const outcome = (io: ThreadpoolIo, operation: Issued): Exit.Exit<Completion, Win
   const { ending, request, status } = operation
   if (ending === "completed") {
     const endOfFile = request.kind === "read" && isEndOfFile(status)
-    if (status === ERROR_SUCCESS || status === request.doneStatus || endOfFile || (status === ERROR_MORE_DATA && request.access === "kernel-writes")) {
+    if (
+      status === ERROR_SUCCESS || status === request.doneStatus || endOfFile ||
+      (status === ERROR_MORE_DATA && request.access === "kernel-writes")
+    ) {
       return Exit.succeed(completionOf(operation, endOfFile))
     }
   }

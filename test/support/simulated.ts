@@ -373,7 +373,12 @@ class MemoryStorage implements Storage<OpenFile, SimulatedOperation> {
   /** The answer of a custom operation is its plan, unless a script has another. */
   #custom({ block, handle, length, parameters, slot, start }: Issue): Plan {
     const address = block === undefined ? 0 : block.address + start
-    const status = (parameters as CustomIssue)({ handle, overlapped: OVERLAPPEDS + slot * C.OVERLAPPED.size, address, length })
+    const status = (parameters as CustomIssue)({
+      handle,
+      overlapped: OVERLAPPEDS + slot * C.OVERLAPPED.size,
+      address,
+      length
+    })
     return status === C.ERROR_IO_PENDING ? pend : inline({ status, bytes: 0 })
   }
 

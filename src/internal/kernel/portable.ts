@@ -7,7 +7,7 @@ import * as C from "../constants.js"
 import { statusOf } from "./errno.js"
 import { Gate, type Job, limitOf, Queue } from "./gate.js"
 import type { Block, Calls, FileInformation, Issue, Kernel } from "./Kernel.js"
-import { type Done, Model, type OtherCalls, Operation, type Storage, type TakeBack } from "./model.js"
+import { type Done, Model, Operation, type OtherCalls, type Storage, type TakeBack } from "./model.js"
 import * as posix from "./posix.js"
 import type { SlotTable } from "./SlotTable.js"
 
