@@ -37,8 +37,12 @@ export interface PortableFile {
 class DiskFile implements PortableFile {
   users = 0
   whenUnused: (() => void) | undefined = undefined
+  /** Known from the first append on. */
+  appends: Appends | undefined = undefined
+  /** Appends that came while their queue was being looked for. */
+  #firstAppends: Array<PortableOperation> | undefined = undefined
 
-  constructor(readonly storage: PortableStorage, readonly posix: posix.PosixFile, readonly appends: Appends) {}
+  constructor(readonly storage: PortableStorage, readonly posix: posix.PosixFile) {}
 
   issue(operation: PortableOperation): number {
     const issue = operation.issue!
@@ -49,26 +53,46 @@ class DiskFile implements PortableFile {
     operation.offset = append ? undefined : offsetOf(issue)
     // Rule 9: a request for nothing succeeds, at the end of the file too.
     if (issue.length === 0) this.storage.post(operation, C.ERROR_SUCCESS)
-    else if (append) this.appends.enter(operation)
+    else if (append) this.#append(operation)
     else operation.gate.enter(operation)
     return C.ERROR_IO_PENDING
   }
 
+  #append(operation: PortableOperation): void {
+    if (this.appends !== undefined) return this.appends.enter(operation)
+    if (this.#firstAppends !== undefined) {
+      this.#firstAppends.push(operation)
+      return
+    }
+    const first = this.#firstAppends = [operation]
+    this.use(posix.identity, (status, identity) => {
+      this.#firstAppends = undefined
+      if (identity !== undefined) this.appends = Appends.of(identity)
+      for (const append of first) {
+        if (this.appends === undefined) append.complete(status, 0)
+        else this.appends.enter(append)
+      }
+    })
+  }
+
   cancel(operation: PortableOperation): void {
     const { queue } = operation
-    if (queue === undefined) return
-    queue.remove(operation)
+    const first = this.#firstAppends?.indexOf(operation) ?? -1
+    if (first >= 0) this.#firstAppends!.splice(first, 1)
+    else if (queue === undefined) return
+    queue?.remove(operation)
     // It had come first among the appends and waited at the gate: the next one is first now.
-    if (operation.offset === undefined && !this.appends.holds(queue)) this.appends.leave()
+    const appends = operation.offset === undefined ? this.appends : undefined
+    if (queue !== undefined && appends?.holds(queue) === false) appends.leave()
     this.storage.post(operation, C.ERROR_OPERATION_ABORTED)
   }
 
   close(done: Done<void>): TakeBack {
     let takeBack: TakeBack | undefined
     const begin = (): void => {
-      takeBack = this.storage.run(() => {
-        this.appends.closed()
-        return posix.closeFile(this.posix)
+      takeBack = this.storage.run((told) => {
+        this.appends?.closed()
+        posix.closeFile(this.posix)(told)
       }, done)
     }
     if (this.users === 0) begin()
@@ -81,9 +105,9 @@ class DiskFile implements PortableFile {
   }
 
   /** A call that uses the descriptor. */
-  use<A>(work: (file: posix.PosixFile) => Promise<A>, done: Done<A>): TakeBack {
+  use<A>(work: (file: posix.PosixFile) => posix.Work<A>, done: Done<A>): TakeBack {
     this.users++
-    const takeBack = this.storage.run<A>(() => work(this.posix), (status, value, cause) => {
+    const takeBack = this.storage.run<A>((told) => work(this.posix)(told), (status, value, cause) => {
       this.left()
       done(status, value, cause)
     })
@@ -207,7 +231,7 @@ export class PortableOperation extends Operation<PortableFile> implements Job {
   /** The next operation gets the thread before anybody hears of this one. */
   #finish(status: number, bytes: number): void {
     const { kind, offsetHigh, offsetLow } = this.issue!
-    if (kind === "write" && isAppend(offsetLow, offsetHigh)) this.#file.appends.leave()
+    if (kind === "write" && isAppend(offsetLow, offsetHigh)) this.#file.appends!.leave()
     this.gate.leave()
     this.complete(status, bytes)
   }
@@ -222,13 +246,20 @@ class Call<A> implements Job {
   previous: Job | undefined = undefined
   queue: Queue | undefined = undefined
 
-  constructor(readonly gate: Gate, readonly work: () => Promise<A>, readonly done: Done<A>) {}
+  constructor(readonly gate: Gate, readonly work: posix.Work<A>, readonly done: Done<A>) {}
 
   run(): void {
-    this.work().then(
-      (value) => this.#finish(C.ERROR_SUCCESS, value, undefined),
-      (error: unknown) => this.#finish(statusOf(error), undefined, error)
-    )
+    try {
+      this.work(this.#told)
+    } catch (error) {
+      // Refused before anything was asked for: a turn of its own, because many of these would nest.
+      setImmediate(() => this.#finish(statusOf(error), undefined, error))
+    }
+  }
+
+  readonly #told = (error: unknown, value?: A): void => {
+    if (error === null || error === undefined) this.#finish(C.ERROR_SUCCESS, value, undefined)
+    else this.#finish(statusOf(error), undefined, error)
   }
 
   #finish(status: number, value: A | undefined, cause: unknown): void {
@@ -293,10 +324,9 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
   // --- calls
 
   open(arguments_: Calls["CreateFileW"][0], done: Done<PortableFile>): TakeBack {
-    return this.run(async () => {
-      const file = await posix.createFile(arguments_)
-      return new DiskFile(this, file, Appends.of(file.identity))
-    }, done)
+    return this.run(posix.createFile(arguments_), (status, file, cause) => {
+      done(status, file === undefined ? undefined : new DiskFile(this, file), cause)
+    })
   }
 
   close(file: PortableFile, done: Done<void>): TakeBack {
@@ -320,11 +350,11 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
   }
 
   move(arguments_: Calls["MoveFileExW"][0], done: Done<void>): TakeBack {
-    return this.run(() => posix.moveFile(arguments_), done)
+    return this.run(posix.moveFile(arguments_), done)
   }
 
   remove(arguments_: Calls["DeleteFileW"][0], done: Done<void>): TakeBack {
-    return this.run(() => posix.deleteFile(arguments_), done)
+    return this.run(posix.deleteFile(arguments_), done)
   }
 
   wait(done: Done<void>): TakeBack {
@@ -344,7 +374,7 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
   }
 
   /** Work for one of libuv's threads, in its turn. */
-  run<A>(work: () => Promise<A>, done: Done<A>): TakeBack {
+  run<A>(work: posix.Work<A>, done: Done<A>): TakeBack {
     const call = new Call(this.gate, work, done)
     this.gate.enter(call)
     return () => {
@@ -354,7 +384,7 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
     }
   }
 
-  #onDisk<A>(file: PortableFile, work: (file: posix.PosixFile) => Promise<A>, done: Done<A>): TakeBack {
+  #onDisk<A>(file: PortableFile, work: (file: posix.PosixFile) => posix.Work<A>, done: Done<A>): TakeBack {
     return file instanceof DiskFile ? file.use(work, done) : this.turn(() => done(C.ERROR_INVALID_FUNCTION))
   }
 }

@@ -1,6 +1,7 @@
 /**
- * The functions without OVERLAPPED over POSIX files, as promises that reject with a node error or a `Refusal`.
- * What an access right is missing for is refused as Windows refuses it, so that a program that runs here runs there.
+ * The functions without OVERLAPPED over POSIX files: each makes as few requests as it can, since every one is a hand-over
+ * to another thread and back. They fail with a node error or a `Refusal`; what an access right is missing for is refused as
+ * Windows refuses it, so that a program that runs here runs there.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -10,19 +11,22 @@ import { errnoOf, Refusal } from "./errno.js"
 import type { Calls, FileInformation } from "./Kernel.js"
 
 const { constants } = fs
-const open = promisify(fs.open)
-const close = promisify(fs.close)
 const fstat = promisify(fs.fstat)
 const lstat = promisify(fs.lstat)
-const fsync = promisify(fs.fsync)
-const ftruncate = promisify(fs.ftruncate)
 const futimes = promisify(fs.futimes)
 const fchmod = promisify(fs.fchmod)
-const rename = promisify(fs.rename)
-const link = promisify(fs.link)
-const unlink = promisify(fs.unlink)
 const readlink = promisify(fs.readlink)
 const symlink = promisify(fs.symlink)
+const link = promisify(fs.link)
+const unlink = promisify(fs.unlink)
+
+/** Calls back once. May also throw, before it has asked for anything. */
+export type Work<A> = (done: (error: unknown, value?: A) => void) => void
+
+/** For what is seldom asked for. */
+const promised = <A>(promise: Promise<A>): Work<A> => (done) => {
+  promise.then((value) => done(null, value), done)
+}
 
 type CreateFile = Calls["CreateFileW"][0]
 type BasicInformation = Calls["SetBasicInformation"][0]
@@ -33,13 +37,15 @@ export interface PosixFile {
   readonly readable: boolean
   readonly writable: boolean
   readonly writableAttributes: boolean
-  /** Device and inode. */
-  readonly identity: string
   /** The name to remove when the file is closed. */
   readonly deleteOnClose: string | undefined
 }
 
 const identityOf = (stat: fs.BigIntStats): string => `${stat.dev}:${stat.ino}`
+
+/** Device and inode. */
+export const identity = ({ fd }: PosixFile): Work<string> => (done) =>
+  fs.fstat(fd, { bigint: true }, (error, stat) => error === null ? done(null, identityOf(stat)) : done(error))
 
 // --- CreateFileW
 
@@ -84,65 +90,62 @@ const openFlags = (arguments_: CreateFile): number => {
     (has(arguments_.flags, C.FILE_FLAG_OPEN_REPARSE_POINT) ? flag("O_NOFOLLOW") : 0)
 }
 
-const openNamed = async (arguments_: CreateFile): Promise<number> => {
-  const flags = openFlags(arguments_)
-  if (arguments_.path.includes("\0")) throw new Refusal(C.ERROR_INVALID_NAME, "a file name cannot contain NUL")
-  try {
-    return await open(arguments_.path, flags, arguments_.mode)
-  } catch (error) {
-    // Windows has a code of its own for CREATE_NEW.
-    if (errnoOf(error) === "EEXIST") throw new Refusal(C.ERROR_FILE_EXISTS, "CREATE_NEW found the file there", error)
-    throw error
-  }
-}
+/** Windows has a code of its own for CREATE_NEW. */
+const openError = (error: NodeJS.ErrnoException): Error =>
+  errnoOf(error) === "EEXIST" ? new Refusal(C.ERROR_FILE_EXISTS, "CREATE_NEW found the file there", error) : error
 
 /** Regular files only: a read of a FIFO or a terminal would occupy a libuv thread for ever. */
-const requireRegular = (stat: fs.BigIntStats): void => {
-  if (stat.isDirectory()) throw new Refusal(C.ERROR_ACCESS_DENIED, "a directory cannot be opened as a file")
-  if (!stat.isFile()) throw new Refusal(C.ERROR_NOT_SUPPORTED, "the portable kernel opens regular files only")
+const requireRegular = (stat: fs.Stats): Refusal | undefined => {
+  if (stat.isDirectory()) return new Refusal(C.ERROR_ACCESS_DENIED, "a directory cannot be opened as a file")
+  if (!stat.isFile()) return new Refusal(C.ERROR_NOT_SUPPORTED, "the portable kernel opens regular files only")
+  return undefined
 }
 
-export const createFile = async (arguments_: CreateFile): Promise<PosixFile> => {
-  const { access, flags } = arguments_
-  const name = has(flags, C.FILE_FLAG_DELETE_ON_CLOSE) ? absolute(arguments_.path) : undefined
-  const fd = await openNamed(arguments_)
-  try {
-    const stat = await fstat(fd, { bigint: true })
-    requireRegular(stat)
-    if (truncates(arguments_) && stat.size > 0n) await ftruncate(fd, 0)
+export const createFile = (arguments_: CreateFile): Work<PosixFile> => (done) => {
+  const { access, disposition, flags } = arguments_
+  const open = openFlags(arguments_)
+  if (arguments_.path.includes("\0")) throw new Refusal(C.ERROR_INVALID_NAME, "a file name cannot contain NUL")
+  const deleteOnClose = has(flags, C.FILE_FLAG_DELETE_ON_CLOSE) ? absolute(arguments_.path) : undefined
+  fs.open(arguments_.path, open, arguments_.mode, (error, fd) => {
+    if (error !== null) return done(openError(error))
     const writable = has(access, C.GENERIC_WRITE)
-    return {
+    const file: PosixFile = {
       fd,
       readable: has(access, C.GENERIC_READ),
       writable,
       writableAttributes: writable || has(access, C.FILE_WRITE_ATTRIBUTES),
-      identity: identityOf(stat),
-      deleteOnClose: name
+      deleteOnClose
     }
-  } catch (error) {
-    await close(fd)
-    throw error
-  }
+    // What has just been made is a regular file, and empty.
+    if (disposition === C.CREATE_NEW) return done(null, file)
+    const ended = (problem: Error | null | undefined) => {
+      if (problem === null || problem === undefined) done(null, file)
+      else fs.close(fd, () => done(problem))
+    }
+    fs.fstat(fd, (error, stat) => {
+      const problem = error ?? requireRegular(stat)
+      if (problem === undefined && truncates(arguments_) && stat.size > 0) fs.ftruncate(fd, 0, ended)
+      else ended(problem)
+    })
+  })
 }
 
 /** Not `path.resolve`: `link/..` is not the folder that `link` is in. */
 const absolute = (name: string): string => path.isAbsolute(name) ? name : `${process.cwd()}/${name}`
 
 /** Windows deletes the file; POSIX can only remove a name, and does so when the name still means the file. */
-const deleteName = async (file: PosixFile, name: string): Promise<void> => {
+const deleteName = async (fd: number, name: string): Promise<void> => {
   try {
-    if (identityOf(await lstat(name, { bigint: true })) === file.identity) await unlink(name)
+    const [there, file] = await Promise.all([lstat(name, { bigint: true }), fstat(fd, { bigint: true })])
+    if (identityOf(there) === identityOf(file)) await unlink(name)
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") throw error
   }
 }
 
-export const closeFile = async (file: PosixFile): Promise<void> => {
-  try {
-    if (file.deleteOnClose !== undefined) await deleteName(file, file.deleteOnClose)
-  } finally {
-    await close(file.fd)
-  }
+export const closeFile = ({ deleteOnClose, fd }: PosixFile): Work<void> => (done) => {
+  if (deleteOnClose === undefined) return fs.close(fd, done)
+  promised(deleteName(fd, deleteOnClose))((problem) => fs.close(fd, (error) => done(problem ?? error)))
 }
 
 // --- what an open file is asked
@@ -151,17 +154,19 @@ const requireAccess = (granted: boolean, name: string): void => {
   if (!granted) throw new Refusal(C.ERROR_ACCESS_DENIED, `the handle was opened without ${name}`)
 }
 
-export const flush = async (file: PosixFile): Promise<void> => {
+export const flush = (file: PosixFile): Work<void> => (done) => {
   requireAccess(file.writable, "GENERIC_WRITE")
-  await fsync(file.fd)
+  fs.fsync(file.fd, done)
 }
 
 const WRITE_BITS = 0o222
 const OWNER_WRITES = 0o200
 const MODE_BITS = 0o7777
 
-export const information = async ({ fd }: PosixFile): Promise<FileInformation> => {
-  const stat = await fstat(fd, { bigint: true })
+export const information = ({ fd }: PosixFile): Work<FileInformation> => (done) =>
+  fs.fstat(fd, { bigint: true }, (error, stat) => error === null ? done(null, informationOf(stat)) : done(error))
+
+const informationOf = (stat: fs.BigIntStats): FileInformation => {
   const mode = Number(stat.mode) & MODE_BITS
   return {
     size: stat.size,
@@ -176,12 +181,12 @@ export const information = async ({ fd }: PosixFile): Promise<FileInformation> =
   }
 }
 
-export const setEndOfFile = async (file: PosixFile, length: bigint): Promise<void> => {
+export const setEndOfFile = (file: PosixFile, length: bigint): Work<void> => (done) => {
   requireAccess(file.writable, "GENERIC_WRITE")
   if (length < 0n || length > BigInt(Number.MAX_SAFE_INTEGER)) {
     throw new Refusal(C.ERROR_INVALID_PARAMETER, `${length} is no length that node can set`)
   }
-  await ftruncate(file.fd, Number(length))
+  fs.ftruncate(file.fd, Number(length), done)
 }
 
 /**
@@ -200,20 +205,25 @@ const kept = (time: number): bigint => {
   return BigInt(whole) * 1_000_000_000n + BigInt(Math.floor((time - whole) * 1e9))
 }
 
-/** A time that is to stay is written back as it was read: POSIX's "omit" is not to be had from node 20. */
-export const setBasicInformation = async (file: PosixFile, information: BasicInformation): Promise<void> => {
+export const setBasicInformation = (file: PosixFile, information: BasicInformation): Work<void> => (done) => {
   requireAccess(file.writableAttributes, "FILE_WRITE_ATTRIBUTES")
   const { accessTimeNs, mode, modifiedTimeNs, readOnly } = information
-  if (mode !== undefined) {
-    await fchmod(file.fd, mode & MODE_BITS)
-  } else if (readOnly !== undefined) {
-    const present = Number((await fstat(file.fd, { bigint: true })).mode) & MODE_BITS
-    // Who could write before is not known any more: the owner can again, and nobody else is given more than that.
-    await fchmod(file.fd, readOnly ? present & ~WRITE_BITS : present | OWNER_WRITES)
+  if (mode === undefined && readOnly === undefined && accessTimeNs !== undefined && modifiedTimeNs !== undefined) {
+    return fs.futimes(file.fd, seconds(accessTimeNs), seconds(modifiedTimeNs), done)
   }
+  promised(setEach(file, information))(done)
+}
+
+/** A time that is to stay is written back as it was read: POSIX's "omit" is not to be had from node 20. */
+const setEach = async ({ fd }: PosixFile, information: BasicInformation): Promise<void> => {
+  const { accessTimeNs, mode, modifiedTimeNs, readOnly } = information
+  const stat = await fstat(fd, { bigint: true })
+  const present = Number(stat.mode) & MODE_BITS
+  if (mode !== undefined) await fchmod(fd, mode & MODE_BITS)
+  // Who could write before is not known any more: the owner can again, and nobody else is given more than that.
+  else if (readOnly !== undefined) await fchmod(fd, readOnly ? present & ~WRITE_BITS : present | OWNER_WRITES)
   if (accessTimeNs === undefined && modifiedTimeNs === undefined) return
-  const stat = await fstat(file.fd, { bigint: true })
-  await futimes(file.fd, seconds(accessTimeNs ?? stat.atimeNs), seconds(modifiedTimeNs ?? stat.mtimeNs))
+  await futimes(fd, seconds(accessTimeNs ?? stat.atimeNs), seconds(modifiedTimeNs ?? stat.mtimeNs))
 }
 
 // --- names
@@ -224,33 +234,37 @@ export const setBasicInformation = async (file: PosixFile, information: BasicInf
  * answers 183, and deleting `from` ends it (rename(2) of two names of one file does nothing). What somebody puts in the
  * place of `from` in between is removed in its stead: POSIX cannot make the removal depend on what the name means.
  */
-export const moveFile = async ({ from, replace, to }: Calls["MoveFileExW"][0]): Promise<void> => {
-  if (replace) return rename(from, to)
-  await addName(from, to)
-  try {
-    await unlink(from)
-  } catch (error) {
-    // Somebody moved or deleted it first: the removal of the old name decides who has moved the file.
-    await unlink(to).catch(() => undefined)
-    throw error
-  }
+export const moveFile = ({ from, replace, to }: Calls["MoveFileExW"][0]): Work<void> => (done) => {
+  if (replace) return fs.rename(from, to, done)
+  addName(from, to)((error) => {
+    if (error !== null) return done(error)
+    fs.unlink(from, (error) => {
+      if (error === null) return done(null)
+      // Somebody moved or deleted it first: the removal of the old name decides who has moved the file.
+      fs.unlink(to, () => done(error))
+    })
+  })
 }
 
 const cannotLink = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
 
-/** A symbolic link is made anew, because link(2) follows it on some systems. */
-const addName = async (from: string, to: string): Promise<void> => {
-  if ((await lstat(from)).isSymbolicLink()) return symlink(await readlink(from), to)
-  try {
-    await link(from, to)
-  } catch (error) {
-    if (!cannotLink.has(errnoOf(error) ?? "")) throw error
-    throw new Refusal(
-      C.ERROR_NOT_SUPPORTED,
-      "this file or file system has no hard links, without which a move cannot avoid replacing: move with `replace`",
-      error
+/** link(2) follows a symbolic link on some systems, though not on Linux: there it is made anew. */
+const addName = (from: string, to: string): Work<void> => (done) => {
+  const linked = (error: unknown) => {
+    if (error === null || !cannotLink.has(errnoOf(error) ?? "")) return done(error)
+    done(
+      new Refusal(
+        C.ERROR_NOT_SUPPORTED,
+        "this file or file system has no hard links, without which a move cannot avoid replacing: move with `replace`",
+        error
+      )
     )
   }
+  if (process.platform === "linux") fs.link(from, to, linked)
+  else promised(linkOrCopyLink(from, to))((error) => linked(error))
 }
 
-export const deleteFile = ({ path: name }: Calls["DeleteFileW"][0]): Promise<void> => unlink(name)
+const linkOrCopyLink = async (from: string, to: string): Promise<void> =>
+  (await lstat(from)).isSymbolicLink() ? symlink(await readlink(from), to) : link(from, to)
+
+export const deleteFile = ({ path: name }: Calls["DeleteFileW"][0]): Work<void> => (done) => fs.unlink(name, done)
