@@ -6,7 +6,7 @@
 import type { PoolBuffer } from "./BufferPool.js"
 import { isPoolBuffer, leaseOf } from "./BufferPool.js"
 import type { Handle } from "./Handle.js"
-import { MAXDWORD } from "./internal/constants.js"
+import { ERROR_PIPE_CONNECTED, MAXDWORD } from "./internal/constants.js"
 import { END_OF_FILE, high, low, offsetProblem } from "./internal/engine/offset.js"
 import type { Request } from "./internal/engine/Operation.js"
 import { callersMemoryTrouble } from "./internal/engine/ThreadpoolIoObject.js"
@@ -51,6 +51,26 @@ export interface Write extends Proto {
 }
 
 /**
+ * `ConnectNamedPipe`: a server's end of a pipe waits for its client.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Connect extends Proto {
+  readonly _tag: "Connect"
+}
+
+/**
+ * `TransactNamedPipe`: one message is written and one is read.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Transact extends Proto {
+  readonly _tag: "Transact"
+}
+
+/**
  * An overlapped call of your own: the library pairs Start and Cancel around it, but cannot check what it does.
  *
  * @since 0.1.0
@@ -75,7 +95,7 @@ export type Safe = Read | Write
  * @since 0.1.0
  * @category models
  */
-export type Operation = Safe | Unsafe
+export type Operation = Safe | Connect | Transact | Unsafe
 
 /**
  * Where and how much.
@@ -196,6 +216,85 @@ export const append = (options: Omit<Options, "offset">): Write => ({
   _tag: "Write",
   request: transfer("write", options, 0, true)
 })
+
+/**
+ * `ConnectNamedPipe` on a server's end of a named pipe. Ends when a client has come; one that came before (535
+ * `ERROR_PIPE_CONNECTED`) is a success too. Fails with `BrokenPipe` (232) when a client has come and gone: the instance must
+ * then be disconnected before it can wait again. `NamedPipe.listen` does all of it.
+ *
+ * @example
+ * ```ts
+ * import { Operation, ThreadpoolIo } from "effect-threadpool-io"
+ *
+ * const aClient = (io: ThreadpoolIo.ThreadpoolIo) => ThreadpoolIo.submit(io, Operation.connect)
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const connect: Connect = {
+  [TypeId]: TypeId,
+  _tag: "Connect",
+  request: {
+    syscall: "ConnectNamedPipe",
+    kind: "connect",
+    access: "none",
+    memory: undefined,
+    start: 0,
+    length: 0,
+    offsetLow: 0,
+    offsetHigh: 0,
+    parameters: undefined,
+    input: undefined,
+    trueIsPending: false,
+    doneStatus: ERROR_PIPE_CONNECTED,
+    problem: undefined
+  }
+}
+
+/**
+ * `TransactNamedPipe` on an end of a pipe of messages that reads them as such: writes `message` as one (it is copied here)
+ * and reads the answer into `buffer`. An answer that is longer than the buffer is a success with status 234
+ * (`ERROR_MORE_DATA`), and the rest of it is what is read next. `Unsupported` on the portable kernel.
+ *
+ * @example
+ * ```ts
+ * import { Operation } from "effect-threadpool-io"
+ *
+ * const ask = Operation.transact({ message: new TextEncoder().encode("time?"), buffer: new Uint8Array(64) })
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const transact = (
+  options: Omit<Options, "offset"> & {
+    /** The message to write. It must not be shared, resizable or detached. */
+    readonly message: Uint8Array
+  }
+): Transact => {
+  const { length, memory, problem, start } = window(options.buffer, options)
+  const trouble = callersMemoryTrouble(options.message, options.message.length)
+  return {
+    [TypeId]: TypeId,
+    _tag: "Transact",
+    request: {
+      syscall: "TransactNamedPipe",
+      kind: "transact",
+      access: "kernel-writes",
+      memory,
+      start,
+      length,
+      offsetLow: 0,
+      offsetHigh: 0,
+      parameters: undefined,
+      input: trouble === undefined ? options.message.slice() : new Uint8Array(0),
+      trueIsPending: false,
+      doneStatus: undefined,
+      problem: problem ?? (trouble === undefined ? undefined : `of the message: ${trouble}`)
+    }
+  }
+}
 
 /**
  * An overlapped function that the library does not know. **Unsafe**: `issue` must make exactly one overlapped call, on

@@ -94,6 +94,7 @@ const table: ReadonlyArray<readonly [code: number, name: string, reason: Reason,
     "NoSpace",
     "The requested file operation failed because the storage quota was exceeded."
   ],
+  [1305, "ERROR_UNKNOWN_REVISION", "InvalidArgument", "The revision level is unknown."],
   [
     1307,
     "ERROR_INVALID_OWNER",
@@ -101,6 +102,10 @@ const table: ReadonlyArray<readonly [code: number, name: string, reason: Reason,
     "This security ID may not be assigned as the owner of this object."
   ],
   [1314, "ERROR_PRIVILEGE_NOT_HELD", "PermissionDenied", "A required privilege is not held by the client."],
+  [1332, "ERROR_NONE_MAPPED", "InvalidArgument", "No mapping between account names and security IDs was done."],
+  [1336, "ERROR_INVALID_ACL", "InvalidArgument", "The access control list structure is invalid."],
+  [1337, "ERROR_INVALID_SID", "InvalidArgument", "The security ID structure is invalid."],
+  [1338, "ERROR_INVALID_SECURITY_DESCR", "InvalidArgument", "The security descriptor structure is invalid."],
   [1392, "ERROR_FILE_CORRUPT", "DeviceFailure", "The file or directory is corrupted and unreadable."],
   [1393, "ERROR_DISK_CORRUPT", "DeviceFailure", "The disk structure is corrupted and unreadable."],
   [

@@ -24,17 +24,21 @@ export const ERROR_INVALID_PARAMETER = 87
 export const ERROR_BROKEN_PIPE = 109
 export const ERROR_DISK_FULL = 112
 export const ERROR_CALL_NOT_IMPLEMENTED = 120
+export const ERROR_SEM_TIMEOUT = 121
 export const ERROR_INVALID_NAME = 123
 export const ERROR_DIR_NOT_EMPTY = 145
+export const ERROR_BUSY = 170
 export const ERROR_ALREADY_EXISTS = 183
 export const ERROR_FILENAME_EXCED_RANGE = 206
 export const ERROR_FILE_TOO_LARGE = 223
+export const ERROR_PIPE_BUSY = 231
 export const ERROR_NO_DATA = 232
 export const ERROR_PIPE_NOT_CONNECTED = 233
 export const ERROR_MORE_DATA = 234
 export const WAIT_TIMEOUT = 258
 export const ERROR_DELETE_PENDING = 303
 export const ERROR_PIPE_CONNECTED = 535
+export const ERROR_PIPE_LISTENING = 536
 export const ERROR_OPERATION_ABORTED = 995
 export const ERROR_IO_PENDING = 997
 export const ERROR_IO_DEVICE = 1117
@@ -68,6 +72,28 @@ export const FILE_FLAG_SEQUENTIAL_SCAN = 0x08000000
 export const FILE_FLAG_DELETE_ON_CLOSE = 0x04000000
 export const FILE_FLAG_OPEN_REPARSE_POINT = 0x00200000
 
+// --- CreateFileW on a named pipe: what the server may do with the client's identity
+export const SECURITY_SQOS_PRESENT = 0x00100000
+export const SECURITY_ANONYMOUS = 0x00000000
+export const SECURITY_IDENTIFICATION = 0x00010000
+export const SECURITY_IMPERSONATION = 0x00020000
+export const SECURITY_DELEGATION = 0x00030000
+
+// --- CreateNamedPipeW, SetNamedPipeHandleState, GetNamedPipeInfo
+export const PIPE_ACCESS_DUPLEX = 3
+export const FILE_FLAG_FIRST_PIPE_INSTANCE = 0x00080000
+export const PIPE_SERVER_END = 1
+export const PIPE_READMODE_BYTE = 0
+export const PIPE_READMODE_MESSAGE = 2
+export const PIPE_TYPE_MESSAGE = 4
+export const PIPE_REJECT_REMOTE_CLIENTS = 8
+export const PIPE_UNLIMITED_INSTANCES = 255
+
+// --- OpenProcessToken, GetTokenInformation, ConvertStringSecurityDescriptorToSecurityDescriptorW
+export const TOKEN_QUERY = 0x0008
+export const TokenUser = 1
+export const SDDL_REVISION_1 = 1
+
 // --- SetFileCompletionNotificationModes
 export const FILE_SKIP_COMPLETION_PORT_ON_SUCCESS = 1
 export const FILE_SKIP_SET_EVENT_ON_HANDLE = 2
@@ -94,6 +120,9 @@ export const SECTOR = 4096
 
 /** `OVERLAPPED` on x64 and arm64 (rule 28). */
 export const OVERLAPPED = { size: 32, Internal: 0, InternalHigh: 8, Offset: 16, OffsetHigh: 20, hEvent: 24 } as const
+
+/** `SECURITY_ATTRIBUTES` on x64 and arm64. */
+export const SECURITY_ATTRIBUTES = { size: 24, nLength: 0, lpSecurityDescriptor: 8, bInheritHandle: 16 } as const
 
 /** `TP_CALLBACK_ENVIRON` version 3 on x64 and arm64 (rule 28). */
 export const TP_CALLBACK_ENVIRON_V3 = {

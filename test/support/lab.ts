@@ -66,7 +66,10 @@ export const nothing: Leftovers = {
   stray: 0
 }
 
-/** Watches a kernel's handles from inside: what CreateFileW has opened and CloseHandle has not closed. */
+/** What answers a handle. */
+const opens: ReadonlySet<CallName> = new Set(["CreateFileW", "CreateNamedPipeW"])
+
+/** Watches a kernel's handles from inside: what CreateFileW and others like it have opened and CloseHandle has not closed. */
 export const watch = (
   kernel: Kernel.Kernel.Service
 ): {
@@ -82,7 +85,7 @@ export const watch = (
   internal.call =
     ((name: CallName, arguments_: never, done: (...rest: Array<unknown>) => void) =>
       original.call(engine.kernel, name, arguments_, (status: number, value: unknown, cause: unknown) => {
-        if (status === 0 && name === "CreateFileW") open.add(value as number)
+        if (status === 0 && opens.has(name)) open.add(value as number)
         if (status === 0 && name === "CloseHandle") open.delete((arguments_ as { readonly handle: number }).handle)
         done(status, value, cause)
       })) as Internal["call"]

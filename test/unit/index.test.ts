@@ -38,7 +38,25 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "metrics"
   ],
   Ledger: ["format", "isBalanced"],
-  Operation: ["TypeId", "append", "read", "unsafeMake", "write"],
+  NamedPipe: [
+    "ServerTypeId",
+    "TypeId",
+    "accept",
+    "connect",
+    "disconnect",
+    "information",
+    "isConnection",
+    "listen",
+    "peek",
+    "read",
+    "readMessage",
+    "sink",
+    "stream",
+    "transact",
+    "write",
+    "writeAll"
+  ],
+  Operation: ["TypeId", "append", "connect", "read", "transact", "unsafeMake", "write"],
   ThreadpoolIo: [
     "TypeId",
     "awaitIdle",

@@ -20,6 +20,8 @@ export interface Issues {
   readonly write: undefined
   /** `ConnectNamedPipe`: a server's end waits for its client. */
   readonly connect: undefined
+  /** `TransactNamedPipe`: writes `input` as one message and reads the answer. */
+  readonly transact: undefined
   readonly custom: CustomIssue
 }
 
@@ -70,6 +72,28 @@ export interface FileInformation {
   readonly fileIndex: bigint
 }
 
+/** What `GetNamedPipeInfo`, `GetNamedPipeHandleStateW` and `GetNamedPipeClientProcessId` tell; sizes in bytes. */
+export interface PipeInformation {
+  readonly side: "server" | "client"
+  /** Whether it is a pipe of messages (`PIPE_TYPE_MESSAGE`), and whether this end reads them as such. */
+  readonly messages: boolean
+  readonly readsMessages: boolean
+  readonly outBufferSize: number
+  readonly inBufferSize: number
+  /** 255 is unlimited. */
+  readonly maxInstances: number
+  readonly instances: number
+  /** The process at the other end; `undefined` where the system does not tell. */
+  readonly peerProcessId: number | undefined
+}
+
+/** What `PeekNamedPipe` tells, in bytes. */
+export interface PipePeek {
+  readonly bytesAvailable: number
+  /** What is left of the message that is read next; 0 on a pipe of bytes. */
+  readonly bytesLeftInMessage: number
+}
+
 /** The functions that take no OVERLAPPED and may block: arguments and result of each. */
 export interface Calls {
   /** `CreateFileW`, always with `FILE_FLAG_OVERLAPPED`; answers the handle. Path as the user gave it: the kernel makes it absolute and `\\?\` where needed. */
@@ -104,6 +128,29 @@ export interface Calls {
   /** `MoveFileExW`; without `replace` an existing name is never replaced (atomically: no check beforehand). */
   readonly MoveFileExW: [{ readonly from: string; readonly to: string; readonly replace: boolean }, void]
   readonly DeleteFileW: [{ readonly path: string }, void]
+  /**
+   * `CreateNamedPipeW`: duplex, overlapped, `PIPE_REJECT_REMOTE_CLIENTS`; answers an instance. The `first` one holds the name and
+   * never serves: with `FILE_FLAG_FIRST_PIPE_INSTANCE`, and with its own client come and gone, so that nobody can connect to it.
+   * 5 or 231 where the name is taken.
+   */
+  readonly CreateNamedPipeW: [
+    {
+      readonly path: string
+      readonly first: boolean
+      readonly messages: boolean
+      readonly maxInstances: number
+      readonly outBufferSize: number
+      readonly inBufferSize: number
+      /** A security descriptor as SDDL; by default one that lets in the current user alone. */
+      readonly security: string | undefined
+    },
+    number
+  ]
+  readonly DisconnectNamedPipe: [{ readonly handle: number }, void]
+  /** Whether reads keep messages apart (`PIPE_READMODE_MESSAGE`). */
+  readonly SetNamedPipeHandleState: [{ readonly handle: number; readonly messages: boolean }, void]
+  readonly PeekNamedPipe: [{ readonly handle: number }, PipePeek]
+  readonly GetNamedPipeInfo: [{ readonly handle: number }, PipeInformation]
   /** `WaitForThreadpoolIoCallbacks(io, FALSE)`. */
   readonly WaitForThreadpoolIoCallbacks: [{ readonly threadpoolIo: number }, void]
 }

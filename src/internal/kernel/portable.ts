@@ -8,6 +8,7 @@ import { statusOf } from "./errno.js"
 import { Gate, type Job, limitOf, Queue } from "./gate.js"
 import type { Block, Calls, FileInformation, Issue, Kernel } from "./Kernel.js"
 import { type Done, Model, Operation, type OtherCalls, type Storage, type TakeBack } from "./model.js"
+import { isPipePath, Pipes } from "./portable/pipe.js"
 import * as posix from "./posix.js"
 import type { SlotTable } from "./SlotTable.js"
 
@@ -178,7 +179,7 @@ export class PortableOperation extends Operation<PortableFile> implements Job {
   queue: Queue | undefined = undefined
   /** The offset, or `undefined` for an append. */
   offset: number | undefined = 0
-  /** The status of a packet that was decided without the disk. */
+  /** The status of a packet that waits for a turn of its own. */
   decided = 0
 
   constructor(slot: number, slots: SlotTable, readonly gate: Gate) {
@@ -271,8 +272,9 @@ class Call<A> implements Job {
 export class PortableStorage implements Storage<PortableFile, PortableOperation> {
   readonly name = "portable"
   readonly canUnbind = true
-  readonly otherCalls: OtherCalls<PortableFile> = {}
-  /** Operations whose packet needs no disk, for the next turn. */
+  readonly #pipes = new Pipes(this)
+  readonly otherCalls: OtherCalls<PortableFile> = this.#pipes.calls
+  /** Operations whose end is known already: their packets come in the next turn. */
   #posted: Array<PortableOperation> = []
 
   constructor(readonly gate: Gate) {}
@@ -311,7 +313,7 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
     try {
       while (delivered < posted.length) {
         const operation = posted[delivered++]!
-        operation.complete(operation.decided, 0)
+        operation.complete(operation.decided, operation.bytes)
       }
     } finally {
       if (delivered < posted.length) {
@@ -324,6 +326,7 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
   // --- calls
 
   open(arguments_: Calls["CreateFileW"][0], done: Done<PortableFile>): TakeBack {
+    if (isPipePath(arguments_.path)) return this.#pipes.open(arguments_.path, done)
     return this.run(posix.createFile(arguments_), (status, file, cause) => {
       done(status, file === undefined ? undefined : new DiskFile(this, file), cause)
     })

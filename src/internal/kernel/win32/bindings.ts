@@ -1,5 +1,5 @@
 /**
- * Every function of kernel32.dll and ntdll.dll that the library calls, as koffi sees it. Pointers and handles are numbers and
+ * Every function of kernel32.dll, ntdll.dll and advapi32.dll that the library calls, as koffi sees it. Pointers and handles are numbers and
  * no type has a name, so that another koffi user, or a second copy of the library, in the same process is not in the way.
  */
 import type KoffiModule from "koffi"
@@ -53,6 +53,7 @@ export const bind = (koffi: Koffi) => {
   }
   const kernel32 = library("kernel32.dll")
   const ntdll = library("ntdll.dll")
+  const advapi32 = library("advapi32.dll")
 
   return {
     view: (address: number, bytes: number): Uint8Array => new Uint8Array(koffi.view(address, bytes)),
@@ -89,6 +90,15 @@ export const bind = (koffi: Koffi) => {
     ReadFile: kernel32.function("ReadFile", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
     WriteFile: kernel32.function("WriteFile", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
     ConnectNamedPipe: kernel32.function("ConnectNamedPipe", BOOL, [HANDLE, POINTER]),
+    TransactNamedPipe: kernel32.function("TransactNamedPipe", BOOL, [
+      HANDLE,
+      POINTER,
+      DWORD,
+      POINTER,
+      DWORD,
+      POINTER,
+      POINTER
+    ]),
     CancelIoEx: kernel32.function("CancelIoEx", BOOL, [HANDLE, POINTER]),
 
     CreateFileW: kernel32.function("CreateFileW", HANDLE, ["str16", DWORD, DWORD, POINTER, DWORD, DWORD, HANDLE]),
@@ -104,6 +114,42 @@ export const bind = (koffi: Koffi) => {
     SetFileInformationByHandle: kernel32.function("SetFileInformationByHandle", BOOL, [HANDLE, DWORD, POINTER, DWORD]),
     MoveFileExW: kernel32.function("MoveFileExW", BOOL, ["str16", "str16", DWORD]),
     DeleteFileW: kernel32.function("DeleteFileW", BOOL, ["str16"]),
+
+    CreateNamedPipeW: kernel32.function("CreateNamedPipeW", HANDLE, [
+      "str16",
+      DWORD,
+      DWORD,
+      DWORD,
+      DWORD,
+      DWORD,
+      DWORD,
+      POINTER
+    ]),
+    DisconnectNamedPipe: kernel32.function("DisconnectNamedPipe", BOOL, [HANDLE]),
+    SetNamedPipeHandleState: kernel32.function("SetNamedPipeHandleState", BOOL, [HANDLE, POINTER, POINTER, POINTER]),
+    PeekNamedPipe: kernel32.function("PeekNamedPipe", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER, POINTER]),
+    GetNamedPipeInfo: kernel32.function("GetNamedPipeInfo", BOOL, [HANDLE, POINTER, POINTER, POINTER, POINTER]),
+    GetNamedPipeHandleStateW: kernel32.function("GetNamedPipeHandleStateW", BOOL, [
+      HANDLE,
+      POINTER,
+      POINTER,
+      POINTER,
+      POINTER,
+      POINTER,
+      DWORD
+    ]),
+    GetNamedPipeClientProcessId: kernel32.function("GetNamedPipeClientProcessId", BOOL, [HANDLE, POINTER]),
+    GetNamedPipeServerProcessId: kernel32.function("GetNamedPipeServerProcessId", BOOL, [HANDLE, POINTER]),
+
+    GetCurrentProcess: kernel32.function("GetCurrentProcess", HANDLE, []),
+    LocalFree: kernel32.function("LocalFree", POINTER, [POINTER]),
+    OpenProcessToken: advapi32.function("OpenProcessToken", BOOL, [HANDLE, DWORD, POINTER]),
+    GetTokenInformation: advapi32.function("GetTokenInformation", BOOL, [HANDLE, DWORD, POINTER, DWORD, POINTER]),
+    ConvertStringSecurityDescriptorToSecurityDescriptorW: advapi32.function(
+      "ConvertStringSecurityDescriptorToSecurityDescriptorW",
+      BOOL,
+      ["str16", DWORD, POINTER, POINTER]
+    ),
 
     NtQueryInformationFile: ntdll.function("NtQueryInformationFile", NTSTATUS, [
       HANDLE,

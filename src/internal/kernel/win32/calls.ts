@@ -21,14 +21,20 @@ import type { CallDone, CallName, Calls, FileInformation, Kernel } from "../Kern
 import type { Bindings } from "./bindings.js"
 import { reserve } from "./memory.js"
 import { toSystemPath } from "./path.js"
+import { pipeCalls } from "./pipeCalls.js"
 
-type Implementation<K extends CallName> = (arguments_: Calls[K][0], scratch: Scratch, done: CallDone<K>) => void
+export type Implementation<K extends CallName> = (arguments_: Calls[K][0], scratch: Scratch, done: CallDone<K>) => void
 
 /** Where the system writes the answer of one running call. */
-interface Scratch {
+export interface Scratch {
   readonly address: number
   readonly view: DataView
 }
+
+/** The end of an `.async` call of a function that answers a BOOL. */
+export type Answer = (
+  done: (status: number, value: undefined, cause?: unknown) => void
+) => (error: unknown, result: number) => void
 
 const SCRATCH_BYTES = 64
 const INVALID_HANDLE_VALUE = -1
@@ -89,13 +95,14 @@ const makeScratch = (native: Bindings, limit: number): Array<Scratch> => {
 
 const makeImplementations = (native: Bindings): { [K in CallName]: Implementation<K> } => {
   /** For a BOOL: inside the callback of an `.async` call the last error is the one of the thread that made it. */
-  const answer =
-    (done: (status: number, value: undefined, cause?: unknown) => void) => (error: unknown, result: number): void => {
-      if (error !== null) done(ERROR_GEN_FAILURE, undefined, error)
-      else done(result !== 0 ? ERROR_SUCCESS : native.GetLastError() || ERROR_GEN_FAILURE, undefined)
-    }
+  const answer: Answer = (done) => (error, result) => {
+    if (error !== null) done(ERROR_GEN_FAILURE, undefined, error)
+    else done(result !== 0 ? ERROR_SUCCESS : native.GetLastError() || ERROR_GEN_FAILURE, undefined)
+  }
 
   return {
+    ...pipeCalls(native, answer),
+
     CreateFileW: ({ access, disposition, flags, path, share }, _, done) => {
       const name = toSystemPath(path)
       if (name === undefined) return refuse(done, ERROR_INVALID_NAME)

@@ -18,5 +18,7 @@ export interface Arguments {
 export type Issuer = (native: Bindings, arguments_: Arguments) => number
 
 export const issuers: { readonly [K in Exclude<IssueKind, "read" | "write" | "custom">]: Issuer } = {
-  connect: (native, { handle, overlapped }) => native.ConnectNamedPipe(handle, overlapped)
+  connect: (native, { handle, overlapped }) => native.ConnectNamedPipe(handle, overlapped),
+  transact: (native, { address, handle, issue, length, overlapped }) =>
+    native.TransactNamedPipe(handle, issue.input!.address, issue.inputLength, address, length, 0, overlapped)
 }

@@ -1,0 +1,21 @@
+/**
+ * The names of pipes, looked at before any function is called: what the system would refuse late, cut off or take for another
+ * name is refused here.
+ */
+const PREFIX = "\\\\.\\pipe\\"
+const LONGEST = 256
+
+/** `\\.\pipe\name`, from either form. */
+export const pathOf = (name: string): string =>
+  name.slice(0, PREFIX.length).toLowerCase() === PREFIX ? PREFIX + name.slice(PREFIX.length) : PREFIX + name
+
+/** What is wrong with the name in a path that `pathOf` made, or `undefined`. */
+export const nameProblem = (path: string): string | undefined => {
+  const name = path.slice(PREFIX.length)
+  if (name === "") return "The name of the pipe is empty."
+  if (path.length > LONGEST) return `The path of a pipe has at most ${LONGEST} characters, not ${path.length}.`
+  if (name.includes("\0")) return "The name of the pipe has a NUL character."
+  if (/[\\/]/.test(name)) return "The name of a pipe has no backslash, nor a slash, which would become one."
+  if (/[. ]$/.test(name)) return "The name of the pipe ends in a dot or a space, which Windows would cut off."
+  return undefined
+}
