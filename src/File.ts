@@ -17,7 +17,9 @@ import * as Handle from "./Handle.js"
 import { call, callIn } from "./internal/call.js"
 import * as c from "./internal/constants.js"
 import { offsetProblem } from "./internal/engine/offset.js"
-import type { FileInformation } from "./internal/kernel/Kernel.js"
+import * as locks from "./internal/file/locks.js"
+import * as sparse from "./internal/file/sparse.js"
+import type { FileInformation, StorageInformation } from "./internal/kernel/Kernel.js"
 import type { Restore } from "./internal/settle.js"
 import { Kernel } from "./Kernel.js"
 import * as Operation from "./Operation.js"
@@ -48,6 +50,11 @@ export interface File extends Pipeable.Pipeable {
   readonly path: string
   /** Its thread-pool object: ledger, `cancelAll`, `awaitIdle`. */
   readonly io: ThreadpoolIo.ThreadpoolIo
+  /**
+   * What offsets, lengths and windows of reads and writes must be multiples of: 1, or for an unbuffered file the size of a
+   * sector, in bytes, which its volume was asked for (4096 where it does not tell).
+   */
+  readonly alignment: number
   /** @internal */
   readonly kernel: Kernel.Service
   /** @internal */
@@ -81,10 +88,14 @@ export interface OpenOptions {
   /** Tells the cache what comes (`FILE_FLAG_SEQUENTIAL_SCAN`, `FILE_FLAG_RANDOM_ACCESS`). A hint. */
   readonly hint?: "sequential" | "random" | undefined
   /**
-   * Past the cache (`FILE_FLAG_NO_BUFFERING`): offsets and lengths must be multiples of 4096, or fail typed (contract rule
-   * 27). `Unsupported` on the portable kernel.
+   * Past the cache (`FILE_FLAG_NO_BUFFERING`): offsets and lengths must be multiples of the volume's sector size
+   * (`alignment` of the file), or fail typed, before any native call (contract rule 27). A file whose size is no multiple
+   * is read to its end by asking for whole sectors; to write one, write its last sector whole and `truncate`.
+   * `Unsupported` on the portable kernel.
    */
   readonly unbuffered?: boolean | undefined
+  /** Also the right to rename and delete it by its handle: for `renameTo` and `setDeleteOnClose`. Default `false`. */
+  readonly deletable?: boolean | undefined
   /** Fails on a symbolic link instead of opening what it points to. */
   readonly noFollow?: boolean | undefined
   /** POSIX permission bits of a file that is created, before the umask. Default 0o666. Ignored on Windows. */
@@ -144,7 +155,7 @@ const createFileArguments = (path: string, options: OpenOptions) => {
     (access === "read" ? ["read", "write", "delete"] as const : ["read", "delete"] as const)
   return {
     path,
-    access: accessBits[access],
+    access: (accessBits[access] | (options.deletable === true ? c.DELETE : 0)) >>> 0,
     share: share.reduce((bits, one) => bits | shareBits[one], 0),
     disposition: dispositions[options.disposition ?? "openExisting"],
     flags: (c.FILE_ATTRIBUTE_NORMAL |
@@ -246,20 +257,39 @@ const acquire = (
 ): Effect.Effect<File, Win32Error.Win32Error> =>
   Effect.flatMap(
     openHandle(restore, kernel, path, options),
-    (handle) =>
-      options.noFollow === true && kernel.name === "win32"
-        ? Effect.flatMap(
-          orClose(kernel, handle, refuseLink(restore, kernel, path, handle)),
-          () => bind(kernel, handle, path, options)
+    (handle) => {
+      const alone = options.unbuffered !== true && (options.noFollow !== true || kernel.name !== "win32")
+      return alone
+        ? bind(kernel, handle, path, options, 1)
+        : Effect.flatMap(
+          orClose(kernel, handle, lookAt(restore, kernel, path, handle, options)),
+          (alignment) => bind(kernel, handle, path, options, alignment)
         )
-        : bind(kernel, handle, path, options)
+    }
+  )
+
+/** What must be known of a file before anybody gets it: answers its alignment. */
+const lookAt = (
+  restore: Restore,
+  kernel: Kernel.Service,
+  path: string,
+  handle: Handle.Handle,
+  { noFollow, unbuffered }: OpenOptions
+): Effect.Effect<number, Win32Error.Win32Error> =>
+  Effect.zipRight(
+    noFollow === true ? refuseLink(restore, kernel, path, handle) : Effect.void,
+    unbuffered !== true ? Effect.succeed(1) : Effect.match(
+      callIn(restore, kernel, "GetStorageInformation", { handle }, { path, handle }),
+      { onSuccess: (sectors) => sectors.logicalBytesPerSector || c.LARGEST_SECTOR, onFailure: () => c.LARGEST_SECTOR }
+    )
   )
 
 const bind = (
   kernel: Kernel.Service,
   handle: Handle.Handle,
   path: string,
-  options: OpenOptions
+  options: OpenOptions,
+  alignment: number
 ): Effect.Effect<File, Win32Error.Win32Error> => {
   try {
     const io = ThreadpoolIo.acquire(kernel, handle, {
@@ -273,7 +303,7 @@ const bind = (
     return io instanceof Win32Error.Win32Error
       ? orClose(kernel, handle, Effect.fail(io))
       : Effect.succeed(
-        Object.assign(Object.create(Proto), { path, io, kernel, unbuffered: options.unbuffered === true })
+        Object.assign(Object.create(Proto), { path, io, alignment, kernel, unbuffered: options.unbuffered === true })
       )
   } catch (defect) {
     return orClose(kernel, handle, Effect.die(defect))
@@ -338,19 +368,20 @@ const refused = (self: File, syscall: string, detail: string, code = c.ERROR_INV
   Win32Error.make({ code, syscall, path: self.path, handle: self.io.handle, detail })
 
 /** Rule 27: past the cache, only whole sectors. The memory is the pool's, and page-aligned. */
-const alignmentProblem = (self: File, { request }: Operation.Safe): string | undefined => {
-  const { length, memory, offsetLow } = request
+const alignmentProblem = ({ alignment }: File, { request }: Issuable): string | undefined => {
+  const { kind, length, memory, offsetLow } = request
   // A caller's memory is copied, to the start of a block.
   const start = memory instanceof Uint8Array ? 0 : request.start
-  if (!self.unbuffered || (offsetLow % c.SECTOR === 0 && length % c.SECTOR === 0 && start % c.SECTOR === 0)) {
-    return undefined
-  }
-  return `Refused: without buffering, offset, length and start must be multiples of ${c.SECTOR}.`
+  if (alignment === 1 || kind === "ioctl") return undefined
+  if (offsetLow % alignment === 0 && length % alignment === 0 && start % alignment === 0) return undefined
+  return `Refused: without buffering, offset, length and start must be multiples of ${alignment}.`
 }
 
+type Issuable = Pick<Operation.Safe, "request">
+
 /**
- * Submits an operation of `Operation.read`, `Operation.write` or `Operation.append`: when a window of a buffer, or the whole
- * `Completion`, is wanted. Operations made unsafely go to `ThreadpoolIo.submit`.
+ * Submits an operation of `Operation.read`, `write`, `append`, `readVectored`, `writeVectored` or `deviceIoControl`: when a
+ * window of a buffer, or the whole `Completion`, is wanted. Operations made unsafely go to `ThreadpoolIo.submit`.
  *
  * @example
  * ```ts
@@ -366,12 +397,14 @@ const alignmentProblem = (self: File, { request }: Operation.Safe): string | und
 export const submit: {
   (operation: Operation.Safe): (self: File) => Effect.Effect<Completion, Win32Error.Win32Error>
   (self: File, operation: Operation.Safe): Effect.Effect<Completion, Win32Error.Win32Error>
-} = dual(2, (self: File, operation: Operation.Safe) => {
+} = dual(2, (self: File, operation: Operation.Safe) => submitAny(self, operation))
+
+const submitAny = (self: File, operation: Issuable): Effect.Effect<Completion, Win32Error.Win32Error> => {
   const problem = alignmentProblem(self, operation)
   return problem === undefined
-    ? ThreadpoolIo.submit(self.io, operation)
+    ? ThreadpoolIo.submit(self.io, operation as Operation.Safe)
     : Effect.fail(refused(self, operation.request.syscall, problem))
-})
+}
 
 /**
  * `ReadFile` at `offset` (bytes; a `bigint` beyond 2^53 - 1). Succeeds with the bytes read: fewer than the buffer holds when
@@ -513,7 +546,7 @@ const whole = (
         const now = done + completion.bytesTransferred
         if (now === size) return Effect.void
         // Past the cache, a piece that is not whole sectors is the last one of the file.
-        return self.unbuffered && now % c.SECTOR !== 0 ? Effect.fail(atNothing()) : from(now)
+        return now % self.alignment !== 0 ? Effect.fail(atNothing()) : from(now)
       }
     )
   return size === 0 ? Effect.void : from(0)
@@ -547,6 +580,335 @@ export const append: {
   (self: File, buffer: PoolBuffer | Uint8Array) =>
     Effect.map(submit(self, Operation.append({ buffer })), bytesTransferred)
 )
+
+/**
+ * One read into several buffers, in their order (`readv`). Succeeds with the bytes read in all: each buffer is full before the
+ * next one gets any, and fewer than they hold means that the file ends there, in the middle of one of them or before it. It is
+ * one operation: it fails, or is interrupted, as a whole. Buffers that overlap, and more than 2^32 - 1 bytes in all, are
+ * refused, typed.
+ *
+ * In an unbuffered file on Windows, buffers of the pool that are whole pages (4096 bytes) are read into in place
+ * (`ReadFileScatter`, contract rule 27). Otherwise the bytes go through one block of the pool.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const record = (file: File.File, offset: number) => {
+ *   const [header, body] = [new Uint8Array(16), new Uint8Array(1000)]
+ *   return Effect.as(File.readVectored(file, [header, body], offset), { header, body })
+ * }
+ * ```
+ *
+ * @since 0.2.0
+ * @category reading
+ */
+export const readVectored: {
+  (buffers: ReadonlyArray<Operation.Segment>, offset: number | bigint): (
+    self: File
+  ) => Effect.Effect<number, Win32Error.Win32Error>
+  (
+    self: File,
+    buffers: ReadonlyArray<Operation.Segment>,
+    offset: number | bigint
+  ): Effect.Effect<number, Win32Error.Win32Error>
+} = dual(
+  3,
+  (self: File, buffers: ReadonlyArray<Operation.Segment>, offset: number | bigint) =>
+    transferVectored(self, "read", buffers, offset)
+)
+
+/**
+ * One write of several buffers, in their order (`writev`). Succeeds with the bytes written in all. It is one operation: it
+ * fails as a whole, although, as with any write, some of the bytes may have reached the file by then.
+ *
+ * In an unbuffered file on Windows, buffers of the pool that are whole pages (4096 bytes) are written from in place
+ * (`WriteFileGather`). Otherwise the bytes are first put one after the other into one block of the pool.
+ *
+ * @example
+ * ```ts
+ * import { File } from "effect-threadpool-io"
+ *
+ * const put = (file: File.File, header: Uint8Array, body: Uint8Array, offset: number) =>
+ *   File.writeVectored(file, [header, body], offset)
+ * ```
+ *
+ * @since 0.2.0
+ * @category writing
+ */
+export const writeVectored: {
+  (buffers: ReadonlyArray<Operation.Segment>, offset: number | bigint): (
+    self: File
+  ) => Effect.Effect<number, Win32Error.Win32Error>
+  (
+    self: File,
+    buffers: ReadonlyArray<Operation.Segment>,
+    offset: number | bigint
+  ): Effect.Effect<number, Win32Error.Win32Error>
+} = dual(
+  3,
+  (self: File, buffers: ReadonlyArray<Operation.Segment>, offset: number | bigint) =>
+    transferVectored(self, "write", buffers, offset)
+)
+
+const transferVectored = (
+  self: File,
+  kind: "read" | "write",
+  buffers: ReadonlyArray<Operation.Segment>,
+  offset: number | bigint
+): Effect.Effect<number, Win32Error.Win32Error> => {
+  const inPlace = self.unbuffered && self.kernel.name === "win32"
+  return Effect.map(submitAny(self, Operation.vectored(kind, { buffers, offset }, inPlace)), bytesTransferred)
+}
+
+// -----------------------------------------------------------------------------
+// locks
+// -----------------------------------------------------------------------------
+
+/**
+ * Which bytes, and how.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface LockOptions {
+  /** The first byte. Default 0. It may lie beyond the end of the file. */
+  readonly offset?: number | bigint | undefined
+  /** At least 1. Default: everything from `offset` on, whatever will be written there. */
+  readonly length?: number | bigint | undefined
+  /** `true` (the default): nobody else has a lock there. `false`: a shared lock, beside other shared ones. */
+  readonly exclusive?: boolean | undefined
+  /** `true` (the default): waits until the range is free. `false`: fails with `Busy` (33) when it is not. */
+  readonly wait?: boolean | undefined
+}
+
+/**
+ * Runs an effect while a range of the file is locked (`LockFileEx`, `UnlockFileEx`): against other processes, and against
+ * every other lock of this one, also through the same `File`. The lock is taken before the effect runs and given back exactly
+ * once when it has ended, however it ended, or when an interruption came in the moment in which the lock was granted.
+ *
+ * Waiting is an operation in flight that interruption cancels. On Wine, where such an operation never completes, it is a
+ * new try every 1 to 50 ms. Fails with `Busy` (33) without `wait`, with `InvalidArgument` for a range that is not one, with
+ * 158 when the lock was gone before it was given back, and with `Unsupported` on the portable kernel: node offers no lock that
+ * excludes other processes.
+ *
+ * On Windows locked bytes are closed to the reads and writes of everybody else (33 too), and an exclusive lock excludes those of
+ * other handles of this process; on Wine locks exclude only locks. Do not take two locks of one range through the same `File`
+ * at once: the system gives back the exclusive one first, whoever asks. What an interrupted wait leaves to quarantine
+ * (contract rule 19) may be granted late, and is then held until the process ends.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const increment = (file: File.File) => {
+ *   const counter = new Uint8Array(4)
+ *   return Effect.gen(function*() {
+ *     yield* File.readExact(file, counter, 0)
+ *     new DataView(counter.buffer).setUint32(0, new DataView(counter.buffer).getUint32(0) + 1)
+ *     yield* File.writeAll(file, counter, 0)
+ *   }).pipe((effect) => File.withLock(file, { offset: 0, length: 4 }, effect), Effect.timeout("5 seconds"))
+ * }
+ * ```
+ *
+ * @since 0.2.0
+ * @category locks
+ */
+export const withLock: {
+  <A, E, R>(
+    options: LockOptions,
+    effect: Effect.Effect<A, E, R>
+  ): (self: File) => Effect.Effect<A, E | Win32Error.Win32Error, R>
+  <A, E, R>(
+    self: File,
+    options: LockOptions,
+    effect: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | Win32Error.Win32Error, R>
+} = dual(3, locks.withLock)
+
+/**
+ * Locks a range of the file until the scope closes: `withLock` for what does not nest. A lock that is gone by then is a
+ * warning. When the file is closed first, the system has given the lock back.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const single = (path: string) =>
+ *   Effect.tap(
+ *     File.open(path, { access: "readwrite", disposition: "openAlways" }),
+ *     File.lock({ wait: false })
+ *   )
+ * ```
+ *
+ * @since 0.2.0
+ * @category locks
+ */
+export const lock: {
+  (options: LockOptions): (self: File) => Effect.Effect<void, Win32Error.Win32Error, Scope.Scope>
+  (self: File, options: LockOptions): Effect.Effect<void, Win32Error.Win32Error, Scope.Scope>
+} = dual(2, locks.lock)
+
+// -----------------------------------------------------------------------------
+// control codes, and holes
+// -----------------------------------------------------------------------------
+
+/**
+ * `DeviceIoControl`: gives the file system or the driver a code with some bytes, and succeeds with the bytes that come out, as
+ * many as it returned. Which codes are safe, and what to do about others: `Operation.deviceIoControl`.
+ *
+ * Fails with `MoreData` (234) when not everything went into `outputSize` bytes, with what the system answers (122 or 24 when
+ * they are too few for anything), and with `Unsupported` on the portable kernel. Wine knows very few codes.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const isCompressed = (file: File.File) =>
+ *   Effect.map(
+ *     File.deviceIoControl(file, { code: "FSCTL_GET_COMPRESSION", outputSize: 2 }),
+ *     (bytes) => bytes[0] !== 0
+ *   )
+ * ```
+ *
+ * @since 0.2.0
+ * @category control
+ */
+export const deviceIoControl: {
+  (options: DeviceIoControlOptions): (self: File) => Effect.Effect<Uint8Array, Win32Error.Win32Error>
+  (self: File, options: DeviceIoControlOptions): Effect.Effect<Uint8Array, Win32Error.Win32Error>
+} = dual(2, (self: File, options: DeviceIoControlOptions) =>
+  Effect.suspend(() => {
+    const { code, input, outputSize = 0 } = options
+    if (!Number.isInteger(outputSize) || outputSize < 0 || outputSize > c.MAXDWORD) {
+      return Effect.fail(refused(self, "DeviceIoControl", `Refused: ${outputSize} is no size for the output.`))
+    }
+    const output = outputSize === 0 ? undefined : new Uint8Array(outputSize)
+    const operation = Operation.deviceIoControl({ code, input, output })
+    return Effect.flatMap(ThreadpoolIo.submit(self.io, operation), ({ bytesTransferred, status }) =>
+      status === c.ERROR_MORE_DATA
+        ? Effect.fail(refused(self, operation.request.syscall, `outputSize of ${outputSize} is too small.`, status))
+        : Effect.succeed(output === undefined ? new Uint8Array(0) : output.subarray(0, bytesTransferred)))
+  }))
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface DeviceIoControlOptions {
+  readonly code: Operation.KnownIoControlCode | Operation.IoControlCode
+  readonly input?: Uint8Array | undefined
+  /** How many bytes may come out. Default 0. */
+  readonly outputSize?: number | undefined
+}
+
+/**
+ * `FSCTL_SET_SPARSE`: ranges that nobody has written, or that `zeroRange` has taken back, need take no room from now on. Whether
+ * they do is the file system's affair: on Wine the call succeeds and changes nothing, and on the portable kernel, where
+ * files are so by themselves, there is nothing to call; taking it back (`false`) is `Unsupported` there.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const image = (path: string) =>
+ *   File.open(path, { access: "readwrite", disposition: "createNew" }).pipe(
+ *     Effect.tap(File.setSparse(true)),
+ *     Effect.tap(File.truncate(1n << 40n))
+ *   )
+ * ```
+ *
+ * @since 0.2.0
+ * @category holes
+ */
+export const setSparse: {
+  (sparse: boolean): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
+  (self: File, sparse: boolean): Effect.Effect<void, Win32Error.Win32Error>
+} = dual(2, sparse.setSparse)
+
+/**
+ * Makes `length` bytes from `offset` on read as zeros. It never extends the file. Succeeds with how it was done:
+ *
+ * - `released`: by the file system (`FSCTL_SET_ZERO_DATA`), which gives back whole units of a file that is sparse, and writes
+ *   zeros into any other.
+ * - `written`: zeros were written, because the system has no such call: on Wine, on the portable kernel, on FAT. Then the
+ *   range takes as much room as before, or more, an interruption may leave some of it undone, and somebody who cuts the file
+ *   at that moment may find it extended again.
+ *
+ * @example
+ * ```ts
+ * import { File } from "effect-threadpool-io"
+ *
+ * const forget = (file: File.File) => File.zeroRange(file, 4096, 65536)
+ * ```
+ *
+ * @since 0.2.0
+ * @category holes
+ */
+export const zeroRange: {
+  (offset: number | bigint, length: number | bigint): (
+    self: File
+  ) => Effect.Effect<"released" | "written", Win32Error.Win32Error>
+  (
+    self: File,
+    offset: number | bigint,
+    length: number | bigint
+  ): Effect.Effect<"released" | "written", Win32Error.Win32Error>
+} = dual(
+  3,
+  (self: File, offset: number | bigint, length: number | bigint) =>
+    sparse.zeroRange(self, offset, length, { size, writeAll })
+)
+
+/**
+ * `FSCTL_QUERY_ALLOCATED_RANGES`, asked as often as it takes: the ranges that may hold something else than zeros, in their order.
+ * Of a file that is not sparse that is all of it. `Unsupported` on Wine and on the portable kernel, which cannot tell.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const roomTaken = (file: File.File) =>
+ *   Effect.map(File.allocatedRanges(file, {}), (ranges) => ranges.reduce((sum, { length }) => sum + length, 0n))
+ * ```
+ *
+ * @since 0.2.0
+ * @category holes
+ */
+export const allocatedRanges: {
+  (options: RangeOptions): (self: File) => Effect.Effect<ReadonlyArray<AllocatedRange>, Win32Error.Win32Error>
+  (self: File, options: RangeOptions): Effect.Effect<ReadonlyArray<AllocatedRange>, Win32Error.Win32Error>
+} = dual(2, sparse.allocatedRanges)
+
+/**
+ * A part of a file, in bytes.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface RangeOptions {
+  /** Default 0. */
+  readonly offset?: number | bigint | undefined
+  /** Default: to the end. */
+  readonly length?: number | bigint | undefined
+}
+
+/**
+ * A stretch of a file that takes room on the disk, in bytes.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface AllocatedRange {
+  readonly offset: bigint
+  readonly length: bigint
+}
 
 // -----------------------------------------------------------------------------
 // what takes no OVERLAPPED
@@ -609,6 +971,66 @@ export const truncate: {
   if (problem !== undefined) return Effect.fail(refused(self, "SetEndOfFile", `Refused: ${problem}.`))
   return call(self.kernel, "SetEndOfFile", { handle: self.io.handle, length: BigInt(length) }, callOn(self))
 })
+
+/**
+ * `SetFileInformationByHandle(FileAllocationInfo)`: takes room on the disk for a file of `length` bytes, so that writing it
+ * fails with `NoSpace` now or not at all, and may end up in one piece. The size stays. Room that the file has is not given back:
+ * Windows would cut the file. Room beyond the end is given back when the file is closed. `Unsupported` on Wine and on the
+ * portable kernel: node has no `fallocate`, and `ftruncate` reserves nothing.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const reserved = (file: File.File, bytes: bigint) =>
+ *   Effect.catchIf(File.allocate(file, bytes), (error) => error.reason === "Unsupported", () => Effect.void)
+ * ```
+ *
+ * @since 0.2.0
+ * @category writing
+ */
+export const allocate: {
+  (length: number | bigint): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
+  (self: File, length: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
+} = dual(2, (self: File, length: number | bigint) => {
+  const problem = offsetProblem(length)
+  if (problem !== undefined) return Effect.fail(refused(self, "SetAllocationInformation", `Refused: ${problem}.`))
+  return call(
+    self.kernel,
+    "SetAllocationInformation",
+    { handle: self.io.handle, length: BigInt(length) },
+    callOn(self)
+  )
+})
+
+/**
+ * What the volume of the file tells of its sectors (`FileStorageInfo`; `FileFsSizeInformation` on systems before Windows 8 and
+ * on Wine). `Unsupported` on the portable kernel.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const emulates512 = (file: File.File) =>
+ *   Effect.map(File.sectors(file), (told) => told.logicalBytesPerSector < told.physicalBytesPerSector)
+ * ```
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const sectors = (self: File): Effect.Effect<Sectors, Win32Error.Win32Error> =>
+  call(self.kernel, "GetStorageInformation", { handle: self.io.handle }, callOn(self))
+
+/**
+ * Sector sizes, in bytes: `logicalBytesPerSector` is what unbuffered I/O must be aligned to, `physicalBytesPerSector` what the
+ * device writes at once (the same where the system does not tell).
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Sectors extends StorageInformation {}
 
 /**
  * `FlushFileBuffers`: what was written is on the device when this succeeds.
@@ -711,6 +1133,91 @@ export const rename = (
       path: from,
       detail: `The new name: ${to}`
     }).pipe(whileBusy))
+
+/**
+ * `SetFileInformationByHandle(FileRenameInfo)`: gives the open file another name, whatever it is called by now, atomically.
+ * Without `replace` (the default) a name that is taken fails with `AlreadyExists`; with it, what has the name is replaced, also
+ * while others have it open where the system can (POSIX semantics: Windows 10 1709). The file must have been opened with
+ * `deletable`, or it fails with `PermissionDenied`; Wine does not look. `path` of the `File` stays what it was opened by.
+ * Retried like `rename`.
+ *
+ * The portable kernel renames the name that the file was opened by, or was last given here, after it has seen that it still
+ * means this file; otherwise it fails with `NotFound`. Between the look and the rename there is a race.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const publish = (contents: Uint8Array) =>
+ *   Effect.scoped(
+ *     File.open("report.partial", { access: "write", disposition: "createAlways", deletable: true }).pipe(
+ *       Effect.tap(File.writeAll(contents, 0)),
+ *       Effect.tap(File.sync),
+ *       Effect.flatMap(File.renameTo("report.pdf", { replace: true }))
+ *     )
+ *   )
+ * ```
+ *
+ * @since 0.2.0
+ * @category names
+ */
+export const renameTo: {
+  (to: string, options: RenameOptions): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
+  (self: File, to: string, options: RenameOptions): Effect.Effect<void, Win32Error.Win32Error>
+} = dual(3, (self: File, to: string, options: RenameOptions) =>
+  to.length === 0 || to.includes("\0")
+    ? Effect.fail(refused(
+      self,
+      "SetRenameInformation",
+      to.length === 0 ? "The new name is empty." : "The new name has a NUL character.",
+      c.ERROR_INVALID_NAME
+    ))
+    : call(self.kernel, "SetRenameInformation", { handle: self.io.handle, to, replace: options.replace ?? false }, {
+      ...callOn(self),
+      detail: `The new name: ${to}`
+    }).pipe(whileBusy))
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface RenameOptions {
+  /** Default `false`. */
+  readonly replace?: boolean | undefined
+}
+
+/**
+ * `SetFileInformationByHandle(FileDispositionInfo)`: the file is deleted when this `File` is closed, or, with `false`, is not
+ * after all. On Windows 10 1607 and later the name goes at once then (POSIX semantics), elsewhere when nobody has the file open
+ * any more; until then it cannot be opened (303 or 5). The file must have been opened with `deletable`, or it fails with
+ * `PermissionDenied`.
+ *
+ * The portable kernel removes the name when the file is closed, if it still means this file.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const scratch = (path: string) =>
+ *   Effect.tap(
+ *     File.open(path, { access: "readwrite", disposition: "createNew", deletable: true }),
+ *     File.setDeleteOnClose(true)
+ *   )
+ * ```
+ *
+ * @since 0.2.0
+ * @category names
+ */
+export const setDeleteOnClose: {
+  (remove: boolean): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
+  (self: File, remove: boolean): Effect.Effect<void, Win32Error.Win32Error>
+} = dual(
+  2,
+  (self: File, remove: boolean) =>
+    call(self.kernel, "SetDispositionInformation", { handle: self.io.handle, remove }, callOn(self))
+)
 
 /**
  * `DeleteFileW`, retried like `rename`.

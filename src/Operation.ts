@@ -6,9 +6,10 @@
 import type { PoolBuffer } from "./BufferPool.js"
 import { isPoolBuffer, leaseOf } from "./BufferPool.js"
 import type { Handle } from "./Handle.js"
-import { ERROR_PIPE_CONNECTED, MAXDWORD } from "./internal/constants.js"
+import * as c from "./internal/constants.js"
 import { END_OF_FILE, high, low, offsetProblem } from "./internal/engine/offset.js"
 import type { Request } from "./internal/engine/Operation.js"
+import type { Segment as EngineSegment } from "./internal/engine/Segments.js"
 import { callersMemoryTrouble } from "./internal/engine/ThreadpoolIoObject.js"
 import type { CustomIssue } from "./internal/kernel/Kernel.js"
 
@@ -71,6 +72,16 @@ export interface Transact extends Proto {
 }
 
 /**
+ * `DeviceIoControl`: a code, what goes in, and memory for what comes out.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface DeviceIoControl extends Proto {
+  readonly _tag: "DeviceIoControl"
+}
+
+/**
  * An overlapped call of your own: the library pairs Start and Cancel around it, but cannot check what it does.
  *
  * @since 0.1.0
@@ -86,7 +97,7 @@ export interface Unsafe extends Proto {
  * @since 0.1.0
  * @category models
  */
-export type Safe = Read | Write
+export type Safe = Read | Write | DeviceIoControl
 
 /**
  * Everything that `ThreadpoolIo.submit` takes. The set is closed: there is no other way to make one than the constructors
@@ -116,6 +127,68 @@ export interface Options {
   readonly length?: number | undefined
 }
 
+/**
+ * One piece of the memory of a vectored operation: a buffer, or a window of one.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Segment = PoolBuffer | Uint8Array | {
+  readonly buffer: PoolBuffer | Uint8Array
+  readonly start?: number | undefined
+  readonly length?: number | undefined
+}
+
+/**
+ * Where, and the pieces of memory in their order.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface VectoredOptions {
+  readonly buffers: ReadonlyArray<Segment>
+  /** Offset in the file, in bytes; a `bigint` beyond 2^53 - 1. Ignored by pipes. Default 0. */
+  readonly offset?: number | bigint | undefined
+}
+
+/**
+ * The codes of `winioctl.h` that the library vouches for: their buffers hold no addresses and no handles, so that nothing but
+ * the two buffers of the operation is touched.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type KnownIoControlCode = keyof typeof c.IO_CONTROL_CODES
+
+/**
+ * A code that somebody vouches for: `unsafeIoControlCode` makes it.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface IoControlCode {
+  readonly _tag: "IoControlCode"
+  readonly name: string
+  readonly code: number
+}
+
+/**
+ * What `DeviceIoControl` is given.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface IoControlOptions {
+  readonly code: KnownIoControlCode | IoControlCode
+  /** What goes in. The bytes are copied when the value is made. */
+  readonly input?: Uint8Array | undefined
+  /** Takes what comes out. The same as the `buffer` of a read. */
+  readonly output?: PoolBuffer | Uint8Array | undefined
+  /** The window in `output`, in bytes: from `start` (default 0), `length` long (default: the rest). */
+  readonly start?: number | undefined
+  readonly length?: number | undefined
+}
+
 const window = (
   buffer: PoolBuffer | Uint8Array,
   options: { readonly start?: number | undefined; readonly length?: number | undefined }
@@ -127,8 +200,8 @@ const window = (
   const problem =
     !Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > size
       ? `the window from ${start}, ${length} long, is not within the buffer of ${size} bytes`
-      : length > MAXDWORD
-      ? `a request is at most ${MAXDWORD} bytes long (a DWORD), not ${length}: split it`
+      : length > c.MAXDWORD
+      ? `a request is at most ${c.MAXDWORD} bytes long (a DWORD), not ${length}: split it`
       : pooled
       ? undefined
       : callersMemoryTrouble(buffer, length)
@@ -247,7 +320,7 @@ export const connect: Connect = {
     parameters: undefined,
     input: undefined,
     trueIsPending: false,
-    doneStatus: ERROR_PIPE_CONNECTED,
+    doneStatus: c.ERROR_PIPE_CONNECTED,
     problem: undefined
   }
 }
@@ -295,6 +368,206 @@ export const transact = (
     }
   }
 }
+
+/**
+ * One read into several buffers, in their order: `readv` of other systems. It ends as `read` does, with the bytes read in all:
+ * each buffer is full before the next one gets any. The buffers must not overlap.
+ *
+ * It is one `ReadFile` through a block of the pool, from which each buffer gets its part: with a pipe, one message. Only
+ * `File.readVectored` of an unbuffered file reads into page after page in place.
+ *
+ * @example
+ * ```ts
+ * import { Operation } from "effect-threadpool-io"
+ *
+ * const header = new Uint8Array(16)
+ * const body = new Uint8Array(4080)
+ * const record = Operation.readVectored({ buffers: [header, body], offset: 4096 })
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const readVectored = (options: VectoredOptions): Read => ({
+  [TypeId]: TypeId,
+  _tag: "Read",
+  ...vectored("read", options, false)
+})
+
+/**
+ * One write of several buffers, in their order: `writev` of other systems. It ends as `write` does, with the bytes written in
+ * all. The bytes are taken when the operation is issued, into one block of the pool: with a pipe, one message.
+ *
+ * @example
+ * ```ts
+ * import { Operation } from "effect-threadpool-io"
+ *
+ * const text = new TextEncoder()
+ * const line = Operation.writeVectored({ buffers: [text.encode("key="), text.encode("value")], offset: 0 })
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const writeVectored = (options: VectoredOptions): Write => ({
+  [TypeId]: TypeId,
+  _tag: "Write",
+  ...vectored("write", options, false)
+})
+
+/** @internal `inPlace`: by `ReadFileScatter` and `WriteFileGather`, where every segment is whole pages of the pool's. */
+export const vectored = (
+  kind: "read" | "write",
+  options: VectoredOptions,
+  inPlace: boolean
+): { readonly request: Request } => {
+  const offset = options.offset ?? 0
+  const windows = options.buffers.map((segment) =>
+    isPoolBuffer(segment) || segment instanceof Uint8Array ? window(segment, {}) : window(segment.buffer, segment)
+  )
+  const segments: ReadonlyArray<EngineSegment> = windows
+  const length = windows.reduce((total, one) => total + one.length, 0)
+  const wrong = windows.find(({ problem }) => problem !== undefined)?.problem ??
+    (length > c.MAXDWORD
+      ? `a request is at most ${c.MAXDWORD} bytes long (a DWORD), not ${length}: split it`
+      : undefined) ??
+    offsetProblem(offset)
+  const direct = inPlace && wrong === undefined && length > 0 && windows.every(isPages)
+  const request: Request = {
+    syscall: names[direct ? "inPlace" : "copied"][kind],
+    kind: direct ? kind === "read" ? "scatter" : "gather" : kind,
+    access: kind === "read" ? "kernel-writes" : "kernel-reads",
+    memory: undefined,
+    segments,
+    start: 0,
+    length,
+    offsetLow: wrong === undefined ? low(offset) : 0,
+    offsetHigh: wrong === undefined ? high(offset) : 0,
+    parameters: undefined,
+    input: undefined,
+    trueIsPending: false,
+    doneStatus: undefined,
+    problem: wrong
+  }
+  return { request }
+}
+
+const names = {
+  inPlace: { read: "ReadFileScatter", write: "WriteFileGather" },
+  copied: { read: "ReadFile", write: "WriteFile" }
+} as const
+
+const isPages = ({ length, memory, start }: EngineSegment): boolean =>
+  !(memory instanceof Uint8Array) && start % c.PAGE_SIZE === 0 && length % c.PAGE_SIZE === 0
+
+/**
+ * `DeviceIoControl`, of a code that is safe to ask for: one of those that the library knows, or one that `unsafeIoControlCode`
+ * vouches for. Ends with the bytes returned. 234 (`ERROR_MORE_DATA`) is a success whose `status` says so: there is more
+ * than the buffer took. A buffer that is too small for anything fails with 122 or 24.
+ *
+ * The input is copied into memory of the pool when it is issued, and stays there until the kernel has let go of it. Codes of
+ * `METHOD_IN_DIRECT`, whose second buffer is read, are refused. `Unsupported` on the portable kernel.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Operation, ThreadpoolIo } from "effect-threadpool-io"
+ *
+ * const isCompressed = (io: ThreadpoolIo.ThreadpoolIo) => {
+ *   const output = new Uint8Array(2)
+ *   return Effect.map(
+ *     ThreadpoolIo.submit(io, Operation.deviceIoControl({ code: "FSCTL_GET_COMPRESSION", output })),
+ *     () => output[0] !== 0
+ *   )
+ * }
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const deviceIoControl = (options: IoControlOptions): DeviceIoControl => {
+  const { input, output } = options
+  const { code, name } = typeof options.code === "string"
+    ? { code: c.IO_CONTROL_CODES[options.code], name: options.code }
+    : options.code
+  const { length, memory, problem, start } = output === undefined
+    ? { memory: undefined, start: 0, length: 0, problem: undefined }
+    : window(output, options)
+  const wrong = problem ??
+    (!Number.isInteger(code) || code < 0 || code > c.MAXDWORD
+      ? `${code} is no code: codes are DWORDs`
+      : (code & c.METHOD_MASK) === c.METHOD_IN_DIRECT
+      ? "a code of METHOD_IN_DIRECT reads its second buffer: Operation.unsafeMake can make it"
+      : undefined)
+  return {
+    [TypeId]: TypeId,
+    _tag: "DeviceIoControl",
+    request: {
+      syscall: `DeviceIoControl(${name})`,
+      kind: "ioctl",
+      access: memory === undefined ? "none" : "kernel-writes",
+      memory,
+      start,
+      length,
+      offsetLow: 0,
+      offsetHigh: 0,
+      parameters: code,
+      input: input === undefined || input.byteLength === 0 ? undefined : new Uint8Array(input),
+      trueIsPending: false,
+      doneStatus: undefined,
+      problem: wrong
+    }
+  }
+}
+
+/**
+ * Vouches for a code that the library does not know. **Unsafe**: whoever calls this says that neither buffer of the code holds
+ * addresses or handles (as those of `IOCTL_SCSI_PASS_THROUGH_DIRECT` or `FSCTL_MOVE_FILE` do), and that its driver touches
+ * nothing but the two buffers, within their lengths. The number alone does not tell: the method in its last two bits only says
+ * how the buffers themselves are handed over.
+ *
+ * @example
+ * ```ts
+ * import { Operation } from "effect-threadpool-io"
+ *
+ * const FSCTL_QUERY_USN_JOURNAL = Operation.unsafeIoControlCode({ name: "FSCTL_QUERY_USN_JOURNAL", code: 0x000900f4 })
+ * const journal = Operation.deviceIoControl({ code: FSCTL_QUERY_USN_JOURNAL, output: new Uint8Array(80) })
+ * ```
+ *
+ * @since 0.2.0
+ * @category unsafe
+ */
+export const unsafeIoControlCode = (options: { readonly name: string; readonly code: number }): IoControlCode => ({
+  _tag: "IoControlCode",
+  name: options.name,
+  code: options.code
+})
+
+/** @internal Not public: who locks must unlock, which `File.withLock` and `File.lock` do. */
+export const lock = (options: {
+  readonly offset: number | bigint
+  readonly length: bigint
+  readonly flags: number
+  readonly problem: string | undefined
+}): Proto & { readonly _tag: "Lock" } => ({
+  [TypeId]: TypeId,
+  _tag: "Lock",
+  request: {
+    syscall: "LockFileEx",
+    kind: "lock",
+    access: "none",
+    memory: undefined,
+    start: 0,
+    length: 0,
+    offsetLow: options.problem === undefined ? low(options.offset) : 0,
+    offsetHigh: options.problem === undefined ? high(options.offset) : 0,
+    parameters: { flags: options.flags, lengthLow: low(options.length), lengthHigh: high(options.length) },
+    input: undefined,
+    trueIsPending: false,
+    doneStatus: undefined,
+    problem: options.problem
+  }
+})
 
 /**
  * An overlapped function that the library does not know. **Unsafe**: `issue` must make exactly one overlapped call, on

@@ -256,7 +256,7 @@ const completionOf = (operation: Issued, endOfFile: boolean): Completion => ({
 const outcome = (io: ThreadpoolIo, operation: Issued): Exit.Exit<Completion, Win32Error.Win32Error> => {
   const { ending, request, status } = operation
   if (ending === "completed") {
-    const endOfFile = request.kind === "read" && isEndOfFile(status)
+    const endOfFile = (request.kind === "read" || request.kind === "scatter") && isEndOfFile(status)
     if (
       status === ERROR_SUCCESS || status === request.doneStatus || endOfFile ||
       (status === ERROR_MORE_DATA && request.access === "kernel-writes")
@@ -305,7 +305,11 @@ const warnQuarantined = (io: ThreadpoolIo, operation: Issued): Effect.Effect<voi
       })
     )
 
-const spanned = (io: ThreadpoolIo, operation: Operation, effect: Effect.Effect<Completion, Win32Error.Win32Error>) =>
+const spanned = (
+  io: ThreadpoolIo,
+  operation: Pick<Operation, "request">,
+  effect: Effect.Effect<Completion, Win32Error.Win32Error>
+) =>
   Effect.withSpan(effect, operation.request.syscall, {
     kind: "client",
     attributes: { "threadpool_io.handle": io.handle, "threadpool_io.length": operation.request.length }
@@ -378,11 +382,22 @@ export const submit: {
 export const cancellable: {
   (operation: Operation): (self: ThreadpoolIo) => Effect.Effect<Completion, Win32Error.Win32Error>
   (self: ThreadpoolIo, operation: Operation): Effect.Effect<Completion, Win32Error.Win32Error>
-} = dual(2, (self: ThreadpoolIo, operation: Operation) => {
-  const effect = Effect.uninterruptible(Effect.suspend(() => {
+} = dual(
+  2,
+  (self: ThreadpoolIo, operation: Operation) =>
+    Effect.uninterruptible(cancellableIn(Effect.interruptible, self, operation))
+)
+
+/** @internal For a caller inside a mask of its own, who must know what the operation came to: whether a lock is held. */
+export const cancellableIn = (
+  restore: settling.Restore,
+  self: ThreadpoolIo,
+  operation: Pick<Operation, "request">
+): Effect.Effect<Completion, Win32Error.Win32Error> => {
+  const effect = Effect.suspend(() => {
     const issued = self.object.submit(operation.request)
     return settling.settle(
-      Effect.interruptible,
+      restore,
       issued,
       () => outcome(self, issued),
       () => self.object.cancel(issued),
@@ -396,9 +411,9 @@ export const cancellable: {
         return Effect.zipRight(warnQuarantined(self, issued), Effect.failCause(cause))
       }
     )
-  }))
+  })
   return self.spans ? spanned(self, operation, effect) : effect
-})
+}
 
 /**
  * Asks for the cancellation of everything in flight (`CancelIoEx` for each) and ends what is queued. The operations end as

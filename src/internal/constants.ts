@@ -17,6 +17,7 @@ export const ERROR_WRITE_PROTECT = 19
 export const ERROR_WRITE_FAULT = 29
 export const ERROR_GEN_FAILURE = 31
 export const ERROR_SHARING_VIOLATION = 32
+export const ERROR_LOCK_VIOLATION = 33
 export const ERROR_HANDLE_EOF = 38
 export const ERROR_NOT_SUPPORTED = 50
 export const ERROR_FILE_EXISTS = 80
@@ -104,7 +105,47 @@ export const MOVEFILE_WRITE_THROUGH = 8
 
 // --- FILE_INFO_BY_HANDLE_CLASS
 export const FileBasicInfo = 0
+export const FileStandardInfo = 1
+export const FileRenameInfo = 3
+export const FileDispositionInfo = 4
+export const FileAllocationInfo = 5
 export const FileEndOfFileInfo = 6
+export const FileStorageInfo = 16
+export const FileDispositionInfoEx = 21
+export const FileRenameInfoEx = 22
+export const FILE_DISPOSITION_FLAG_DELETE = 1
+export const FILE_DISPOSITION_FLAG_POSIX_SEMANTICS = 2
+export const FILE_RENAME_FLAG_REPLACE_IF_EXISTS = 1
+export const FILE_RENAME_FLAG_POSIX_SEMANTICS = 2
+
+// --- LockFileEx
+export const LOCKFILE_FAIL_IMMEDIATELY = 1
+export const LOCKFILE_EXCLUSIVE_LOCK = 2
+
+// --- DeviceIoControl: bits of a code that say how its buffers go
+export const METHOD_MASK = 3
+export const METHOD_IN_DIRECT = 1
+export const FILE_DEVICE_FILE_SYSTEM = 9
+
+/** Codes of winioctl.h whose buffers hold no addresses and no handles. */
+export const IO_CONTROL_CODES = {
+  FSCTL_FILESYSTEM_GET_STATISTICS: 0x90060,
+  FSCTL_GET_COMPRESSION: 0x9003c,
+  FSCTL_SET_COMPRESSION: 0x9c040,
+  FSCTL_GET_NTFS_VOLUME_DATA: 0x90064,
+  FSCTL_GET_OBJECT_ID: 0x9009c,
+  FSCTL_CREATE_OR_GET_OBJECT_ID: 0x900c0,
+  FSCTL_GET_REPARSE_POINT: 0x900a8,
+  FSCTL_GET_RETRIEVAL_POINTERS: 0x90073,
+  FSCTL_QUERY_ALLOCATED_RANGES: 0x940cf,
+  FSCTL_SET_SPARSE: 0x900c4,
+  FSCTL_SET_ZERO_DATA: 0x980c8,
+  IOCTL_DISK_GET_DRIVE_GEOMETRY: 0x70000,
+  IOCTL_DISK_GET_LENGTH_INFO: 0x7405c,
+  IOCTL_STORAGE_GET_DEVICE_NUMBER: 0x2d1080,
+  IOCTL_STORAGE_QUERY_PROPERTY: 0x2d1400,
+  IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS: 0x560000
+} as const
 
 // --- VirtualAlloc
 export const MEM_COMMIT = 0x1000
@@ -115,8 +156,11 @@ export const PAGE_READWRITE = 4
 /** A request is at most a DWORD long (rule 26). */
 export const MAXDWORD = 0xffffffff
 
-/** What `FILE_FLAG_NO_BUFFERING` is checked against: a multiple of every sector size in use (rule 27). */
-export const SECTOR = 4096
+/** A multiple of every sector size in use: for unbuffered files whose volume does not tell its own. */
+export const LARGEST_SECTOR = 4096
+
+/** A page of memory on x64 and arm64: what a `FILE_SEGMENT_ELEMENT` points to. */
+export const PAGE_SIZE = 4096
 
 /** `OVERLAPPED` on x64 and arm64 (rule 28). */
 export const OVERLAPPED = { size: 32, Internal: 0, InternalHigh: 8, Offset: 16, OffsetHigh: 20, hEvent: 24 } as const
@@ -165,3 +209,40 @@ export const FILE_BASIC_INFO = {
   ChangeTime: 24,
   FileAttributes: 32
 } as const
+
+/** `FILE_STANDARD_INFO`. */
+export const FILE_STANDARD_INFO = {
+  size: 24,
+  AllocationSize: 0,
+  EndOfFile: 8,
+  NumberOfLinks: 16,
+  DeletePending: 20,
+  Directory: 21
+} as const
+
+/** `FILE_STORAGE_INFO`. */
+export const FILE_STORAGE_INFO = {
+  size: 28,
+  LogicalBytesPerSector: 0,
+  PhysicalBytesPerSectorForAtomicity: 4,
+  PhysicalBytesPerSectorForPerformance: 8,
+  FileSystemEffectivePhysicalBytesPerSectorForAtomicity: 12,
+  Flags: 16,
+  ByteOffsetForSectorAlignment: 20,
+  ByteOffsetForPartitionAlignment: 24
+} as const
+
+/** `FILE_FS_SIZE_INFORMATION`. */
+export const FILE_FS_SIZE_INFORMATION = {
+  size: 24,
+  TotalAllocationUnits: 0,
+  AvailableAllocationUnits: 8,
+  SectorsPerAllocationUnit: 16,
+  BytesPerSector: 20
+} as const
+
+/** `FILE_RENAME_INFO`: the name follows at once. */
+export const FILE_RENAME_INFO = { size: 24, Flags: 0, RootDirectory: 8, FileNameLength: 16, FileName: 20 } as const
+
+/** `FILE_ALLOCATED_RANGE_BUFFER`. */
+export const FILE_ALLOCATED_RANGE_BUFFER = { size: 16, FileOffset: 0, Length: 8 } as const

@@ -352,7 +352,7 @@ class MemoryStorage implements Storage<OpenFile, SimulatedOperation> {
     if (bytes > this.control.memoryLeft) return undefined
     this.control.memoryLeft -= bytes
     const address = this.#address
-    this.#address += Math.max(1, Math.ceil(bytes / C.SECTOR)) * C.SECTOR
+    this.#address += Math.max(1, Math.ceil(bytes / C.PAGE_SIZE)) * C.PAGE_SIZE
     return { address, bytes: new Uint8Array(bytes) }
   }
 

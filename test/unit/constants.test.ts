@@ -21,6 +21,7 @@ const errors = {
   ERROR_WRITE_FAULT: 29,
   ERROR_GEN_FAILURE: 31,
   ERROR_SHARING_VIOLATION: 32,
+  ERROR_LOCK_VIOLATION: 33,
   ERROR_HANDLE_EOF: 38,
   ERROR_NOT_SUPPORTED: 50,
   ERROR_FILE_EXISTS: 80,
@@ -98,7 +99,22 @@ const flags = {
   MOVEFILE_REPLACE_EXISTING: 0x0000_0001,
   MOVEFILE_WRITE_THROUGH: 0x0000_0008,
   FileBasicInfo: 0,
+  FileStandardInfo: 1,
+  FileRenameInfo: 3,
+  FileDispositionInfo: 4,
+  FileAllocationInfo: 5,
   FileEndOfFileInfo: 6,
+  FileStorageInfo: 16,
+  FileDispositionInfoEx: 21,
+  FileRenameInfoEx: 22,
+  FILE_DISPOSITION_FLAG_DELETE: 0x0000_0001,
+  FILE_DISPOSITION_FLAG_POSIX_SEMANTICS: 0x0000_0002,
+  FILE_RENAME_FLAG_REPLACE_IF_EXISTS: 0x0000_0001,
+  FILE_RENAME_FLAG_POSIX_SEMANTICS: 0x0000_0002,
+  LOCKFILE_FAIL_IMMEDIATELY: 0x0000_0001,
+  LOCKFILE_EXCLUSIVE_LOCK: 0x0000_0002,
+  METHOD_IN_DIRECT: 1,
+  FILE_DEVICE_FILE_SYSTEM: 0x0000_0009,
   MEM_COMMIT: 0x0000_1000,
   MEM_RESERVE: 0x0000_2000,
   MEM_RELEASE: 0x0000_8000,
@@ -109,7 +125,33 @@ const flags = {
 }
 
 /** The library's own. */
-const own = { SECTOR: 4096 }
+const own = { LARGEST_SECTOR: 4096, METHOD_MASK: 3, PAGE_SIZE: 4096 }
+
+/** winioctl.h: CTL_CODE(DeviceType, Function, Method, Access), as each is defined there. */
+const CTL_CODE = (device: number, function_: number, method: number, access: number): number =>
+  ((device << 16) | (access << 14) | (function_ << 2) | method) >>> 0
+const [METHOD_BUFFERED, METHOD_NEITHER] = [0, 3]
+const [FILE_ANY_ACCESS, FILE_READ_DATA, FILE_WRITE_DATA] = [0, 1, 2]
+const FILE_SYSTEM = 0x9
+const [DISK, MASS_STORAGE, VOLUME] = [0x7, 0x2d, 0x56]
+const controlCodes = {
+  FSCTL_FILESYSTEM_GET_STATISTICS: CTL_CODE(FILE_SYSTEM, 24, METHOD_BUFFERED, FILE_ANY_ACCESS),
+  FSCTL_GET_COMPRESSION: CTL_CODE(FILE_SYSTEM, 15, METHOD_BUFFERED, FILE_ANY_ACCESS),
+  FSCTL_SET_COMPRESSION: CTL_CODE(FILE_SYSTEM, 16, METHOD_BUFFERED, FILE_READ_DATA | FILE_WRITE_DATA),
+  FSCTL_GET_NTFS_VOLUME_DATA: CTL_CODE(FILE_SYSTEM, 25, METHOD_BUFFERED, FILE_ANY_ACCESS),
+  FSCTL_GET_OBJECT_ID: CTL_CODE(FILE_SYSTEM, 39, METHOD_BUFFERED, FILE_ANY_ACCESS),
+  FSCTL_CREATE_OR_GET_OBJECT_ID: CTL_CODE(FILE_SYSTEM, 48, METHOD_BUFFERED, FILE_ANY_ACCESS),
+  FSCTL_GET_REPARSE_POINT: CTL_CODE(FILE_SYSTEM, 42, METHOD_BUFFERED, FILE_ANY_ACCESS),
+  FSCTL_GET_RETRIEVAL_POINTERS: CTL_CODE(FILE_SYSTEM, 28, METHOD_NEITHER, FILE_ANY_ACCESS),
+  FSCTL_QUERY_ALLOCATED_RANGES: CTL_CODE(FILE_SYSTEM, 51, METHOD_NEITHER, FILE_READ_DATA),
+  FSCTL_SET_SPARSE: CTL_CODE(FILE_SYSTEM, 49, METHOD_BUFFERED, FILE_ANY_ACCESS),
+  FSCTL_SET_ZERO_DATA: CTL_CODE(FILE_SYSTEM, 50, METHOD_BUFFERED, FILE_WRITE_DATA),
+  IOCTL_DISK_GET_DRIVE_GEOMETRY: CTL_CODE(DISK, 0x0000, METHOD_BUFFERED, FILE_ANY_ACCESS),
+  IOCTL_DISK_GET_LENGTH_INFO: CTL_CODE(DISK, 0x0017, METHOD_BUFFERED, FILE_READ_DATA),
+  IOCTL_STORAGE_GET_DEVICE_NUMBER: CTL_CODE(MASS_STORAGE, 0x0420, METHOD_BUFFERED, FILE_ANY_ACCESS),
+  IOCTL_STORAGE_QUERY_PROPERTY: CTL_CODE(MASS_STORAGE, 0x0500, METHOD_BUFFERED, FILE_ANY_ACCESS),
+  IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS: CTL_CODE(VOLUME, 0, METHOD_BUFFERED, FILE_ANY_ACCESS)
+}
 
 type Field = readonly [name: string, bytes: number]
 
@@ -128,6 +170,8 @@ const laidOut = (fields: ReadonlyArray<Field>, alignment: number) => {
 
 const POINTER = 8
 const DWORD = 4
+const BOOLEAN = 1
+const WCHAR = 2
 const LARGE_INTEGER = 8
 /** Two DWORDs, and aligned as such. */
 const FILETIME = 8
@@ -136,6 +180,9 @@ describe("the constants", () => {
   it("are those of the Windows SDK, every one", () => {
     const numbers = Object.entries(constants).filter(([, value]) => typeof value === "number")
     expect(Object.fromEntries(numbers)).toEqual({ ...errors, ...flags, ...own })
+  })
+  it("are those of the Windows SDK, the control codes too", () => {
+    expect(constants.IO_CONTROL_CODES).toEqual(controlCodes)
   })
   it("are unsigned, as koffi takes a DWORD", () => {
     for (const value of Object.values(constants)) if (typeof value === "number") expect(value).toBeGreaterThanOrEqual(0)
@@ -200,6 +247,49 @@ describe("rule 28: the layout for 64 bits of", () => {
       ["FileAttributes", DWORD]
     ], 8))
     expect(constants.FILE_BASIC_INFO.size).toBe(40)
+  })
+  it("FILE_STANDARD_INFO", () => {
+    expect(constants.FILE_STANDARD_INFO).toEqual(laidOut([
+      ["AllocationSize", LARGE_INTEGER],
+      ["EndOfFile", LARGE_INTEGER],
+      ["NumberOfLinks", DWORD],
+      ["DeletePending", BOOLEAN],
+      ["Directory", BOOLEAN]
+    ], 8))
+    expect(constants.FILE_STANDARD_INFO.size).toBe(24)
+  })
+  it("FILE_STORAGE_INFO", () => {
+    expect(constants.FILE_STORAGE_INFO).toEqual(laidOut([
+      ["LogicalBytesPerSector", DWORD],
+      ["PhysicalBytesPerSectorForAtomicity", DWORD],
+      ["PhysicalBytesPerSectorForPerformance", DWORD],
+      ["FileSystemEffectivePhysicalBytesPerSectorForAtomicity", DWORD],
+      ["Flags", DWORD],
+      ["ByteOffsetForSectorAlignment", DWORD],
+      ["ByteOffsetForPartitionAlignment", DWORD]
+    ], 4))
+  })
+  it("FILE_FS_SIZE_INFORMATION", () => {
+    expect(constants.FILE_FS_SIZE_INFORMATION).toEqual(laidOut([
+      ["TotalAllocationUnits", LARGE_INTEGER],
+      ["AvailableAllocationUnits", LARGE_INTEGER],
+      ["SectorsPerAllocationUnit", DWORD],
+      ["BytesPerSector", DWORD]
+    ], 8))
+  })
+  it("FILE_RENAME_INFO, whose BOOLEAN is a DWORD of flags in its later form", () => {
+    expect(constants.FILE_RENAME_INFO).toEqual(laidOut([
+      ["Flags", DWORD],
+      ["RootDirectory", POINTER],
+      ["FileNameLength", DWORD],
+      ["FileName", WCHAR]
+    ], 8))
+  })
+  it("FILE_ALLOCATED_RANGE_BUFFER", () => {
+    expect(constants.FILE_ALLOCATED_RANGE_BUFFER).toEqual(laidOut([
+      ["FileOffset", LARGE_INTEGER],
+      ["Length", LARGE_INTEGER]
+    ], 8))
   })
   it("a slot of ours: the OVERLAPPED first, and what is ours behind it", () => {
     const { generation, size, threadpoolIo } = RECORD

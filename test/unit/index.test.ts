@@ -8,22 +8,34 @@ const surface: Record<string, ReadonlyArray<string>> = {
   BufferPool: ["TypeId", "isPoolBuffer", "make"],
   File: [
     "TypeId",
+    "allocate",
+    "allocatedRanges",
     "append",
+    "deviceIoControl",
     "isFile",
+    "lock",
     "open",
     "read",
     "readExact",
+    "readVectored",
     "remove",
     "rename",
+    "renameTo",
+    "sectors",
     "setBasicInfo",
+    "setDeleteOnClose",
+    "setSparse",
     "size",
     "stat",
     "submit",
     "sync",
     "truncate",
     "withFile",
+    "withLock",
     "write",
-    "writeAll"
+    "writeAll",
+    "writeVectored",
+    "zeroRange"
   ],
   Handle: ["make"],
   Kernel: [
@@ -56,7 +68,19 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "write",
     "writeAll"
   ],
-  Operation: ["TypeId", "append", "connect", "read", "transact", "unsafeMake", "write"],
+  Operation: [
+    "TypeId",
+    "append",
+    "connect",
+    "deviceIoControl",
+    "read",
+    "readVectored",
+    "transact",
+    "unsafeIoControlCode",
+    "unsafeMake",
+    "write",
+    "writeVectored"
+  ],
   ThreadpoolIo: [
     "TypeId",
     "awaitIdle",
@@ -74,7 +98,8 @@ const surface: Record<string, ReadonlyArray<string>> = {
 const internal: Record<string, ReadonlyArray<string>> = {
   BufferPool: ["leaseOf"],
   Kernel: ["fromInternal"],
-  ThreadpoolIo: ["acquire", "close"]
+  Operation: ["lock", "vectored"],
+  ThreadpoolIo: ["acquire", "cancellableIn", "close"]
 }
 
 describe("the index", () => {

@@ -6,6 +6,7 @@ import type { Access, Block, Issue, IssueKind, Issues } from "../kernel/Kernel.j
 import type { SlotOwner } from "../kernel/SlotTable.js"
 import type { Lease } from "./BufferPool.js"
 import type { Ranges } from "./Ranges.js"
+import type { Part, Segment } from "./Segments.js"
 import type { ThreadpoolIoObject } from "./ThreadpoolIoObject.js"
 import type { Deliverable } from "./Turns.js"
 
@@ -18,6 +19,8 @@ export interface Request {
   readonly access: Access
   /** A buffer of the pool, which the kernel uses directly, or the caller's memory, which is copied. */
   readonly memory: Lease | Uint8Array | undefined
+  /** Several pieces of memory in place of the one. Those of a `scatter` or `gather` are whole pages of the pool's. */
+  readonly segments?: ReadonlyArray<Segment> | undefined
   readonly start: number
   readonly length: number
   readonly offsetLow: number
@@ -63,6 +66,8 @@ export class Operation implements Issue, SlotOwner, Deliverable {
   ranges: Ranges | undefined = undefined
   rangeStart = 0
   rangeEnd = 0
+  /** The same of a vectored operation. */
+  parts: ReadonlyArray<Part> | undefined = undefined
   stopTimer: (() => void) | undefined = undefined
 
   constructor(readonly io: ThreadpoolIoObject, readonly request: Request) {

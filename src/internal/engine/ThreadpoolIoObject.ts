@@ -12,12 +12,14 @@ import {
   ERROR_SUCCESS,
   WAIT_TIMEOUT
 } from "../constants.js"
+import { DONE_WITHOUT_PACKET } from "../kernel/Kernel.js"
 import { Lease, poolMemory } from "./BufferPool.js"
 import type { Engine } from "./Engine.js"
 import { Counters } from "./Ledger.js"
 import { List } from "./List.js"
 import type { Request } from "./Operation.js"
 import { Operation } from "./Operation.js"
+import * as Segments from "./Segments.js"
 
 export interface BindOptions {
   /** Ours to close. A borrowed handle outlives the object. */
@@ -91,9 +93,10 @@ export class ThreadpoolIoObject {
 
   /** Why the operation must not be made, or `undefined`; takes its range of memory otherwise. */
   #refuse(operation: Operation): string | undefined {
-    const { access, length, memory, problem, start } = operation.request
+    const { access, length, memory, problem, segments, start } = operation.request
     if (this.#stage !== "open") return "the scope of this ThreadpoolIo has closed"
     if (problem !== undefined) return problem
+    if (segments !== undefined) return this.#refuseSegments(operation, segments)
     if (memory === undefined) return undefined
     if (memory instanceof Lease) {
       if (memory.block === undefined) return "the pool buffer has been returned"
@@ -115,6 +118,16 @@ export class ThreadpoolIoObject {
     return undefined
   }
 
+  #refuseSegments(operation: Operation, segments: ReadonlyArray<Segments.Segment>): string | undefined {
+    const trouble = segmentsTrouble(segments)
+    if (trouble !== undefined) return trouble
+    const { access } = operation.request
+    operation.parts = Segments.take(segments, access, (buffer) => this.engine.rangesOf(buffer))
+    return operation.parts === undefined
+      ? "a buffer overlaps another, or that of an operation in flight, and one of the two is written by the kernel"
+      : undefined
+  }
+
   /** Gives the operation its OVERLAPPED, and memory that the kernel may use; or says why it cannot. */
   #prepare(operation: Operation): string | undefined {
     const problem = this.#prepareMemory(operation) ?? this.#prepareInput(operation)
@@ -129,7 +142,8 @@ export class ThreadpoolIoObject {
   }
 
   #prepareMemory(operation: Operation): string | undefined {
-    const { access, length, memory, start } = operation.request
+    const { access, length, memory, segments, start } = operation.request
+    if (segments !== undefined) return this.#prepareSegments(operation, segments)
     if (memory === undefined) return undefined
     if (memory instanceof Lease) {
       if (memory.block === undefined) return "the pool buffer has been returned"
@@ -147,6 +161,26 @@ export class ThreadpoolIoObject {
       )
     }
     return operation.block === undefined ? "no memory for a buffer" : undefined
+  }
+
+  #prepareSegments(operation: Operation, segments: ReadonlyArray<Segments.Segment>): string | undefined {
+    const trouble = segmentsTrouble(segments)
+    if (trouble !== undefined) return trouble
+    const { access, kind, length } = operation.request
+    const inPlace = kind === "scatter" || kind === "gather"
+    const block = this.engine.buffers.acquire(inPlace ? Segments.elementsSize(segments) : length)
+    if (block === undefined) {
+      operation.status = ERROR_NOT_ENOUGH_MEMORY
+      return "no memory for a buffer"
+    }
+    if (inPlace) {
+      operation.input = block
+      Segments.writeElements(segments, block.bytes)
+    } else {
+      operation.block = block
+      if (access === "kernel-reads") Segments.gather(segments, block.bytes)
+    }
+    return undefined
   }
 
   #prepareInput(operation: Operation): string | undefined {
@@ -198,8 +232,8 @@ export class ThreadpoolIoObject {
   #issued(operation: Operation, status: number): void {
     // Rule 6: the callback may have run before the initiating call returned. It is the pair; nothing else is.
     if (operation.state === "CallbackSeen") return this.#ended(operation, "completedByCallback")
-    const done = status === ERROR_SUCCESS || status === ERROR_MORE_DATA
-    if (status === ERROR_IO_PENDING || (done && (!this.skipMode || operation.request.trueIsPending))) {
+    const answered = status === ERROR_SUCCESS || status === ERROR_MORE_DATA
+    if (status === ERROR_IO_PENDING || (answered && (!this.skipMode || operation.request.trueIsPending))) {
       operation.state = "Pending"
       // Rule 14: a cancel or a close between two submissions did nothing to this one.
       if (operation.cancelRequested || this.#stage !== "open") this.#cancelPending(operation)
@@ -207,8 +241,8 @@ export class ThreadpoolIoObject {
     }
     const { kernel } = this.engine
     kernel.cancelThreadpoolIo(this.threadpoolIo)
-    operation.status = status
-    if (done || status === operation.request.doneStatus) {
+    operation.status = status === DONE_WITHOUT_PACKET ? ERROR_SUCCESS : status
+    if (answered || status === DONE_WITHOUT_PACKET || status === operation.request.doneStatus) {
       operation.bytes = kernel.transferred(operation.slot)
       operation.inline = true
       this.#ended(operation, "completedInline")
@@ -241,11 +275,12 @@ export class ThreadpoolIoObject {
   }
 
   #release(operation: Operation): void {
-    const { access, memory, start } = operation.request
+    const { access, memory, segments, start } = operation.request
     operation.stopTimer?.()
     operation.state = "Released"
     operation.ranges?.remove(operation)
-    if (memory instanceof Lease) memory.settled()
+    if (segments !== undefined) this.#releaseSegments(operation, segments)
+    else if (memory instanceof Lease) memory.settled()
     else if (operation.block !== undefined) {
       // The copy is made before anyone is told; afterwards the caller's memory is not touched again.
       const bytes = Math.min(operation.bytes, operation.length)
@@ -257,6 +292,16 @@ export class ThreadpoolIoObject {
     if (operation.input !== undefined) this.engine.buffers.release(operation.input)
     operation.block = operation.input = undefined
     this.#deliver(operation)
+  }
+
+  #releaseSegments(operation: Operation, segments: ReadonlyArray<Segments.Segment>): void {
+    const { block, bytes, length, request } = operation
+    if (block !== undefined) {
+      if (request.access === "kernel-writes") Segments.spread(segments, block.bytes, Math.min(bytes, length))
+      this.engine.buffers.release(block)
+    }
+    if (operation.parts !== undefined) Segments.giveBack(operation.parts)
+    operation.parts = undefined
   }
 
   #deliver(operation: Operation): void {
@@ -356,6 +401,7 @@ export class ThreadpoolIoObject {
     operation.status = WAIT_TIMEOUT
     // The caller's own memory was never the kernel's, only its copy; a buffer of the pool stays out of use.
     if (!(operation.request.memory instanceof Lease)) operation.ranges?.remove(operation)
+    if (operation.block !== undefined && operation.parts !== undefined) Segments.giveBack(operation.parts)
     this.#quarantined.push(operation)
     this.#inFlight.remove(operation)
     this.#count("quarantined", 1)
@@ -454,6 +500,16 @@ export class ThreadpoolIoObject {
       })
     )
   }
+}
+
+const segmentsTrouble = (segments: ReadonlyArray<Segments.Segment>): string | undefined => {
+  for (const { length, memory, start } of segments) {
+    const trouble = memory instanceof Lease
+      ? memory.block === undefined ? "a pool buffer has been returned" : undefined
+      : callersMemoryTrouble(memory, start + length)
+    if (trouble !== undefined) return trouble
+  }
+  return undefined
 }
 
 /** Memory of the caller's that cannot be copied safely; typed, before any native call. */

@@ -22,10 +22,27 @@ export interface Issues {
   readonly connect: undefined
   /** `TransactNamedPipe`: writes `input` as one message and reads the answer. */
   readonly transact: undefined
+  /** `LockFileEx`; the offset is the operation's. */
+  readonly lock: LockParameters
+  /** `DeviceIoControl`: the code. `input` goes in, the memory takes what comes out. */
+  readonly ioctl: number
+  /** `ReadFileScatter`, `WriteFileGather`: `input` is the array of FILE_SEGMENT_ELEMENT. */
+  readonly scatter: undefined
+  readonly gather: undefined
   readonly custom: CustomIssue
 }
 
+export interface LockParameters {
+  /** `LOCKFILE_EXCLUSIVE_LOCK`, `LOCKFILE_FAIL_IMMEDIATELY`. */
+  readonly flags: number
+  readonly lengthLow: number
+  readonly lengthHigh: number
+}
+
 export type IssueKind = keyof Issues
+
+/** `issue` answered TRUE, and no packet follows, whatever the skip mode: Wine, for some functions. */
+export const DONE_WITHOUT_PACKET = -1
 
 /** What a kernel sees of one operation: the engine's own object, so that issuing allocates nothing. */
 export interface Issue {
@@ -94,6 +111,14 @@ export interface PipePeek {
   readonly bytesLeftInMessage: number
 }
 
+/** Sector sizes, in bytes. */
+export interface StorageInformation {
+  /** What offsets, lengths and addresses of unbuffered operations are multiples of. */
+  readonly logicalBytesPerSector: number
+  /** What the device writes at once; the same as the logical one where the system does not tell. */
+  readonly physicalBytesPerSector: number
+}
+
 /** The functions that take no OVERLAPPED and may block: arguments and result of each. */
 export interface Calls {
   /** `CreateFileW`, always with `FILE_FLAG_OVERLAPPED`; answers the handle. Path as the user gave it: the kernel makes it absolute and `\\?\` where needed. */
@@ -151,6 +176,16 @@ export interface Calls {
   readonly SetNamedPipeHandleState: [{ readonly handle: number; readonly messages: boolean }, void]
   readonly PeekNamedPipe: [{ readonly handle: number }, PipePeek]
   readonly GetNamedPipeInfo: [{ readonly handle: number }, PipeInformation]
+  /** `UnlockFileEx`. Its OVERLAPPED only says where; it never pends. */
+  readonly UnlockFileEx: [{ readonly handle: number; readonly offset: bigint; readonly length: bigint }, void]
+  /** `GetFileInformationByHandleEx(FileStorageInfo)`, or what older systems tell of the volume. */
+  readonly GetStorageInformation: [{ readonly handle: number }, StorageInformation]
+  /** `SetFileInformationByHandle(FileAllocationInfo)`, never below what the file has. */
+  readonly SetAllocationInformation: [{ readonly handle: number; readonly length: bigint }, void]
+  /** `SetFileInformationByHandle(FileDispositionInfo)`: whether the file goes when its handle is closed. */
+  readonly SetDispositionInformation: [{ readonly handle: number; readonly remove: boolean }, void]
+  /** `SetFileInformationByHandle(FileRenameInfo)`. */
+  readonly SetRenameInformation: [{ readonly handle: number; readonly to: string; readonly replace: boolean }, void]
   /** `WaitForThreadpoolIoCallbacks(io, FALSE)`. */
   readonly WaitForThreadpoolIoCallbacks: [{ readonly threadpoolIo: number }, void]
 }
@@ -163,6 +198,8 @@ export type CallDone<K extends CallName> = (status: number, value: Calls[K][1] |
 export interface Kernel {
   readonly name: "win32" | "portable" | "simulated"
   readonly slots: SlotTable
+  /** A `LockFileEx` that waits is pending and can be cancelled. On Wine it never completes. */
+  readonly waitsForLocks: boolean
 
   // --- memory
   /** Page-aligned where the kernel has pages; `undefined` when there is none left. */
@@ -186,7 +223,7 @@ export interface Kernel {
   // --- first verb: the overlapped call, made on the JavaScript thread
   startThreadpoolIo(threadpoolIo: number): void
   cancelThreadpoolIo(threadpoolIo: number): void
-  /** 0 for TRUE, otherwise the last error, 997 among them. May throw only what `custom` throws. */
+  /** 0 or `DONE_WITHOUT_PACKET` for TRUE, otherwise the last error, 997 among them. May throw only what `custom` throws. */
   issue(issue: Issue): number
   /** `OVERLAPPED.InternalHigh` after a synchronous success. */
   transferred(slot: number): number

@@ -172,6 +172,7 @@ const RECYCLE_AFTER = 1024
 
 export class Model<F, O extends Operation<F>> implements Kernel {
   readonly name: Kernel["name"]
+  readonly waitsForLocks = true
   readonly slots = new SlotTable(() => {})
   readonly #storage: Storage<F, O>
   readonly #operations: Array<O | undefined> = []

@@ -8,6 +8,7 @@ import { statusOf } from "./errno.js"
 import { Gate, type Job, limitOf, Queue } from "./gate.js"
 import type { Block, Calls, FileInformation, Issue, Kernel } from "./Kernel.js"
 import { type Done, Model, Operation, type OtherCalls, type Storage, type TakeBack } from "./model.js"
+import * as fileCalls from "./portable/fileCalls.js"
 import { isPipePath, Pipes } from "./portable/pipe.js"
 import * as posix from "./posix.js"
 import type { SlotTable } from "./SlotTable.js"
@@ -273,7 +274,13 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
   readonly name = "portable"
   readonly canUnbind = true
   readonly #pipes = new Pipes(this)
-  readonly otherCalls: OtherCalls<PortableFile> = this.#pipes.calls
+  readonly otherCalls: OtherCalls<PortableFile> = {
+    ...this.#pipes.calls,
+    SetDispositionInformation: ({ handle, remove }, done, { file }) =>
+      this.#onDisk(file(handle), (posixFile) => fileCalls.setDisposition(posixFile, remove), done),
+    SetRenameInformation: ({ handle, replace, to }, done, { file }) =>
+      this.#onDisk(file(handle), (posixFile) => fileCalls.setName(posixFile, { replace, to }), done)
+  }
   /** Operations whose end is known already: their packets come in the next turn. */
   #posted: Array<PortableOperation> = []
 
@@ -387,8 +394,13 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
     }
   }
 
-  #onDisk<A>(file: PortableFile, work: (file: posix.PosixFile) => posix.Work<A>, done: Done<A>): TakeBack {
-    return file instanceof DiskFile ? file.use(work, done) : this.turn(() => done(C.ERROR_INVALID_FUNCTION))
+  #onDisk<A>(
+    file: PortableFile | undefined,
+    work: (file: posix.PosixFile) => posix.Work<A>,
+    done: Done<A>
+  ): TakeBack {
+    if (file instanceof DiskFile) return file.use(work, done)
+    return this.turn(() => done(file === undefined ? C.ERROR_INVALID_HANDLE : C.ERROR_INVALID_FUNCTION))
   }
 }
 

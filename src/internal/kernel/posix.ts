@@ -24,7 +24,7 @@ const unlink = promisify(fs.unlink)
 export type Work<A> = (done: (error: unknown, value?: A) => void) => void
 
 /** For what is seldom asked for. */
-const promised = <A>(promise: Promise<A>): Work<A> => (done) => {
+export const promised = <A>(promise: Promise<A>): Work<A> => (done) => {
   promise.then((value) => done(null, value), done)
 }
 
@@ -38,7 +38,9 @@ export interface PosixFile {
   readonly writable: boolean
   readonly writableAttributes: boolean
   /** The name to remove when the file is closed. */
-  readonly deleteOnClose: string | undefined
+  deleteOnClose: string | undefined
+  /** Its name as far as we know, of a file that was opened with DELETE. */
+  name: string | undefined
 }
 
 const identityOf = (stat: fs.BigIntStats): string => `${stat.dev}:${stat.ino}`
@@ -114,7 +116,8 @@ export const createFile = (arguments_: CreateFile): Work<PosixFile> => (done) =>
       readable: has(access, C.GENERIC_READ),
       writable,
       writableAttributes: writable || has(access, C.FILE_WRITE_ATTRIBUTES),
-      deleteOnClose
+      deleteOnClose,
+      name: has(access, C.DELETE) ? absolute(arguments_.path) : undefined
     }
     // What has just been made is a regular file, and empty.
     if (disposition === C.CREATE_NEW) return done(null, file)
@@ -131,7 +134,7 @@ export const createFile = (arguments_: CreateFile): Work<PosixFile> => (done) =>
 }
 
 /** Not `path.resolve`: `link/..` is not the folder that `link` is in. */
-const absolute = (name: string): string => path.isAbsolute(name) ? name : `${process.cwd()}/${name}`
+export const absolute = (name: string): string => path.isAbsolute(name) ? name : `${process.cwd()}/${name}`
 
 /** Windows deletes the file; POSIX can only remove a name, and does so when the name still means the file. */
 const deleteName = async (fd: number, name: string): Promise<void> => {

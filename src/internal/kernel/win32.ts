@@ -9,13 +9,14 @@ import {
   FILE_SKIP_COMPLETION_PORT_ON_SUCCESS,
   FILE_SKIP_SET_EVENT_ON_HANDLE
 } from "../constants.js"
-import type { Block, CustomIssue, Issue, Kernel } from "./Kernel.js"
+import { type Block, type CustomIssue, DONE_WITHOUT_PACKET, type Issue, type Kernel } from "./Kernel.js"
 import { SlotTable } from "./SlotTable.js"
 import { bind, type Bindings } from "./win32/bindings.js"
 import { callLimit, makeCalls } from "./win32/calls.js"
 import { issuers } from "./win32/issuers.js"
 import { allocate, free, reserve, SlotMemory } from "./win32/memory.js"
 import { Pool } from "./win32/pool.js"
+import { isSilent } from "./win32/wine.js"
 
 /** Why there is no kernel32 here. */
 export interface LoadFailure {
@@ -63,6 +64,7 @@ const make = async (): Promise<Kernel | LoadFailure> => {
 class Win32Kernel implements Kernel {
   readonly name = "win32"
   readonly slots: SlotTable
+  readonly waitsForLocks: boolean
   readonly call: Kernel["call"]
   readonly #native: Bindings
   readonly #memory: SlotMemory
@@ -74,6 +76,7 @@ class Win32Kernel implements Kernel {
 
   constructor(native: Bindings) {
     this.#native = native
+    this.waitsForLocks = !native.isWine
     this.#memory = new SlotMemory(native)
     this.slots = new SlotTable((slab) => this.#memory.grow(slab))
     this.#page = reserve(native, PAGE.size)
@@ -161,7 +164,8 @@ class Win32Kernel implements Kernel {
       // No byte count: a pending operation would write it later, over whatever is there by then.
       ? (kind === "read" ? this.#native.ReadFile : this.#native.WriteFile)(handle, address, length, 0, overlapped)
       : issuers[kind](this.#native, { handle, overlapped, address, length, issue })
-    return done !== 0 ? ERROR_SUCCESS : this.#native.GetLastError() || ERROR_GEN_FAILURE
+    if (done === 0) return this.#native.GetLastError() || ERROR_GEN_FAILURE
+    return this.#native.isWine && isSilent(issue) ? DONE_WITHOUT_PACKET : ERROR_SUCCESS
   }
 
   transferred(slot: number): number {

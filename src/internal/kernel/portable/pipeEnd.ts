@@ -114,17 +114,10 @@ export class PipeEnd implements PortableFile {
   // --- operations
 
   issue(operation: PortableOperation): number {
-    switch (operation.issue!.kind) {
-      case "connect":
-        return this.#connect(operation)
-      case "read":
-        return this.#read(operation)
-      case "write":
-        return this.#write(operation)
-      case "transact":
-      case "custom":
-        return C.ERROR_NOT_SUPPORTED
-    }
+    const { kind } = operation.issue!
+    if (kind === "connect") return this.#connect(operation)
+    if (kind === "read") return this.#read(operation)
+    return kind === "write" ? this.#write(operation) : C.ERROR_NOT_SUPPORTED
   }
 
   #connect(operation: PortableOperation): number {

@@ -47,6 +47,13 @@ export const bind = (koffi: Koffi) => {
     const dll = koffi.load(name)
     return {
       address: (symbol: string): number => Number(dll.symbol(symbol)),
+      has: (symbol: string): boolean => {
+        try {
+          return Number(dll.symbol(symbol)) !== 0
+        } catch {
+          return false
+        }
+      },
       function: <const P extends ReadonlyArray<Parameter>>(symbol: string, result: string, parameters: P) =>
         dll.func(symbol, result, [...parameters]) as unknown as Native<P>
     }
@@ -56,6 +63,8 @@ export const bind = (koffi: Koffi) => {
   const advapi32 = library("advapi32.dll")
 
   return {
+    /** Wine says so by a function that Windows does not have. */
+    isWine: ntdll.has("wine_get_version"),
     view: (address: number, bytes: number): Uint8Array => new Uint8Array(koffi.view(address, bytes)),
 
     /** The address of the callback. Never unregistered: a late completion must find it (koffi kills the process otherwise). */
@@ -99,6 +108,19 @@ export const bind = (koffi: Koffi) => {
       POINTER,
       POINTER
     ]),
+    LockFileEx: kernel32.function("LockFileEx", BOOL, [HANDLE, DWORD, DWORD, DWORD, DWORD, POINTER]),
+    DeviceIoControl: kernel32.function("DeviceIoControl", BOOL, [
+      HANDLE,
+      DWORD,
+      POINTER,
+      DWORD,
+      POINTER,
+      DWORD,
+      POINTER,
+      POINTER
+    ]),
+    ReadFileScatter: kernel32.function("ReadFileScatter", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
+    WriteFileGather: kernel32.function("WriteFileGather", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
     CancelIoEx: kernel32.function("CancelIoEx", BOOL, [HANDLE, POINTER]),
 
     CreateFileW: kernel32.function("CreateFileW", HANDLE, ["str16", DWORD, DWORD, POINTER, DWORD, DWORD, HANDLE]),
@@ -112,6 +134,7 @@ export const bind = (koffi: Koffi) => {
       DWORD
     ]),
     SetFileInformationByHandle: kernel32.function("SetFileInformationByHandle", BOOL, [HANDLE, DWORD, POINTER, DWORD]),
+    UnlockFileEx: kernel32.function("UnlockFileEx", BOOL, [HANDLE, DWORD, DWORD, DWORD, POINTER]),
     MoveFileExW: kernel32.function("MoveFileExW", BOOL, ["str16", "str16", DWORD]),
     DeleteFileW: kernel32.function("DeleteFileW", BOOL, ["str16"]),
 
@@ -152,6 +175,13 @@ export const bind = (koffi: Koffi) => {
     ),
 
     NtQueryInformationFile: ntdll.function("NtQueryInformationFile", NTSTATUS, [
+      HANDLE,
+      POINTER,
+      POINTER,
+      DWORD,
+      DWORD
+    ]),
+    NtQueryVolumeInformationFile: ntdll.function("NtQueryVolumeInformationFile", NTSTATUS, [
       HANDLE,
       POINTER,
       POINTER,

@@ -19,6 +19,7 @@ import {
 } from "../../constants.js"
 import type { CallDone, CallName, Calls, FileInformation, Kernel } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
+import { fileCalls } from "./fileCalls.js"
 import { reserve } from "./memory.js"
 import { toSystemPath } from "./path.js"
 import { pipeCalls } from "./pipeCalls.js"
@@ -102,6 +103,7 @@ const makeImplementations = (native: Bindings): { [K in CallName]: Implementatio
 
   return {
     ...pipeCalls(native, answer),
+    ...fileCalls(native, answer),
 
     CreateFileW: ({ access, disposition, flags, path, share }, _, done) => {
       const name = toSystemPath(path)
@@ -179,14 +181,14 @@ const makeImplementations = (native: Bindings): { [K in CallName]: Implementatio
 }
 
 /** `done` is never called before `call` has returned. */
-const refuse = <A>(done: (status: number, value: A | undefined) => void, status: number): void =>
+export const refuse = <A>(done: (status: number, value: A | undefined) => void, status: number): void =>
   queueMicrotask(() => done(status, undefined))
 
 // --- times: 100 ns units since 1601 there, nanoseconds since 1970 here
 
 const UNIX_EPOCH = 116_444_736_000_000_000n
 const UNCHANGED = 0n
-const MAX_INT64 = 2n ** 63n - 1n
+export const MAX_INT64 = 2n ** 63n - 1n
 
 /** `undefined` for what a FILETIME cannot say: 0 and below have meanings of their own. */
 const toFileTime = (ns: bigint | undefined): bigint | undefined => {

@@ -2,7 +2,7 @@
  * The first verb: every overlapped function but the two that are on the hot path. Each makes its one call and answers its
  * BOOL; nobody comes between that and GetLastError.
  */
-import type { Issue, IssueKind } from "../Kernel.js"
+import type { Issue, IssueKind, LockParameters } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
 
 /** What an overlapped function is called with: addresses, and the rest in `issue`. */
@@ -20,5 +20,28 @@ export type Issuer = (native: Bindings, arguments_: Arguments) => number
 export const issuers: { readonly [K in Exclude<IssueKind, "read" | "write" | "custom">]: Issuer } = {
   connect: (native, { handle, overlapped }) => native.ConnectNamedPipe(handle, overlapped),
   transact: (native, { address, handle, issue, length, overlapped }) =>
-    native.TransactNamedPipe(handle, issue.input!.address, issue.inputLength, address, length, 0, overlapped)
+    native.TransactNamedPipe(handle, issue.input!.address, issue.inputLength, address, length, 0, overlapped),
+
+  lock: (native, { handle, issue, overlapped }) => {
+    const { flags, lengthHigh, lengthLow } = issue.parameters as LockParameters
+    return native.LockFileEx(handle, flags, 0, lengthLow, lengthHigh, overlapped)
+  },
+
+  ioctl: (native, { address, handle, issue: { input, inputLength, parameters }, length, overlapped }) =>
+    native.DeviceIoControl(
+      handle,
+      parameters as number,
+      inputLength === 0 ? 0 : input!.address,
+      inputLength,
+      length === 0 ? 0 : address,
+      length,
+      0,
+      overlapped
+    ),
+
+  scatter: (native, { handle, issue, length, overlapped }) =>
+    native.ReadFileScatter(handle, issue.input!.address, length, 0, overlapped),
+
+  gather: (native, { handle, issue, length, overlapped }) =>
+    native.WriteFileGather(handle, issue.input!.address, length, 0, overlapped)
 }

@@ -1,0 +1,109 @@
+/**
+ * Locks on ranges of a file: taken by an operation, given back by a call, exactly once for each that was taken, wherever the
+ * interruption comes.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import type { File, LockOptions } from "../../File.js"
+import * as Operation from "../../Operation.js"
+import * as ThreadpoolIo from "../../ThreadpoolIo.js"
+import type { Win32Error } from "../../Win32Error.js"
+import { call } from "../call.js"
+import * as c from "../constants.js"
+import { offsetProblem } from "../engine/offset.js"
+import type { Restore } from "../settle.js"
+
+/** A lock may reach beyond any file: both ends are unsigned 64-bit numbers. */
+const END = 2n ** 64n
+
+interface Range {
+  readonly offset: bigint
+  readonly length: bigint
+  readonly problem: string | undefined
+}
+
+const rangeOf = ({ length, offset = 0 }: LockOptions): Range => {
+  const problem = offsetProblem(offset)
+  if (problem !== undefined) return { offset: 0n, length: 1n, problem }
+  const from = BigInt(offset)
+  if (length === undefined) return { offset: from, length: from === 0n ? END - 1n : END - from, problem: undefined }
+  const whole = typeof length === "bigint" || Number.isSafeInteger(length)
+  return whole && length >= 1 && from + BigInt(length) <= END && BigInt(length) < END
+    ? { offset: from, length: BigInt(length), problem: undefined }
+    : { offset: from, length: 1n, problem: `a lock is at least 1 byte long and ends before 2^64, not ${length} long` }
+}
+
+// --- taking one
+
+/** Between two tries where the system cannot wait by itself: from one millisecond, doubled, up to this. */
+const LONGEST_PAUSE_MILLIS = 50
+
+/** Succeeds when the lock is held: also when the fiber has been interrupted just then. */
+const take = (restore: Restore, self: File, options: LockOptions, range: Range): Effect.Effect<void, Win32Error> => {
+  const exclusive = options.exclusive ?? true ? c.LOCKFILE_EXCLUSIVE_LOCK : 0
+  const attempt = (flags: number) =>
+    Effect.asVoid(ThreadpoolIo.cancellableIn(restore, self.io, Operation.lock({ ...range, flags: exclusive | flags })))
+  if (options.wait === false) return attempt(c.LOCKFILE_FAIL_IMMEDIATELY)
+  if (self.kernel.engine.kernel.waitsForLocks) return attempt(0)
+  const untilFree = (pause: number): Effect.Effect<void, Win32Error> =>
+    Effect.catchAll(attempt(c.LOCKFILE_FAIL_IMMEDIATELY), (error) =>
+      error.code === c.ERROR_LOCK_VIOLATION
+        ? Effect.zipRight(
+          restore(Effect.sleep(pause)),
+          Effect.suspend(() => untilFree(Math.min(pause * 2, LONGEST_PAUSE_MILLIS)))
+        )
+        : Effect.fail(error))
+  return untilFree(1)
+}
+
+// --- giving it back
+
+/** A handle that is being closed takes its locks with it. */
+const giveBack = (self: File, { length, offset }: Range): Effect.Effect<void, Win32Error> =>
+  Effect.catchIf(
+    call(self.kernel, "UnlockFileEx", { handle: self.io.handle, offset, length }, {
+      path: self.path,
+      handle: self.io.handle,
+      object: self.io.object
+    }),
+    (error) => error.reason === "Closed",
+    () => Effect.void
+  )
+
+export const withLock = <A, E, R>(
+  self: File,
+  options: LockOptions,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | Win32Error, R> => {
+  const range = rangeOf(options)
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(take(restore, self, options, range), () =>
+      Effect.matchCauseEffect(restore(effect), {
+        onSuccess: (value) => Effect.as(giveBack(self, range), value),
+        onFailure: (cause) =>
+          Effect.matchCauseEffect(giveBack(self, range), {
+            onSuccess: () => Effect.failCause(cause),
+            onFailure: (lost) => Effect.failCause(Cause.sequential<E, Win32Error>(cause, lost))
+          })
+      }))
+  )
+}
+
+export const lock = (self: File, options: LockOptions): Effect.Effect<void, Win32Error, Scope.Scope> => {
+  const range = rangeOf(options)
+  return Effect.flatMap(
+    Scope.Scope,
+    (scope) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(take(restore, self, options, range), () =>
+          Scope.addFinalizer(
+            scope,
+            Effect.catchAll(giveBack(self, range), (error) =>
+              Effect.logWarning("A lock was not held any more when its scope closed").pipe(
+                Effect.annotateLogs({ path: self.path, error: error.message })
+              ))
+          ))
+      )
+  )
+}

@@ -1,0 +1,42 @@
+/**
+ * What is done to a file's name through its open file. POSIX does it to names: each is looked at first, whether it still means
+ * the file. Somebody who puts another file in its place just then has that one renamed or removed.
+ */
+import * as fs from "node:fs"
+import { promisify } from "node:util"
+import * as C from "../../constants.js"
+import { Refusal } from "../errno.js"
+import type { Calls } from "../Kernel.js"
+import * as posix from "../posix.js"
+
+const fstat = promisify(fs.fstat)
+const stat = promisify(fs.stat)
+const realpath = promisify(fs.realpath)
+
+/** The file's present name, without symbolic links. */
+const nameOf = async (file: posix.PosixFile): Promise<string> => {
+  if (file.name === undefined) throw new Refusal(C.ERROR_ACCESS_DENIED, "the handle was opened without DELETE")
+  const name = await realpath(file.name)
+  const [named, open] = await Promise.all([stat(name, { bigint: true }), fstat(file.fd, { bigint: true })])
+  if (named.dev === open.dev && named.ino === open.ino) return name
+  throw new Refusal(C.ERROR_FILE_NOT_FOUND, "its name means another file by now")
+}
+
+export const setDisposition = (file: posix.PosixFile, remove: boolean): posix.Work<void> =>
+  posix.promised(dispose(file, remove))
+
+const dispose = async (file: posix.PosixFile, remove: boolean): Promise<void> => {
+  const name = await nameOf(file)
+  file.deleteOnClose = remove ? name : undefined
+}
+
+type Rename = Pick<Calls["SetRenameInformation"][0], "replace" | "to">
+
+export const setName = (file: posix.PosixFile, rename: Rename): posix.Work<void> => posix.promised(name(file, rename))
+
+const name = async (file: posix.PosixFile, { replace, to }: Rename): Promise<void> => {
+  const from = await nameOf(file)
+  await promisify(posix.moveFile({ from, to, replace }))()
+  file.name = posix.absolute(to)
+  if (file.deleteOnClose !== undefined) file.deleteOnClose = file.name
+}
