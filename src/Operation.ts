@@ -12,6 +12,7 @@ import type { Request } from "./internal/engine/Operation.js"
 import type { Segment as EngineSegment } from "./internal/engine/Segments.js"
 import { callersMemoryTrouble } from "./internal/engine/ThreadpoolIoObject.js"
 import type { CustomIssue } from "./internal/kernel/Kernel.js"
+import { bits, type notifications } from "./internal/notify.js"
 
 /**
  * @since 0.1.0
@@ -92,6 +93,24 @@ export interface Unsafe extends Proto {
 }
 
 /**
+ * `ReadDirectoryChangesW`: the kernel writes what has changed into the buffer.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ReadDirectoryChanges extends Proto {
+  readonly _tag: "ReadDirectoryChanges"
+}
+
+/**
+ * What a directory can be watched for (`FILE_NOTIFY_CHANGE_*`).
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Notification = keyof typeof notifications
+
+/**
  * The operations that are safe on any file.
  *
  * @since 0.1.0
@@ -106,7 +125,7 @@ export type Safe = Read | Write | DeviceIoControl
  * @since 0.1.0
  * @category models
  */
-export type Operation = Safe | Connect | Transact | Unsafe
+export type Operation = Safe | Connect | Transact | ReadDirectoryChanges | Unsafe
 
 /**
  * Where and how much.
@@ -568,6 +587,61 @@ export const lock = (options: {
     problem: options.problem
   }
 })
+
+/**
+ * `ReadDirectoryChangesW` on the handle of a directory: pends until there are changes, and ends with the bytes of its
+ * `FILE_NOTIFY_INFORMATION` records; 0 bytes, or 1022, mean that there were more than the buffer holds. TRUE means pending
+ * here. `recursive` and `filter` of the first one on a handle hold for all that follow. `Directory` does all this, and reads
+ * the records.
+ *
+ * @example
+ * ```ts
+ * import { BufferPool, Operation } from "effect-threadpool-io"
+ *
+ * const names = (buffer: BufferPool.PoolBuffer) =>
+ *   Operation.readDirectoryChanges({ buffer, recursive: false, filter: ["fileName", "directoryName"] })
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const readDirectoryChanges = (options: {
+  /** At a multiple of four bytes, and at most 64 KiB for a directory on another machine. */
+  readonly buffer: PoolBuffer | Uint8Array
+  readonly recursive: boolean
+  readonly filter: ReadonlyArray<Notification>
+  readonly start?: number | undefined
+  readonly length?: number | undefined
+}): ReadDirectoryChanges => {
+  const { length, memory, problem, start } = window(options.buffer, options)
+  const filter = bits(options.filter)
+  return {
+    [TypeId]: TypeId,
+    _tag: "ReadDirectoryChanges",
+    request: {
+      syscall: "ReadDirectoryChangesW",
+      kind: "watch",
+      access: "kernel-writes",
+      memory,
+      start,
+      length,
+      offsetLow: 0,
+      offsetHigh: 0,
+      parameters: { recursive: options.recursive, filter },
+      input: undefined,
+      trueIsPending: true,
+      doneStatus: undefined,
+      problem: problem ??
+        (filter === 0
+          ? "the filter is empty"
+          : length === 0
+          ? "the buffer is empty"
+          : start % 4 !== 0 && !(memory instanceof Uint8Array)
+          ? `the window must begin at a multiple of four bytes, not at ${start}`
+          : undefined)
+    }
+  }
+}
 
 /**
  * An overlapped function that the library does not know. **Unsafe**: `issue` must make exactly one overlapped call, on

@@ -6,6 +6,7 @@
  */
 export * as BufferPool from "./BufferPool.js"
 export type { Completion } from "./Completion.js"
+export * as Directory from "./Directory.js"
 export * as File from "./File.js"
 export * as Handle from "./Handle.js"
 export * as Kernel from "./Kernel.js"
@@ -13,4 +14,5 @@ export * as Ledger from "./Ledger.js"
 export * as NamedPipe from "./NamedPipe.js"
 export * as Operation from "./Operation.js"
 export * as ThreadpoolIo from "./ThreadpoolIo.js"
+export * as WatchBackend from "./WatchBackend.js"
 export * as Win32Error from "./Win32Error.js"

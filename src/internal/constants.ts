@@ -37,20 +37,24 @@ export const ERROR_NO_DATA = 232
 export const ERROR_PIPE_NOT_CONNECTED = 233
 export const ERROR_MORE_DATA = 234
 export const WAIT_TIMEOUT = 258
+export const ERROR_DIRECTORY = 267
 export const ERROR_DELETE_PENDING = 303
 export const ERROR_PIPE_CONNECTED = 535
 export const ERROR_PIPE_LISTENING = 536
 export const ERROR_OPERATION_ABORTED = 995
 export const ERROR_IO_PENDING = 997
+export const ERROR_NOTIFY_ENUM_DIR = 1022
 export const ERROR_IO_DEVICE = 1117
 export const ERROR_NOT_FOUND = 1168
 export const ERROR_DISK_QUOTA_EXCEEDED = 1295
+export const ERROR_NO_SYSTEM_RESOURCES = 1450
 export const ERROR_CANT_RESOLVE_FILENAME = 1921
 
 // --- CreateFileW
 export const GENERIC_READ = 0x80000000
 export const GENERIC_WRITE = 0x40000000
 export const DELETE = 0x00010000
+export const FILE_LIST_DIRECTORY = 0x1
 export const FILE_READ_ATTRIBUTES = 0x80
 export const FILE_WRITE_ATTRIBUTES = 0x100
 export const FILE_SHARE_READ = 1
@@ -65,12 +69,14 @@ export const FILE_ATTRIBUTE_READONLY = 0x1
 export const FILE_ATTRIBUTE_DIRECTORY = 0x10
 export const FILE_ATTRIBUTE_NORMAL = 0x80
 export const FILE_ATTRIBUTE_REPARSE_POINT = 0x400
+export const INVALID_FILE_ATTRIBUTES = 0xffffffff
 export const FILE_FLAG_WRITE_THROUGH = 0x80000000
 export const FILE_FLAG_OVERLAPPED = 0x40000000
 export const FILE_FLAG_NO_BUFFERING = 0x20000000
 export const FILE_FLAG_RANDOM_ACCESS = 0x10000000
 export const FILE_FLAG_SEQUENTIAL_SCAN = 0x08000000
 export const FILE_FLAG_DELETE_ON_CLOSE = 0x04000000
+export const FILE_FLAG_BACKUP_SEMANTICS = 0x02000000
 export const FILE_FLAG_OPEN_REPARSE_POINT = 0x00200000
 
 // --- CreateFileW on a named pipe: what the server may do with the client's identity
@@ -146,6 +152,21 @@ export const IO_CONTROL_CODES = {
   IOCTL_STORAGE_QUERY_PROPERTY: 0x2d1400,
   IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS: 0x560000
 } as const
+
+// --- ReadDirectoryChangesW
+export const FILE_NOTIFY_CHANGE_FILE_NAME = 0x001
+export const FILE_NOTIFY_CHANGE_DIR_NAME = 0x002
+export const FILE_NOTIFY_CHANGE_ATTRIBUTES = 0x004
+export const FILE_NOTIFY_CHANGE_SIZE = 0x008
+export const FILE_NOTIFY_CHANGE_LAST_WRITE = 0x010
+export const FILE_NOTIFY_CHANGE_LAST_ACCESS = 0x020
+export const FILE_NOTIFY_CHANGE_CREATION = 0x040
+export const FILE_NOTIFY_CHANGE_SECURITY = 0x100
+export const FILE_ACTION_ADDED = 1
+export const FILE_ACTION_REMOVED = 2
+export const FILE_ACTION_MODIFIED = 3
+export const FILE_ACTION_RENAMED_OLD_NAME = 4
+export const FILE_ACTION_RENAMED_NEW_NAME = 5
 
 // --- VirtualAlloc
 export const MEM_COMMIT = 0x1000
@@ -246,3 +267,6 @@ export const FILE_RENAME_INFO = { size: 24, Flags: 0, RootDirectory: 8, FileName
 
 /** `FILE_ALLOCATED_RANGE_BUFFER`. */
 export const FILE_ALLOCATED_RANGE_BUFFER = { size: 16, FileOffset: 0, Length: 8 } as const
+
+/** `FILE_NOTIFY_INFORMATION`: `FileNameLength` bytes of UTF-16 follow, without a NUL. Each record begins at a DWORD. */
+export const FILE_NOTIFY_INFORMATION = { NextEntryOffset: 0, Action: 4, FileNameLength: 8, FileName: 12 } as const

@@ -6,6 +6,7 @@ import * as library from "../../src/index.js"
 
 const surface: Record<string, ReadonlyArray<string>> = {
   BufferPool: ["TypeId", "isPoolBuffer", "make"],
+  Directory: ["TypeId", "changes", "isDirectory", "match", "open", "watch"],
   File: [
     "TypeId",
     "allocate",
@@ -74,6 +75,7 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "connect",
     "deviceIoControl",
     "read",
+    "readDirectoryChanges",
     "readVectored",
     "transact",
     "unsafeIoControlCode",
@@ -91,6 +93,7 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "make",
     "submit"
   ],
+  WatchBackend: ["layer"],
   Win32Error: ["Win32Error", "make", "toPlatformError"]
 }
 

@@ -29,7 +29,15 @@ export interface Issues {
   /** `ReadFileScatter`, `WriteFileGather`: `input` is the array of FILE_SEGMENT_ELEMENT. */
   readonly scatter: undefined
   readonly gather: undefined
+  /** `ReadDirectoryChangesW`; what the first one of a handle asks for holds for all. */
+  readonly watch: WatchParameters
   readonly custom: CustomIssue
+}
+
+export interface WatchParameters {
+  readonly recursive: boolean
+  /** `FILE_NOTIFY_CHANGE_*`. */
+  readonly filter: number
 }
 
 export interface LockParameters {
@@ -186,6 +194,16 @@ export interface Calls {
   readonly SetDispositionInformation: [{ readonly handle: number; readonly remove: boolean }, void]
   /** `SetFileInformationByHandle(FileRenameInfo)`. */
   readonly SetRenameInformation: [{ readonly handle: number; readonly to: string; readonly replace: boolean }, void]
+  /**
+   * Before the first `ReadDirectoryChangesW` of a handle: 267 when it is not a directory's. The portable kernel begins here to
+   * look at what is there and to listen, with what that read is going to ask for; on Windows nothing has to begin.
+   */
+  readonly PrepareDirectoryChanges: [
+    { readonly handle: number } & WatchParameters,
+    { /** The removal of the directory completes a pending read, with 5. */ readonly tellsRemoval: boolean }
+  ]
+  /** `FILE_ATTRIBUTE_*` of a name. Windows only. */
+  readonly GetFileAttributesW: [{ readonly path: string }, number]
   /** `WaitForThreadpoolIoCallbacks(io, FALSE)`. */
   readonly WaitForThreadpoolIoCallbacks: [{ readonly threadpoolIo: number }, void]
 }

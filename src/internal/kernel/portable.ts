@@ -8,6 +8,7 @@ import { statusOf } from "./errno.js"
 import { Gate, type Job, limitOf, Queue } from "./gate.js"
 import type { Block, Calls, FileInformation, Issue, Kernel } from "./Kernel.js"
 import { type Done, Model, Operation, type OtherCalls, type Storage, type TakeBack } from "./model.js"
+import { openDirectory, opensDirectory, prepareDirectoryChanges } from "./portable/directory.js"
 import * as fileCalls from "./portable/fileCalls.js"
 import { isPipePath, Pipes } from "./portable/pipe.js"
 import * as posix from "./posix.js"
@@ -279,7 +280,8 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
     SetDispositionInformation: ({ handle, remove }, done, { file }) =>
       this.#onDisk(file(handle), (posixFile) => fileCalls.setDisposition(posixFile, remove), done),
     SetRenameInformation: ({ handle, replace, to }, done, { file }) =>
-      this.#onDisk(file(handle), (posixFile) => fileCalls.setName(posixFile, { replace, to }), done)
+      this.#onDisk(file(handle), (posixFile) => fileCalls.setName(posixFile, { replace, to }), done),
+    PrepareDirectoryChanges: (arguments_, done, handles) => prepareDirectoryChanges(this, arguments_, done, handles)
   }
   /** Operations whose end is known already: their packets come in the next turn. */
   #posted: Array<PortableOperation> = []
@@ -334,6 +336,7 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
 
   open(arguments_: Calls["CreateFileW"][0], done: Done<PortableFile>): TakeBack {
     if (isPipePath(arguments_.path)) return this.#pipes.open(arguments_.path, done)
+    if (opensDirectory(arguments_)) return this.run(openDirectory(this, arguments_), done)
     return this.run(posix.createFile(arguments_), (status, file, cause) => {
       done(status, file === undefined ? undefined : new DiskFile(this, file), cause)
     })

@@ -98,6 +98,16 @@ export const bind = (koffi: Koffi) => {
 
     ReadFile: kernel32.function("ReadFile", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
     WriteFile: kernel32.function("WriteFile", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
+    ReadDirectoryChangesW: kernel32.function("ReadDirectoryChangesW", BOOL, [
+      HANDLE,
+      POINTER,
+      DWORD,
+      BOOL,
+      DWORD,
+      POINTER,
+      POINTER,
+      POINTER
+    ]),
     ConnectNamedPipe: kernel32.function("ConnectNamedPipe", BOOL, [HANDLE, POINTER]),
     TransactNamedPipe: kernel32.function("TransactNamedPipe", BOOL, [
       HANDLE,
@@ -127,6 +137,7 @@ export const bind = (koffi: Koffi) => {
     CloseHandle: kernel32.function("CloseHandle", BOOL, [HANDLE]),
     FlushFileBuffers: kernel32.function("FlushFileBuffers", BOOL, [HANDLE]),
     GetFileInformationByHandle: kernel32.function("GetFileInformationByHandle", BOOL, [HANDLE, POINTER]),
+    GetFileAttributesW: kernel32.function("GetFileAttributesW", DWORD, ["str16"]),
     GetFileInformationByHandleEx: kernel32.function("GetFileInformationByHandleEx", BOOL, [
       HANDLE,
       DWORD,

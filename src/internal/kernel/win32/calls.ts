@@ -19,6 +19,7 @@ import {
 } from "../../constants.js"
 import type { CallDone, CallName, Calls, FileInformation, Kernel } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
+import { directoryCalls } from "./directoryCalls.js"
 import { fileCalls } from "./fileCalls.js"
 import { reserve } from "./memory.js"
 import { toSystemPath } from "./path.js"
@@ -170,6 +171,8 @@ const makeImplementations = (native: Bindings): { [K in CallName]: Implementatio
       if (name === undefined) return refuse(done, ERROR_INVALID_NAME)
       native.DeleteFileW.async(name, answer(done))
     },
+
+    ...directoryCalls(native, answer),
 
     WaitForThreadpoolIoCallbacks: ({ threadpoolIo }, _, done) =>
       native.WaitForThreadpoolIoCallbacks.async(

@@ -2,7 +2,7 @@
  * The first verb: every overlapped function but the two that are on the hot path. Each makes its one call and answers its
  * BOOL; nobody comes between that and GetLastError.
  */
-import type { Issue, IssueKind, LockParameters } from "../Kernel.js"
+import type { Issue, IssueKind, LockParameters, WatchParameters } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
 
 /** What an overlapped function is called with: addresses, and the rest in `issue`. */
@@ -43,5 +43,10 @@ export const issuers: { readonly [K in Exclude<IssueKind, "read" | "write" | "cu
     native.ReadFileScatter(handle, issue.input!.address, length, 0, overlapped),
 
   gather: (native, { handle, issue, length, overlapped }) =>
-    native.WriteFileGather(handle, issue.input!.address, length, 0, overlapped)
+    native.WriteFileGather(handle, issue.input!.address, length, 0, overlapped),
+
+  watch: (native, { address, handle, issue, length, overlapped }) => {
+    const { filter, recursive } = issue.parameters as WatchParameters
+    return native.ReadDirectoryChangesW(handle, address, length, recursive ? 1 : 0, filter, 0, overlapped, 0)
+  }
 }

@@ -1,0 +1,568 @@
+/**
+ * Directories that are watched: `ReadDirectoryChangesW` as a `Stream` of changes.
+ *
+ * @since 0.2.0
+ */
+import * as Chunk from "effect/Chunk"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Pipeable from "effect/Pipeable"
+import { pipeArguments } from "effect/Pipeable"
+import * as FiberRuntime from "effect/Runtime"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Path from "node:path"
+import * as BufferPool from "./BufferPool.js"
+import type { Completion } from "./Completion.js"
+import * as Handle from "./Handle.js"
+import { call, callIn } from "./internal/call.js"
+import * as c from "./internal/constants.js"
+import * as notify from "./internal/notify.js"
+import { Kernel } from "./Kernel.js"
+import * as Operation from "./Operation.js"
+import * as ThreadpoolIo from "./ThreadpoolIo.js"
+import * as Win32Error from "./Win32Error.js"
+
+/**
+ * @since 0.2.0
+ * @category symbols
+ */
+export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/Directory")
+
+/**
+ * @since 0.2.0
+ * @category symbols
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * A directory that is being watched since it was opened.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Directory extends Pipeable.Pipeable {
+  readonly [TypeId]: TypeId
+  /** The absolute path it was opened by. */
+  readonly path: string
+  /** Its thread-pool object: its ledger has one operation in flight while the directory is open. */
+  readonly io: ThreadpoolIo.ThreadpoolIo
+  /** @internal */
+  readonly reader: Reader
+}
+
+/**
+ * Something in the directory: relative to it, with the system's separator, and as an absolute path.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Place {
+  readonly name: string
+  readonly path: string
+}
+
+/**
+ * A file or directory that was not there before.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Created extends Place {
+  readonly _tag: "Created"
+}
+
+/**
+ * A file or directory that is not there any more.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Removed extends Place {
+  readonly _tag: "Removed"
+}
+
+/**
+ * Contents, attributes, times or security have changed, as far as the filter asks for them.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Modified extends Place {
+  readonly _tag: "Modified"
+}
+
+/**
+ * The same file under another name of the same directory. A move to or from elsewhere is a `Removed`, a `Created`, or both.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Renamed {
+  readonly _tag: "Renamed"
+  readonly from: Place
+  readonly to: Place
+}
+
+/**
+ * Changes were lost, because they came faster than the stream was pulled: list the directory (contract rule 10).
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Overflow {
+  readonly _tag: "Overflow"
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type Change = Created | Removed | Modified | Renamed | Overflow
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Options {
+  /** The directories below, too. Default `false`. On the portable kernel each takes a watcher of the system's. */
+  readonly recursive?: boolean | undefined
+  /**
+   * What to tell. Default: `fileName`, `directoryName`, `size`, `lastWrite`. On the portable kernel `lastAccess` and `creation`
+   * are never told.
+   */
+  readonly filter?: ReadonlyArray<Operation.Notification> | undefined
+  /**
+   * Bytes of each of the two buffers, and of the one in which the system keeps what has not been read: a multiple of four, from
+   * 1024 to 16 MiB. Default 65536, which is also the most that Windows takes for a directory on another machine. A change takes
+   * 12 bytes and two for each character of its name.
+   */
+  readonly bufferSize?: number | undefined
+  /** Passed to `ThreadpoolIo.make`. */
+  readonly drainTimeout?: ThreadpoolIo.Options["drainTimeout"]
+  readonly spans?: ThreadpoolIo.Options["spans"]
+}
+
+/**
+ * Whether a value is a `Directory`.
+ *
+ * @example
+ * ```ts
+ * import { Directory } from "effect-threadpool-io"
+ *
+ * console.log(Directory.isDirectory("src")) // false
+ * ```
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isDirectory = (u: unknown): u is Directory => typeof u === "object" && u !== null && TypeId in u
+
+/**
+ * Pattern matching on a change.
+ *
+ * @example
+ * ```ts
+ * import { Directory } from "effect-threadpool-io"
+ *
+ * const line = Directory.match({
+ *   Created: ({ name }) => `+ ${name}`,
+ *   Removed: ({ name }) => `- ${name}`,
+ *   Modified: ({ name }) => `* ${name}`,
+ *   Renamed: ({ from, to }) => `${from.name} -> ${to.name}`,
+ *   Overflow: () => "changes were lost"
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category pattern matching
+ */
+export const { $match: match } = Data.taggedEnum<Change>()
+
+// -----------------------------------------------------------------------------
+// opening
+// -----------------------------------------------------------------------------
+
+const SMALLEST_BUFFER = 1024
+const LARGEST_BUFFER = 16 << 20
+const DEFAULT_BUFFER = 64 << 10
+const DEFAULT_FILTER: ReadonlyArray<Operation.Notification> = ["fileName", "directoryName", "size", "lastWrite"]
+
+/**
+ * `CreateFileW` with `FILE_LIST_DIRECTORY`, `FILE_FLAG_BACKUP_SEMANTICS` and `FILE_FLAG_OVERLAPPED`, sharing everything; then
+ * the first `ReadDirectoryChangesW`. When this succeeds the watch has begun: `changes` misses nothing that happens afterwards.
+ * What is not pulled waits in the system's buffer; when that is full, an `Overflow` says so.
+ *
+ * An open directory keeps the process alive, because a read of it is in flight. Closing the scope cancels that, waits for the
+ * kernel to let go and closes the handle.
+ *
+ * Fails with `NotFound`, with `InvalidArgument` for what is no directory (267), and with `Exhausted` when the system has no
+ * watcher left. On the portable kernel opening looks at everything that is watched: about 25 µs for each file.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Directory, Kernel } from "effect-threadpool-io"
+ *
+ * const program = Effect.gen(function*() {
+ *   const directory = yield* Directory.open("inbox", { recursive: true })
+ *   // Whatever is put there from now on is told.
+ *   yield* Stream.runForEach(Directory.changes(directory), (change) => Effect.log(change))
+ * }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const open = (
+  path: string,
+  options: Options = {}
+): Effect.Effect<Directory, Win32Error.Win32Error, Kernel | Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      // Of its own, so that an open that fails leaves nothing to the caller's scope.
+      const scope = yield* Scope.fork(yield* Scope.Scope, ExecutionStrategy.sequential)
+      return yield* restore(acquire(path, options)).pipe(
+        Scope.extend(scope),
+        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+      )
+    })
+  )
+
+const acquire = (path: string, options: Options) =>
+  Effect.gen(function*() {
+    const problem = problemOf(path, options)
+    if (problem !== undefined) return yield* Effect.fail(problem)
+    const kernel = yield* Kernel
+    const absolute = Path.resolve(path)
+    const size = options.bufferSize ?? DEFAULT_BUFFER
+    // First, so that they are given back last.
+    const buffers = [yield* BufferPool.make(size), yield* BufferPool.make(size)] as const
+    const io = yield* openHandle(kernel, absolute, options)
+    const recursive = options.recursive ?? false
+    const filter = options.filter ?? DEFAULT_FILTER
+    const { tellsRemoval } = yield* call(
+      kernel,
+      "PrepareDirectoryChanges",
+      { handle: io.handle, recursive, filter: notify.bits(filter) },
+      { path: absolute, handle: io.handle, object: io.object }
+    )
+    const operations = buffers.map((buffer) => Operation.readDirectoryChanges({ buffer, recursive, filter }))
+    const reader = new Reader(absolute, io, buffers, operations, yield* Effect.runtime())
+    yield* reader.begin
+    const directory: Directory = Object.assign(Object.create(Proto), { path: absolute, io, reader })
+    if (!tellsRemoval) yield* Effect.forkScoped(lookForRemoval(kernel, directory))
+    return directory
+  })
+
+const Proto = {
+  [TypeId]: TypeId,
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+}
+
+const problemOf = (path: string, { bufferSize = DEFAULT_BUFFER, filter = DEFAULT_FILTER }: Options) => {
+  const refused = (code: number, detail: string) => Win32Error.make({ code, syscall: "CreateFileW", path, detail })
+  if (path.length === 0) return refused(c.ERROR_INVALID_NAME, "The path is empty.")
+  if (path.includes("\0")) return refused(c.ERROR_INVALID_NAME, "The path has a NUL character.")
+  if (filter.length === 0) return refused(c.ERROR_INVALID_PARAMETER, "The filter is empty: nothing would be told.")
+  return bufferSize % 4 === 0 && bufferSize >= SMALLEST_BUFFER && bufferSize <= LARGEST_BUFFER
+    ? undefined
+    : refused(
+      c.ERROR_INVALID_PARAMETER,
+      `bufferSize must be a multiple of 4 from ${SMALLEST_BUFFER} to ${LARGEST_BUFFER}, not ${bufferSize}.`
+    )
+}
+
+/** Not with skip mode: TRUE of `ReadDirectoryChangesW` cannot tell pending from done. */
+const openHandle = (
+  kernel: Kernel.Service,
+  path: string,
+  { drainTimeout, spans }: Options
+): Effect.Effect<ThreadpoolIo.ThreadpoolIo, Win32Error.Win32Error, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const handle = yield* callIn(restore, kernel, "CreateFileW", {
+        path,
+        access: c.FILE_LIST_DIRECTORY,
+        share: c.FILE_SHARE_READ | c.FILE_SHARE_WRITE | c.FILE_SHARE_DELETE,
+        disposition: c.OPEN_EXISTING,
+        flags: c.FILE_FLAG_BACKUP_SEMANTICS,
+        mode: 0
+      }, {
+        path,
+        dispose: (handle) => {
+          kernel.engine.call("CloseHandle", { handle })
+        }
+      })
+      const options = { owned: true, skipMode: false, path, drainTimeout, spans }
+      const io = yield* Effect.suspend(() => {
+        const bound = ThreadpoolIo.acquire(kernel, Handle.make(handle), options)
+        return bound instanceof Win32Error.Win32Error ? Effect.fail(bound) : Effect.succeed(bound)
+      }).pipe(Effect.onError(() => Effect.ignore(call(kernel, "CloseHandle", { handle }))))
+      yield* Effect.addFinalizer(() => ThreadpoolIo.close(io))
+      return io
+    })
+  )
+
+// -----------------------------------------------------------------------------
+// reading
+// -----------------------------------------------------------------------------
+
+/** How long the first half of a rename waits for the second, which the system has already when it gives the first. */
+const RENAME_MILLIS = 100
+
+type Read = Exit.Exit<Completion, Win32Error.Win32Error>
+
+/**
+ * One read is always in flight: the next one is issued, into the other buffer, before what the last one brought is looked at.
+ * Its fiber runs `ThreadpoolIo.submit`; nobody interrupts it, the close of the `TP_IO` cancels it.
+ */
+class Reader {
+  /** Somebody pulls. */
+  busy = false
+  removed = false
+  /** Reads that have ended. */
+  ended = 0
+  #pending: Fiber.RuntimeFiber<Read> | undefined = undefined
+  #turn = 0
+  /** The old name of a rename, until its new name comes. */
+  #oldName: string | undefined = undefined
+
+  constructor(
+    readonly path: string,
+    readonly io: ThreadpoolIo.ThreadpoolIo,
+    readonly buffers: ReadonlyArray<BufferPool.PoolBuffer>,
+    readonly operations: ReadonlyArray<Operation.ReadDirectoryChanges>,
+    readonly runtime: FiberRuntime.Runtime<never>
+  ) {}
+
+  /** The first read; fails with what the system refuses it for. */
+  readonly begin: Effect.Effect<void, Win32Error.Win32Error> = Effect.suspend(() => {
+    const first = this.#read()
+    return this.io.object.counters.inFlight > 0
+      ? Effect.void
+      : Effect.flatMap(
+        wait(first, Infinity),
+        (read) => read !== undefined && Exit.isFailure(read) ? Effect.failCause(read.cause) : Effect.void
+      )
+  })
+
+  /** What the next read brings: at least one change. */
+  readonly next: Effect.Effect<Chunk.Chunk<Change>, Win32Error.Win32Error> = Effect.uninterruptibleMask((restore) => {
+    const pull: Effect.Effect<Chunk.Chunk<Change>, Win32Error.Win32Error> = Effect.suspend(() => {
+      const pending = this.#pending ?? this.#read()
+      const limit = this.#oldName === undefined ? Infinity : RENAME_MILLIS
+      return Effect.flatMap(restore(wait(pending, limit)), (read) => {
+        if (read === undefined) return Effect.succeed(Chunk.fromIterable(this.#lone()))
+        this.#pending = undefined
+        if (Exit.isFailure(read)) return this.#failed(read)
+        const { bytesTransferred } = read.value
+        const { bytes } = this.buffers[this.#turn]!
+        this.#turn = 1 - this.#turn
+        // Before the last buffer is handed on.
+        this.#read()
+        const changes = this.#changes(bytes, bytesTransferred)
+        return changes.length === 0 ? pull : Effect.succeed(Chunk.unsafeFromArray(changes))
+      })
+    })
+    return pull
+  })
+
+  /** Issues, in this very step, the next read. */
+  #read(): Fiber.RuntimeFiber<Read> {
+    const submit = Effect.exit(ThreadpoolIo.submit(this.io, this.operations[this.#turn]!))
+    const fiber = FiberRuntime.runFork(this.runtime)(submit)
+    fiber.addObserver(() => this.ended++)
+    return this.#pending = fiber
+  }
+
+  #failed(
+    read: Exit.Failure<Completion, Win32Error.Win32Error>
+  ): Effect.Effect<Chunk.Chunk<Change>, Win32Error.Win32Error> {
+    return Effect.catchAll(Effect.failCause(read.cause), (error) => {
+      if (!this.io.object.open) {
+        return Effect.fail(this.#error(c.ERROR_INVALID_HANDLE, "Closed", "Its scope has closed."))
+      }
+      if (error.code === c.ERROR_NOTIFY_ENUM_DIR) {
+        this.#read()
+        return Effect.succeed(Chunk.fromIterable([...this.#lone(), overflow]))
+      }
+      return Effect.fail(
+        this.removed || error.code === c.ERROR_ACCESS_DENIED
+          ? this.#error(c.ERROR_ACCESS_DENIED, "NotFound", "The directory that was watched has been removed.")
+          : error
+      )
+    })
+  }
+
+  #error(code: number, reason: Win32Error.Reason, detail: string): Win32Error.Win32Error {
+    const { handle } = this.io
+    return Win32Error.make({ code, reason, detail, syscall: "ReadDirectoryChangesW", path: this.path, handle })
+  }
+
+  #changes(bytes: Uint8Array, length: number): Array<Change> {
+    if (length === 0) return [...this.#lone(), overflow]
+    const changes: Array<Change> = []
+    const { malformed, records } = notify.parse(bytes, length)
+    for (const { action, name } of records) {
+      const old = this.#oldName
+      if (action === c.FILE_ACTION_RENAMED_NEW_NAME && old !== undefined) {
+        this.#oldName = undefined
+        changes.push({ _tag: "Renamed", from: this.#place(old), to: this.#place(name) })
+        continue
+      }
+      changes.push(...this.#lone())
+      if (action === c.FILE_ACTION_RENAMED_OLD_NAME) this.#oldName = name
+      else if (action === c.FILE_ACTION_ADDED || action === c.FILE_ACTION_RENAMED_NEW_NAME) {
+        changes.push({ _tag: "Created", ...this.#place(name) })
+      } else if (action === c.FILE_ACTION_REMOVED) changes.push({ _tag: "Removed", ...this.#place(name) })
+      else changes.push({ _tag: "Modified", ...this.#place(name) })
+    }
+    if (malformed) changes.push(...this.#lone(), overflow)
+    return changes
+  }
+
+  /** An old name whose new one did not come: it is not there any more. */
+  #lone(): ReadonlyArray<Change> {
+    const old = this.#oldName
+    this.#oldName = undefined
+    return old === undefined ? [] : [{ _tag: "Removed", ...this.#place(old) }]
+  }
+
+  #place(name: string): Place {
+    return { name, path: name === "" ? this.path : Path.join(this.path, name) }
+  }
+}
+
+const overflow: Overflow = { _tag: "Overflow" }
+
+/** Waits for a read without a hold on it: whoever leaves leaves it as it is. `undefined` after the limit. */
+const wait = (read: Fiber.RuntimeFiber<Read>, limitMs: number): Effect.Effect<Read | undefined> =>
+  Effect.async((resume) => {
+    const observer = (exit: Exit.Exit<Read>): void => {
+      clearTimeout(timer)
+      resume(exit)
+    }
+    const timer = limitMs === Infinity ? undefined : setTimeout(() => {
+      read.removeObserver(observer)
+      resume(Exit.succeed(undefined))
+    }, limitMs)
+    read.addObserver(observer)
+    return Effect.sync(() => {
+      clearTimeout(timer)
+      read.removeObserver(observer)
+    })
+  })
+
+const REMOVAL_MILLIS = 1000
+
+/**
+ * On Wine a read of a directory that is removed never completes. While nothing else comes, its name is looked up once a second.
+ * (A Windows program cannot remove it there: Wine keeps the directory until our handle is closed.)
+ */
+const lookForRemoval = (kernel: Kernel.Service, { path, reader }: Directory): Effect.Effect<void> => {
+  let ended = reader.ended
+  const look = Effect.suspend(() => {
+    const idle = reader.ended === ended
+    ended = reader.ended
+    return idle
+      ? call(kernel, "GetFileAttributesW", { path }, { path }).pipe(
+        Effect.match({
+          onFailure: ({ reason }) => reason === "NotFound",
+          onSuccess: (attributes) => (attributes & c.FILE_ATTRIBUTE_DIRECTORY) === 0
+        })
+      )
+      : Effect.succeed(false)
+  })
+  const pause = Effect.async<void>((resume) => {
+    const timer = setTimeout(() => resume(Effect.void), REMOVAL_MILLIS)
+    return Effect.sync(() => clearTimeout(timer))
+  })
+  const loop: Effect.Effect<void> = Effect.flatMap(Effect.zipRight(pause, look), (removed) => {
+    if (!removed) return loop
+    reader.removed = true
+    return ThreadpoolIo.cancelAll(reader.io)
+  })
+  return loop
+}
+
+/**
+ * What happens in the directory, from its opening on. Pulls when it is pulled: at most what two buffers hold is taken from the
+ * system in advance. It does not end by itself. One stream at a time can be run on a directory, a second one fails with `Busy`;
+ * the next one goes on where the last one has stopped.
+ *
+ * Fails with `NotFound` (5) when the directory is removed: at once, on Wine within two seconds. A directory that is renamed is
+ * still watched on Windows, and counts as removed on the portable kernel. Fails with `Closed` when the scope of the directory
+ * has closed.
+ *
+ * How much is told differs: Windows tells every step, Linux by way of node what has come of them. A file that is created,
+ * written and removed at once may be told in four changes, or not at all.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Directory, Kernel } from "effect-threadpool-io"
+ *
+ * // The watch has begun before the file is written.
+ * const firstChange = Effect.gen(function*() {
+ *   const directory = yield* Directory.open("inbox")
+ *   yield* Effect.log("ready")
+ *   return yield* Stream.runHead(Directory.changes(directory))
+ * }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
+ * ```
+ *
+ * @since 0.2.0
+ * @category watching
+ */
+export const changes = (self: Directory): Stream.Stream<Change, Win32Error.Win32Error> =>
+  Stream.unwrapScoped(Effect.map(
+    Effect.acquireRelease(
+      Effect.suspend(() => {
+        const { io, path, reader } = self
+        if (reader.busy) {
+          return Effect.fail(Win32Error.make({
+            code: c.ERROR_BUSY,
+            syscall: "ReadDirectoryChangesW",
+            path,
+            handle: io.handle,
+            detail: "Another stream of this directory's changes is running."
+          }))
+        }
+        reader.busy = true
+        return Effect.succeed(reader)
+      }),
+      (reader) =>
+        Effect.sync(() => {
+          reader.busy = false
+        })
+    ),
+    (reader) => Stream.repeatEffectChunk(reader.next)
+  ))
+
+/**
+ * `open` and `changes` in one: the directory is opened when the stream is run, and closed when it ends. Whoever has to know
+ * when the watch has begun opens the directory first.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Directory, Kernel } from "effect-threadpool-io"
+ *
+ * const log = Directory.watch("inbox", { recursive: true }).pipe(
+ *   Stream.runForEach((change) => Effect.log(change)),
+ *   Effect.provide(Kernel.layer)
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category watching
+ */
+export const watch = (
+  path: string,
+  options: Options = {}
+): Stream.Stream<Change, Win32Error.Win32Error, Kernel> => Stream.unwrapScoped(Effect.map(open(path, options), changes))

@@ -1,0 +1,69 @@
+/**
+ * What the tests of directories share: a directory that is watched, what it has told so far, and waiting for more of it.
+ */
+import { expect } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { spawnSync } from "node:child_process"
+import { rmSync } from "node:fs"
+import * as Directory from "../../src/Directory.js"
+import type { Win32Error } from "../../src/Win32Error.js"
+import * as lab from "./lab.js"
+
+/** One word and the names, with `/` between their parts. */
+export const line = (change: Directory.Change): string =>
+  Directory.match(change, {
+    Created: ({ name }) => `Created ${name}`,
+    Removed: ({ name }) => `Removed ${name}`,
+    Modified: ({ name }) => `Modified ${name}`,
+    Renamed: ({ from, to }) => `Renamed ${from.name} ${to.name}`,
+    Overflow: () => "Overflow"
+  }).replaceAll("\\", "/")
+
+export interface Told {
+  readonly changes: Array<Directory.Change>
+  readonly lines: () => ReadonlyArray<string>
+  /** Waits until this has been told. */
+  readonly until: (wanted: string) => Effect.Effect<void>
+  /** How the stream has ended. */
+  readonly ended: Effect.Effect<Exit.Exit<void, Win32Error>>
+  readonly stop: Effect.Effect<void>
+}
+
+/** Collects what a directory tells from here on. */
+export const told = (directory: Directory.Directory): Effect.Effect<Told, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const changes: Array<Directory.Change> = []
+    const fiber = yield* Effect.forkScoped(
+      Stream.runForEach(Directory.changes(directory), (change) => Effect.sync(() => void changes.push(change)))
+    )
+    const lines = () => changes.map(line)
+    return {
+      changes,
+      lines,
+      until: (wanted) =>
+        lab.eventually(wanted, () => lines().includes(wanted)).pipe(
+          Effect.tapErrorCause(() => Effect.sync(() => expect(lines()).toContain(wanted)))
+        ),
+      ended: Fiber.await(fiber),
+      stop: Effect.asVoid(Fiber.interrupt(fiber))
+    }
+  })
+
+export const isWine = lab.kernelName === "win32" && process.env.WINEPREFIX !== undefined
+
+/** Removes a directory as another program would. On Wine a Windows program cannot, while somebody has it open. */
+export const removeFromOutside = (path: string): void => {
+  if (!isWine) return rmSync(path, { recursive: true })
+  const unix = path.replaceAll("\\", "/").replace(/^C:/i, `${process.env.WINEPREFIX}/drive_c`).replace(/^Z:/i, "")
+  spawnSync("cmd", ["/c", "start", "/unix", "/bin/rm", "-r", unix], { stdio: "ignore" })
+}
+
+export const exitError = (exit: Exit.Exit<unknown, Win32Error>) =>
+  Exit.match(exit, {
+    onSuccess: () => undefined,
+    onFailure: (cause) => cause._tag === "Fail" ? { code: cause.error.code, reason: cause.error.reason } : cause._tag
+  })
