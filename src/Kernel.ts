@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { ERROR_CALL_NOT_IMPLEMENTED } from "./internal/constants.js"
 import { Engine } from "./internal/engine/Engine.js"
+import type { EnvironmentObject } from "./internal/engine/Environment.js"
 import * as Host from "./internal/engine/Host.js"
 import type * as Internal from "./internal/kernel/Kernel.js"
 import * as internalMetrics from "./internal/metrics.js"
@@ -35,6 +36,8 @@ export declare namespace Kernel {
     readonly drainTimeout: Duration.Duration
     /** @internal */
     readonly engine: Engine
+    /** @internal Where objects are created that say nothing else; `undefined`: on the kernel's own pool. */
+    readonly environment: EnvironmentObject | undefined
   }
 
   /**
@@ -85,7 +88,8 @@ export const fromInternal = (
           publishLast()
         })
       )
-      return { name: kernel.name, drainTimeout: Duration.decode(options.drainTimeout ?? "5 seconds"), engine }
+      const drainTimeout = Duration.decode(options.drainTimeout ?? "5 seconds")
+      return { name: kernel.name, drainTimeout, engine, environment: undefined }
     })
   )
 

@@ -15,16 +15,19 @@ import type { Handle } from "./Handle.js"
 import {
   ERROR_BROKEN_PIPE,
   ERROR_HANDLE_EOF,
+  ERROR_INVALID_HANDLE,
   ERROR_INVALID_PARAMETER,
   ERROR_MORE_DATA,
   ERROR_NO_DATA,
   ERROR_NOT_ENOUGH_MEMORY,
+  ERROR_NOT_SUPPORTED,
   ERROR_OPERATION_ABORTED,
   ERROR_PIPE_NOT_CONNECTED,
   ERROR_SUCCESS
 } from "./internal/constants.js"
 import type { Operation as Issued } from "./internal/engine/Operation.js"
 import type { CloseReport, ThreadpoolIoObject } from "./internal/engine/ThreadpoolIoObject.js"
+import { MAX_WAITING_CALLBACKS, waitingCallbacks } from "./internal/kernel/budget.js"
 import * as settling from "./internal/settle.js"
 import { Kernel } from "./Kernel.js"
 import type { Ledger } from "./Ledger.js"
@@ -117,21 +120,38 @@ const bindingErrors = {
     reason: "NotOverlapped",
     detail: "It was opened without FILE_FLAG_OVERLAPPED: open it again with that flag (rule 24)."
   },
-  unknown: { reason: undefined, detail: "The handle is not one that a completion port can be bound to." }
+  invalid: {
+    reason: "InvalidHandle",
+    detail: "It is not a handle of this process, or has been closed: bind it while its owner keeps it open (rule 24)."
+  },
+  unsupported: {
+    reason: "Unsupported",
+    detail:
+      "It is a handle, and of nothing that a completion port can be bound to: it takes a file, a pipe, a directory or a device."
+  }
 } as const
 
-const bindingError = (kernel: Kernel.Service, handle: Handle, path: string | undefined, code: number) => {
-  const why = code === ERROR_INVALID_PARAMETER ? bindingErrors[kernel.engine.kernel.diagnose(handle)] : undefined
-  return Win32Error.make({
+const bindingError = (
+  kernel: Kernel.Service,
+  syscall: string,
+  handle: Handle,
+  path: string | undefined,
+  code: number
+): Win32Error.Win32Error =>
+  Win32Error.make({
     code,
-    syscall: "CreateThreadpoolIo",
+    syscall,
     path,
     handle,
     text: kernel.engine.kernel.message(code),
-    reason: why?.reason,
-    detail: why?.detail
+    ...(code === ERROR_INVALID_PARAMETER || code === ERROR_INVALID_HANDLE
+      ? bindingErrors[kernel.engine.diagnose(handle)]
+      : code === ERROR_NOT_ENOUGH_MEMORY && syscall === BIND
+      ? { detail: waitingCallbacks(kernel.engine.kernel.pools.callbacksLeft) }
+      : code === ERROR_NOT_SUPPORTED && syscall === BIND
+      ? { detail: "Not in a worker: completions would come after its end. Use ThreadpoolIo.make." }
+      : {})
   })
-}
 
 const Proto = {
   [TypeId]: TypeId,
@@ -147,8 +167,10 @@ const Proto = {
  * to `drainTimeout`; then `WaitForThreadpoolIoCallbacks`, `CloseHandle` if the handle is owned, `CloseThreadpoolIo` (contract
  * rules 17 to 20). What did not settle is quarantined, named in a warning, and its object is kept.
  *
- * Fails with `InvalidHandle` (6), `AlreadyBound`, `NotOverlapped` or `InvalidArgument` (all 87). A failure never closes the
- * handle.
+ * Its completions come on the kernel's own pool, or where the `CallbackEnvironment` around says.
+ *
+ * Fails with `InvalidHandle`, `Unsupported` (a handle that is no file's), `AlreadyBound` or `NotOverlapped`, each with advice;
+ * with `Closed` when the `CallbackEnvironment` has closed. A failure never closes the handle.
  *
  * @example
  * ```ts
@@ -171,11 +193,14 @@ export const make = (
   handle: Handle,
   options: Options = {}
 ): Effect.Effect<ThreadpoolIo, Win32Error.Win32Error, Kernel | Scope.Scope> =>
+  scoped((kernel) => acquire(kernel, handle, options))
+
+const scoped = (acquire: (kernel: Kernel.Service) => ThreadpoolIo | Win32Error.Win32Error) =>
   Effect.flatMap(Kernel, (kernel) =>
     Effect.flatMap(Scope.Scope, (scope) =>
       // Not `acquireRelease`: it keeps and compares the FiberRefs of both moments, at several times the cost of all the rest.
       Effect.uninterruptible(Effect.suspend(() => {
-        const io = acquire(kernel, handle, options)
+        const io = acquire(kernel)
         return io instanceof Win32Error.Win32Error
           ? Effect.fail(io)
           : Effect.as(Scope.addFinalizer(scope, close(io)), io)
@@ -189,28 +214,113 @@ export const acquire = (
 ): ThreadpoolIo | Win32Error.Win32Error => {
   const owned = options.owned ?? false
   const maxInFlight = options.maxInFlight ?? 1024
+  const { environment } = kernel
   if (!(maxInFlight >= 1)) {
-    return Win32Error.make({
-      code: ERROR_INVALID_PARAMETER,
-      syscall: "CreateThreadpoolIo",
-      detail: `maxInFlight must be at least 1, not ${maxInFlight}.`
-    })
+    return refused("CreateThreadpoolIo", `maxInFlight must be at least 1, not ${maxInFlight}.`)
   }
+  if (environment?.usable === false) return closedEnvironment(handle, options.path)
   const object = kernel.engine.bind(handle, {
     owned,
     skipMode: options.skipMode ?? owned,
     maxInFlight,
-    drainTimeoutMs: Duration.toMillis(options.drainTimeout ?? kernel.drainTimeout)
+    drainTimeoutMs: Duration.toMillis(options.drainTimeout ?? kernel.drainTimeout),
+    environment
   })
-  if (typeof object === "number") return bindingError(kernel, handle, options.path, object)
-  return Object.assign(Object.create(Proto), {
+  if (typeof object === "number") return bindingError(kernel, "CreateThreadpoolIo", handle, options.path, object)
+  return fromObject(object, handle, options)
+}
+
+const refused = (syscall: string, detail: string): Win32Error.Win32Error =>
+  Win32Error.make({ code: ERROR_INVALID_PARAMETER, syscall, detail })
+
+const closedEnvironment = (handle: Handle, path: string | undefined): Win32Error.Win32Error =>
+  Win32Error.make({
+    code: ERROR_INVALID_HANDLE,
+    reason: "Closed",
+    syscall: "CreateThreadpoolIo",
+    path,
+    handle,
+    detail: "The scope of its CallbackEnvironment, or of the pool or the cleanup group there, has closed."
+  })
+
+const fromObject = (object: ThreadpoolIoObject, handle: Handle, options: Options): ThreadpoolIo =>
+  Object.assign(Object.create(Proto), {
     handle,
     skipMode: object.skipMode,
     object,
     path: options.path,
     spans: options.spans ?? false
   })
+
+/**
+ * What `bind` takes. The handle is always ours: there is no `owned`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface BindOptions extends Omit<Options, "owned"> {
+  /**
+   * Operations in flight at once, from 1 to 120; the others wait in a queue. Default 8. Each may hold one thread of the
+   * process's default pool until JavaScript has run its callback, and there is room for 120 such threads in all private pools
+   * and bound handles of a JavaScript environment: `Exhausted` when no more is left.
+   */
+  readonly maxInFlight?: number | undefined
 }
+
+const BIND = "BindIoCompletionCallback"
+const DEFAULT_BOUND_IN_FLIGHT = 8
+
+/**
+ * `BindIoCompletionCallback`: the older binding, to the process's default pool. It makes a `ThreadpoolIo` like any other:
+ * `submit`, interruption, the ledger and the scope are the same. What differs:
+ *
+ * - There is no `TP_IO`, so no Start, Cancel or Wait. The ledger counts and balances all the same.
+ * - There is no unbinding. The binding ends with the handle, so the handle is taken over: closing the scope closes it, after
+ *   what is in flight has been cancelled and waited for. A borrowed handle is not taken: use `make`.
+ * - The callback is one registration of the library's, for the life of the process.
+ * - The flags of the function must be zero, and are; a `CallbackEnvironment` has no part in it.
+ * - Windows hands the callback an NTSTATUS, which is translated (`RtlNtStatusToDosError`, contract rule 8).
+ * - Skip mode is asked for as with `make`: a synchronous success is then the whole of it, without a callback.
+ * - In a worker it is refused with `Unsupported`: the default pool cannot be kept from calling into a worker that has ended.
+ *
+ * Fails as `make` does. A failure never closes the handle.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Handle, Kernel, Operation, ThreadpoolIo } from "effect-threadpool-io"
+ *
+ * const firstPage = (handle: Handle.Handle) =>
+ *   Effect.gen(function*() {
+ *     const io = yield* ThreadpoolIo.bind(handle)
+ *     const buffer = new Uint8Array(4096)
+ *     const { bytesTransferred } = yield* ThreadpoolIo.submit(io, Operation.read({ buffer }))
+ *     return buffer.subarray(0, bytesTransferred)
+ *   }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const bind = (
+  handle: Handle,
+  options: BindOptions = {}
+): Effect.Effect<ThreadpoolIo, Win32Error.Win32Error, Kernel | Scope.Scope> =>
+  scoped((kernel) => {
+    const maxInFlight = options.maxInFlight ?? DEFAULT_BOUND_IN_FLIGHT
+    if (!Number.isInteger(maxInFlight) || maxInFlight < 1 || maxInFlight > MAX_WAITING_CALLBACKS) {
+      return refused(BIND, `maxInFlight must be an integer from 1 to ${MAX_WAITING_CALLBACKS}, not ${maxInFlight}.`)
+    }
+    const object = kernel.engine.bindForLife(handle, {
+      owned: true,
+      skipMode: options.skipMode ?? true,
+      maxInFlight,
+      drainTimeoutMs: Duration.toMillis(options.drainTimeout ?? kernel.drainTimeout)
+    })
+    return typeof object === "number"
+      ? bindingError(kernel, BIND, handle, options.path, object)
+      : fromObject(object, handle, options)
+  })
 
 /** @internal */
 export const close = (io: ThreadpoolIo): Effect.Effect<void> =>

@@ -5,6 +5,8 @@
  * @since 0.1.0
  */
 export * as BufferPool from "./BufferPool.js"
+export * as CallbackEnvironment from "./CallbackEnvironment.js"
+export * as CleanupGroup from "./CleanupGroup.js"
 export type { Completion } from "./Completion.js"
 export * as Directory from "./Directory.js"
 export * as File from "./File.js"
@@ -13,6 +15,7 @@ export * as Kernel from "./Kernel.js"
 export * as Ledger from "./Ledger.js"
 export * as NamedPipe from "./NamedPipe.js"
 export * as Operation from "./Operation.js"
+export * as Threadpool from "./Threadpool.js"
 export * as ThreadpoolIo from "./ThreadpoolIo.js"
 export * as WatchBackend from "./WatchBackend.js"
 export * as Win32Error from "./Win32Error.js"

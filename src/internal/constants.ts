@@ -205,6 +205,12 @@ export const TP_CALLBACK_ENVIRON_V3 = {
 } as const
 export const TP_CALLBACK_PRIORITY_HIGH = 0
 export const TP_CALLBACK_PRIORITY_NORMAL = 1
+export const TP_CALLBACK_PRIORITY_LOW = 2
+/** `Flags.LongFunction`: what `SetThreadpoolCallbackRunsLong` sets. */
+export const TP_CALLBACK_RUNS_LONG = 1
+
+/** `TP_POOL_STACK_INFORMATION` on x64 and arm64. */
+export const TP_POOL_STACK_INFORMATION = { size: 16, StackReserve: 0, StackCommit: 8 } as const
 
 /** `BY_HANDLE_FILE_INFORMATION`. */
 export const BY_HANDLE_FILE_INFORMATION = {

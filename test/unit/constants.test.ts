@@ -55,7 +55,7 @@ const errors = {
   ERROR_CANT_RESOLVE_FILENAME: 1921
 }
 
-/** winnt.h, winbase.h, fileapi.h, minwinbase.h, memoryapi.h, basetsd.h, sddl.h */
+/** winnt.h (the bit fields of TP_CALLBACK_ENVIRON_V3 too), winbase.h, fileapi.h, minwinbase.h, memoryapi.h, basetsd.h, sddl.h */
 const flags = {
   GENERIC_READ: 0x8000_0000,
   GENERIC_WRITE: 0x4000_0000,
@@ -140,7 +140,9 @@ const flags = {
   PAGE_READWRITE: 0x04,
   MAXDWORD: 0xffff_ffff,
   TP_CALLBACK_PRIORITY_HIGH: 0,
-  TP_CALLBACK_PRIORITY_NORMAL: 1
+  TP_CALLBACK_PRIORITY_NORMAL: 1,
+  TP_CALLBACK_PRIORITY_LOW: 2,
+  TP_CALLBACK_RUNS_LONG: 0b1
 }
 
 /** The library's own. */
@@ -241,6 +243,10 @@ describe("rule 28: the layout for 64 bits of", () => {
       ["Size", DWORD]
     ], 8))
     expect(constants.TP_CALLBACK_ENVIRON_V3.size).toBe(72)
+  })
+  it("TP_POOL_STACK_INFORMATION", () => {
+    const fields = [["StackReserve", POINTER], ["StackCommit", POINTER]] as const
+    expect(constants.TP_POOL_STACK_INFORMATION).toEqual(laidOut(fields, 8))
   })
   it("BY_HANDLE_FILE_INFORMATION", () => {
     expect(constants.BY_HANDLE_FILE_INFORMATION).toEqual(laidOut([

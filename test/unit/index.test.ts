@@ -7,6 +7,8 @@ import * as library from "../../src/index.js"
 const surface: Record<string, ReadonlyArray<string>> = {
   BufferPool: ["TypeId", "isPoolBuffer", "make"],
   Directory: ["TypeId", "changes", "isDirectory", "match", "open", "watch"],
+  CallbackEnvironment: ["TypeId", "isCallbackEnvironment", "layer", "make", "provide"],
+  CleanupGroup: ["TypeId", "isCleanupGroup", "make", "members"],
   File: [
     "TypeId",
     "allocate",
@@ -83,9 +85,11 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "write",
     "writeVectored"
   ],
+  Threadpool: ["TypeId", "isThreadpool", "make", "stackInformation"],
   ThreadpoolIo: [
     "TypeId",
     "awaitIdle",
+    "bind",
     "cancelAll",
     "cancellable",
     "isThreadpoolIo",
@@ -100,8 +104,10 @@ const surface: Record<string, ReadonlyArray<string>> = {
 /** What the library's modules know of each other. It is taken out of the declarations that are published. */
 const internal: Record<string, ReadonlyArray<string>> = {
   BufferPool: ["leaseOf"],
+  CleanupGroup: ["acquire", "close"],
   Kernel: ["fromInternal"],
   Operation: ["lock", "vectored"],
+  Threadpool: ["acquire", "close"],
   ThreadpoolIo: ["acquire", "cancellableIn", "close"]
 }
 

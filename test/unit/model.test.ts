@@ -365,8 +365,8 @@ describe("handles", () => {
     const handle = control.borrowedHandle("synchronous", { overlapped: false })
     expect(kernel.createThreadpoolIo(handle)).toBe(-C.ERROR_INVALID_PARAMETER)
     expect(kernel.diagnose(handle)).toBe("not-overlapped")
-    expect(kernel.diagnose(control.borrowedHandle("free"))).toBe("unknown")
-    expect(kernel.diagnose(0)).toBe("unknown")
+    expect(kernel.diagnose(control.borrowedHandle("free"))).toBe("unsupported")
+    expect(kernel.diagnose(0)).toBe("invalid")
   })
 
   it("that are none fail with 6, everywhere", async () => {

@@ -61,7 +61,7 @@ describe("the declarations that are published", () => {
   }, 60_000)
   it("do not tell of what is internal", () => {
     const forbidden =
-      /^\s*readonly (engine|request|object|unbuffered|kernel|server|unfinished): |\bconst (acquire|close|fromInternal|leaseOf)\b/
+      /^\s*readonly (engine|environment|request|object|unbuffered|kernel|server|unfinished): |\bconst (acquire|close|fromInternal|leaseOf)\b/
     const lines = readdirSync(dist).filter((name) => name.endsWith(".d.ts")).flatMap((name) =>
       readFileSync(join(dist, name), "utf8").split("\n")
     )

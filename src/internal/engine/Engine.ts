@@ -3,10 +3,12 @@
  * operation. `ThreadpoolIoObject` has the machine; this has what the objects of one kernel share.
  */
 import { ERROR_INVALID_HANDLE, ERROR_INVALID_PARAMETER } from "../constants.js"
-import type { CallName, Calls, Kernel } from "../kernel/Kernel.js"
+import type { CallName, Calls, Diagnosis, Kernel } from "../kernel/Kernel.js"
+import { type Binding, ioCompletionCallback, threadpoolIo } from "./Binding.js"
 import { BufferPool } from "./BufferPool.js"
 import type { CallOptions } from "./Call.js"
 import { Call } from "./Call.js"
+import type { EnvironmentObject } from "./Environment.js"
 import type { Host } from "./Host.js"
 import { Counters } from "./Ledger.js"
 import { Ranges } from "./Ranges.js"
@@ -15,7 +17,13 @@ import { ThreadpoolIoObject } from "./ThreadpoolIoObject.js"
 import { Turns } from "./Turns.js"
 
 /** Objects that could not be taken off their borrowed handle (rule 18), by handle, for every engine of a kernel. */
-const retainedObjects = new WeakMap<Kernel, Map<number, number>>()
+const retainedObjects = new WeakMap<Kernel, Map<number, Retained>>()
+
+interface Retained {
+  readonly threadpoolIo: number
+  /** It stays in the environment that it was made in. */
+  readonly environment: EnvironmentObject | undefined
+}
 
 export class Engine {
   readonly counters = new Counters()
@@ -34,32 +42,60 @@ export class Engine {
 
   /** `CreateThreadpoolIo`, with skip mode where it was asked for and the system grants it. Answers the last error otherwise. */
   bind(handle: number, options: BindOptions): ThreadpoolIoObject | number {
-    if (!Number.isSafeInteger(handle) || handle === 0 || handle === -1) return ERROR_INVALID_HANDLE
+    if (!isHandle(handle)) return ERROR_INVALID_HANDLE
     const { kernel } = this
     const retained = retainedObjects.get(kernel)
-    let threadpoolIo = kernel.createThreadpoolIo(handle)
+    let { environment } = options
+    let object = threadpoolIo.create(kernel, handle, environment?.environment ?? 0, options.maxInFlight)
     const kept = retained?.get(handle)
-    if (threadpoolIo <= 0) {
+    const fresh = object > 0
+    if (!fresh) {
       // [I] Bound, and we hold an object for this handle's number: that it is the one it is bound to, nothing can tell.
-      const ours = threadpoolIo === -ERROR_INVALID_PARAMETER && kernel.diagnose(handle) === "already-bound"
-      if (!ours || kept === undefined) return -threadpoolIo
-      threadpoolIo = kept
+      const ours = object === -ERROR_INVALID_PARAMETER && kernel.diagnose(handle) === "already-bound"
+      if (!ours || kept === undefined) return -object
+      object = kept.threadpoolIo
+      environment = kept.environment
     }
     // When it could be bound, whatever is kept under its number belongs to a file that is gone.
     retained?.delete(handle)
-    if (options.skipMode) kernel.setSkipMode(handle)
+    const bound = this.#bound(handle, object, threadpoolIo, environment, options)
+    if (fresh) environment?.joined(bound)
+    return bound
+  }
+
+  /** `BindIoCompletionCallback`, likewise. */
+  bindForLife(handle: number, options: BindOptions): ThreadpoolIoObject | number {
+    if (!isHandle(handle)) return ERROR_INVALID_HANDLE
+    const object = ioCompletionCallback.create(this.kernel, handle, 0, options.maxInFlight)
+    return object > 0 ? this.#bound(handle, object, ioCompletionCallback, undefined, options) : -object
+  }
+
+  /** Why binding it failed. The values that are no handle never reach the system, where -1 is a process. */
+  diagnose(handle: number): Diagnosis {
+    return isHandle(handle) ? this.kernel.diagnose(handle) : "invalid"
+  }
+
+  #bound(
+    handle: number,
+    threadpoolIo: number,
+    binding: Binding,
+    environment: EnvironmentObject | undefined,
+    options: BindOptions
+  ): ThreadpoolIoObject {
+    if (options.skipMode) this.kernel.setSkipMode(handle)
     // Read, not assumed: another holder of the file, or an earlier object, may have set it for good.
-    const object = new ThreadpoolIoObject(this, handle, threadpoolIo, kernel.getSkipMode(handle), options)
+    const skipMode = this.kernel.getSkipMode(handle)
+    const object = new ThreadpoolIoObject(this, handle, threadpoolIo, skipMode, options, binding, environment)
     this.objects.add(object)
     return object
   }
 
   /** Keeps an object for the next `bind` of its handle. One whose handle has been closed meanwhile is kept for nobody. */
-  retain(handle: number, threadpoolIo: number): void {
+  retain(handle: number, threadpoolIo: number, environment: EnvironmentObject | undefined): void {
     if (this.kernel.diagnose(handle) !== "already-bound") return
     let retained = retainedObjects.get(this.kernel)
     if (retained === undefined) retainedObjects.set(this.kernel, retained = new Map())
-    retained.set(handle, threadpoolIo)
+    retained.set(handle, { threadpoolIo, environment })
   }
 
   rangesOf(buffer: ArrayBufferLike): Ranges {
@@ -95,3 +131,5 @@ export class Engine {
     this.buffers.close()
   }
 }
+
+const isHandle = (handle: number): boolean => Number.isSafeInteger(handle) && handle !== 0 && handle !== -1

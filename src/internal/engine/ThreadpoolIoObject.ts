@@ -13,8 +13,10 @@ import {
   WAIT_TIMEOUT
 } from "../constants.js"
 import { DONE_WITHOUT_PACKET } from "../kernel/Kernel.js"
+import type { Binding } from "./Binding.js"
 import { Lease, poolMemory } from "./BufferPool.js"
 import type { Engine } from "./Engine.js"
+import type { EnvironmentObject } from "./Environment.js"
 import { Counters } from "./Ledger.js"
 import { List } from "./List.js"
 import type { Request } from "./Operation.js"
@@ -27,6 +29,8 @@ export interface BindOptions {
   readonly skipMode: boolean
   readonly maxInFlight: number
   readonly drainTimeoutMs: number
+  /** Where it is created; `undefined`: on the kernel's own pool. */
+  readonly environment?: EnvironmentObject | undefined
 }
 
 /** What closing found. Nothing to report when `quarantined` is empty and `retained` undefined. */
@@ -56,13 +60,19 @@ export class ThreadpoolIoObject {
   #calls = 0
   #whenNoCalls: (() => void) | undefined = undefined
   #whenIdle: Array<() => void> = []
+  #whenClosed: Array<(report: CloseReport) => void> | undefined = undefined
+  #report: CloseReport | undefined = undefined
+  /** Its cleanup group closes the object itself. */
+  #byGroup = false
 
   constructor(
     readonly engine: Engine,
     readonly handle: number,
     readonly threadpoolIo: number,
     readonly skipMode: boolean,
-    readonly options: BindOptions
+    readonly options: BindOptions,
+    readonly binding: Binding,
+    readonly environment: EnvironmentObject | undefined
   ) {}
 
   /** Its scope has not begun to close. */
@@ -213,7 +223,7 @@ export class ThreadpoolIoObject {
     this.engine.began()
 
     const before = host.now()
-    kernel.startThreadpoolIo(this.threadpoolIo)
+    this.binding.start(kernel, this.threadpoolIo)
     let status: number
     try {
       status = kernel.issue(operation)
@@ -240,7 +250,7 @@ export class ThreadpoolIoObject {
       return
     }
     const { kernel } = this.engine
-    kernel.cancelThreadpoolIo(this.threadpoolIo)
+    this.binding.cancel(kernel, this.threadpoolIo)
     operation.status = status === DONE_WITHOUT_PACKET ? ERROR_SUCCESS : status
     if (answered || status === DONE_WITHOUT_PACKET || status === operation.request.doneStatus) {
       operation.bytes = kernel.transferred(operation.slot)
@@ -428,15 +438,48 @@ export class ThreadpoolIoObject {
     if (--this.#calls === 0) this.#whenNoCalls?.()
   }
 
-  /** Rules 17 to 20, in their order. Calls back once; safe to call once. */
-  close(done: (report: CloseReport) => void): void {
+  /**
+   * Rules 17 to 20, in their order. Calls everybody back once, however often it is called. `byGroup`: all but the object
+   * itself, which the cleanup group closes with the others (rule 22).
+   */
+  close(done: (report: CloseReport) => void, byGroup = false): void {
+    if (this.#report !== undefined) return done(this.#report)
+    if (this.#whenClosed !== undefined) return void this.#whenClosed.push(done)
+    this.#whenClosed = [done]
+    this.#byGroup = byGroup
     this.#stage = "closing"
     for (const operation of this.#queue) {
       operation.ending = "closed"
       this.cancel(operation)
     }
     for (const operation of this.#inFlight) this.cancel(operation)
-    this.whenIdle(() => this.#tearDown(done))
+    this.whenIdle(() =>
+      this.#tearDown((report) => {
+        this.#report = report
+        for (const one of this.#whenClosed!.splice(0)) one(report)
+      })
+    )
+  }
+
+  /** Drained, and left for the group to close. */
+  get awaitsGroup(): boolean {
+    return this.#byGroup && this.#report?.retained === undefined
+  }
+
+  /** The group cannot do it. */
+  closedByItself(): void {
+    this.binding.close(this.engine.kernel, this.threadpoolIo)
+    this.left()
+  }
+
+  /** It is closed, by itself or by its group. */
+  left(): void {
+    this.environment?.left(this)
+  }
+
+  /** A group that was told of an object which is not closed yet does not wait for it. */
+  #closeObject(): void {
+    if (!this.#byGroup || this.#report !== undefined) this.closedByItself()
   }
 
   /**
@@ -481,24 +524,21 @@ export class ThreadpoolIoObject {
   ): void {
     const { engine: { kernel }, handle, threadpoolIo } = this
     if (!owned && !kernel.unbind(handle)) {
-      this.engine.retain(handle, threadpoolIo)
+      this.engine.retain(handle, threadpoolIo, this.environment)
       return report("the handle is borrowed and this system cannot unbind it")
     }
-    kernel.call(
-      "WaitForThreadpoolIoCallbacks",
-      { threadpoolIo },
-      guarded(() => {
-        if (!owned) {
-          kernel.closeThreadpoolIo(threadpoolIo)
-          return report(undefined)
-        }
-        kernel.call("CloseHandle", { handle }, (status) =>
-          guarded(() => {
-            kernel.closeThreadpoolIo(threadpoolIo)
-            report(undefined, status)
-          })())
-      })
-    )
+    const closeHandle = guarded(() => {
+      if (!owned) {
+        this.#closeObject()
+        return report(undefined)
+      }
+      kernel.call("CloseHandle", { handle }, (status) =>
+        guarded(() => {
+          this.#closeObject()
+          report(undefined, status)
+        })())
+    })
+    this.binding.wait(kernel, threadpoolIo, closeHandle)
   }
 }
 

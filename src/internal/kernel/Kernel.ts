@@ -206,6 +206,8 @@ export interface Calls {
   readonly GetFileAttributesW: [{ readonly path: string }, number]
   /** `WaitForThreadpoolIoCallbacks(io, FALSE)`. */
   readonly WaitForThreadpoolIoCallbacks: [{ readonly threadpoolIo: number }, void]
+  /** `CloseThreadpoolCleanupGroupMembers(group, FALSE, NULL)`: closes all of its members. */
+  readonly CloseThreadpoolCleanupGroupMembers: [{ readonly group: number }, void]
 }
 
 export type CallName = keyof Calls
@@ -213,11 +215,52 @@ export type CallName = keyof Calls
 /** Hears the end of a `call`: 0 and the result, or the last error with what the system said about it. */
 export type CallDone<K extends CallName> = (status: number, value: Calls[K][1] | undefined, cause?: unknown) => void
 
+/** `SetThreadpoolThreadMinimum`, `SetThreadpoolThreadMaximum` and `SetThreadpoolStackInformation`. */
+export interface ThreadpoolOptions {
+  readonly minimum: number
+  readonly maximum: number
+  readonly stack: StackInformation | undefined
+}
+
+/** `TP_POOL_STACK_INFORMATION`, in bytes. */
+export interface StackInformation {
+  readonly reserve: number
+  readonly commit: number
+}
+
+/** What a `TP_CALLBACK_ENVIRON` says; 0 is none. */
+export interface EnvironmentOptions {
+  readonly pool: number
+  readonly group: number
+  readonly priority: number
+  readonly runsLong: boolean
+  /** The name of a DLL that is loaded already: it stays so while callbacks run. */
+  readonly library: string | undefined
+}
+
+/** The objects around a TP_IO. All of it is quick; what answers a number answers minus the last error when it fails. */
+export interface Pools {
+  /** How many callbacks more may wait for JavaScript at once. */
+  readonly callbacksLeft: number
+  createThreadpool(options: ThreadpoolOptions): number
+  closeThreadpool(pool: number): void
+  queryStackInformation(pool: number): StackInformation | undefined
+  createCleanupGroup(): number
+  /** `CloseThreadpoolCleanupGroup`, after its members have been closed, which were these. */
+  closeCleanupGroup(group: number, members: ReadonlyArray<number>): void
+  initializeEnvironment(options: EnvironmentOptions): number
+  destroyEnvironment(environment: number): void
+}
+
+/** Not a handle; one that no completion port can be bound to; opened without `FILE_FLAG_OVERLAPPED`; has a port already. */
+export type Diagnosis = "invalid" | "unsupported" | "not-overlapped" | "already-bound"
+
 export interface Kernel {
   readonly name: "win32" | "portable" | "simulated"
   readonly slots: SlotTable
   /** A `LockFileEx` that waits is pending and can be cancelled. On Wine it never completes. */
   readonly waitsForLocks: boolean
+  readonly pools: Pools
 
   // --- memory
   /** Page-aligned where the kernel has pages; `undefined` when there is none left. */
@@ -226,17 +269,24 @@ export interface Kernel {
   free(block: Block): void
 
   // --- the object: quick, never blocks
-  /** `CreateThreadpoolIo`. Answers the object (positive), or minus the last error. */
-  createThreadpoolIo(handle: number): number
+  /** `CreateThreadpoolIo`, in the environment or, for 0, on the kernel's own pool. Answers the object (positive), or minus the last error. */
+  createThreadpoolIo(handle: number, environment?: number): number
   closeThreadpoolIo(threadpoolIo: number): void
+  /**
+   * `BindIoCompletionCallback`, for good; so many callbacks may wait for JavaScript at once. Answers what stands for the
+   * object that there is none of (positive), or minus the last error. There is no Start, Cancel or Wait for it.
+   */
+  bindIoCompletionCallback(handle: number, callbacks: number): number
+  /** Its handle has been closed, and every callback has come. */
+  forgetBinding(binding: number): void
   /** `SetFileCompletionNotificationModes(FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE)`: 0 or the last error. */
   setSkipMode(handle: number): number
   /** Whether skip mode is on: it outlives the object that set it, and another holder of the file may have set it. */
   getSkipMode(handle: number): boolean
   /** Takes the completion port off a borrowed handle; `false` where the system cannot (rule 18). */
   unbind(handle: number): boolean
-  /** Why binding this handle failed with 87 (rule 24). */
-  diagnose(handle: number): "not-overlapped" | "already-bound" | "unknown"
+  /** Why binding this handle failed (rule 24). */
+  diagnose(handle: number): Diagnosis
 
   // --- first verb: the overlapped call, made on the JavaScript thread
   startThreadpoolIo(threadpoolIo: number): void

@@ -7,20 +7,17 @@ import {
   ERROR_INVALID_PARAMETER,
   ERROR_IO_PENDING,
   ERROR_MORE_DATA,
+  ERROR_NOT_ENOUGH_MEMORY,
   ERROR_NOT_SUPPORTED,
   ERROR_SUCCESS
 } from "../constants.js"
-import type { Block, CallDone, CallName, Calls, FileInformation, Issue, Kernel } from "./Kernel.js"
+import { CallbackBudget } from "./budget.js"
+import { ContractViolation } from "./ContractViolation.js"
+import type { Block, CallDone, CallName, Calls, Diagnosis, FileInformation, Issue, Kernel } from "./Kernel.js"
+import { ModelPools } from "./modelPools.js"
 import { SlotTable } from "./SlotTable.js"
 
-/** The caller broke a rule of CONTRACT.md: on Windows this would corrupt memory, crash or hang. */
-export class ContractViolation extends Error {
-  override readonly name = "ContractViolation"
-
-  constructor(readonly rule: number, sentence: string) {
-    super(`${sentence} (rule ${rule})`)
-  }
-}
+export { ContractViolation }
 
 /** What the model tells a storage to work on, and hears back. `F` is the storage's own idea of an open file. */
 export interface Storage<F, O extends Operation<F>> {
@@ -80,6 +77,7 @@ type ModelCallName =
   | "MoveFileExW"
   | "DeleteFileW"
   | "WaitForThreadpoolIoCallbacks"
+  | "CloseThreadpoolCleanupGroupMembers"
 
 export type Done<A> = (status: number, value?: A, cause?: unknown) => void
 /** Takes a call back: `true` when it had not begun. */
@@ -101,6 +99,9 @@ export interface FileObject<F> {
 /** One `TP_IO`: Starts that are neither completed nor cancelled, and how many of those were issued. */
 export interface ThreadpoolIo<F> {
   readonly object: FileObject<F>
+  readonly environment: number
+  /** Callbacks that `BindIoCompletionCallback` may have waiting; `undefined`: it is a TP_IO. */
+  readonly callbacks: number | undefined
   started: number
   inFlight: number
 }
@@ -131,6 +132,8 @@ export class Operation<F> {
     this.#block = block
     this.#generation = this.slots.generation(this.slot)
     io.inFlight++
+    // Without a TP_IO nobody calls Start: an operation in flight is one that was started.
+    if (io.callbacks !== undefined) io.started++
     io.object.inFlight++
     if (block !== undefined) block.users++
   }
@@ -140,6 +143,7 @@ export class Operation<F> {
     if (this.issue === undefined) throw new Error(`slot ${this.slot} completed twice`)
     this.issue = undefined
     this.#io.inFlight--
+    if (this.#io.callbacks !== undefined) this.#io.started--
     this.object.inFlight--
     if (this.#block !== undefined) this.#block.users--
     this.#block = undefined
@@ -148,7 +152,7 @@ export class Operation<F> {
   /** The packet: it takes the Start with it. */
   complete(status: number, bytes: number): void {
     this.end()
-    this.#io.started--
+    if (this.#io.callbacks === undefined) this.#io.started--
     this.bytes = bytes
     this.slots.complete(this.slot, this.#generation, status, bytes)
   }
@@ -174,6 +178,8 @@ export class Model<F, O extends Operation<F>> implements Kernel {
   readonly name: Kernel["name"]
   readonly waitsForLocks = true
   readonly slots = new SlotTable(() => {})
+  readonly #budget = new CallbackBudget()
+  readonly pools = new ModelPools(this.#budget)
   readonly #storage: Storage<F, O>
   readonly #operations: Array<O | undefined> = []
   readonly #handles = new Map<number, Handle<F>>()
@@ -208,23 +214,60 @@ export class Model<F, O extends Operation<F>> implements Kernel {
 
   // --- the object
 
-  createThreadpoolIo(handle: number): number {
+  createThreadpoolIo(handle: number, environment = 0): number {
+    const io = this.#bind(handle, environment, undefined)
+    if (io > 0) this.pools.opened(io, environment)
+    return io
+  }
+
+  bindIoCompletionCallback(handle: number, callbacks: number): number {
+    if (callbacks > this.#budget.left) return -ERROR_NOT_ENOUGH_MEMORY
+    const binding = this.#bind(handle, 0, callbacks)
+    if (binding > 0) this.#budget.take(callbacks)
+    return binding
+  }
+
+  #bind(handle: number, environment: number, callbacks: number | undefined): number {
     const object = this.#object(handle)
     if (object === undefined) return -ERROR_INVALID_HANDLE
     if (!object.overlapped || object.binding !== undefined) return -ERROR_INVALID_PARAMETER
-    const io = { object, started: 0, inFlight: 0 }
+    const io = { object, environment, callbacks, started: 0, inFlight: 0 }
     object.binding = io
     this.#ios.set(++this.#lastIo, io)
     return this.#lastIo
   }
 
+  forgetBinding(binding: number): void {
+    const io = this.#io(binding)
+    if (io.object.handles > 0 || io.inFlight > 0) {
+      throw new ContractViolation(17, "a binding forgotten while its handle lives, or its callbacks are to come")
+    }
+    this.#budget.giveBack(io.callbacks ?? 0)
+    this.#ios.delete(binding)
+  }
+
   closeThreadpoolIo(threadpoolIo: number): void {
-    const io = this.#io(threadpoolIo)
+    this.#checkClose(this.#startable(threadpoolIo))
+    this.pools.closed(threadpoolIo, this.#io(threadpoolIo).environment)
+    this.#ios.delete(threadpoolIo)
+  }
+
+  #checkClose(io: ThreadpoolIo<F>): void {
     if (io.started > 0) throw new ContractViolation(5, `CloseThreadpoolIo with ${io.started} started`)
     if (io.object.handles > 0 && io.object.binding === io) {
       throw new ContractViolation(18, "CloseThreadpoolIo while its handle lives and is bound")
     }
-    this.#ios.delete(threadpoolIo)
+  }
+
+  /** `CloseThreadpoolCleanupGroupMembers`: each as if it were closed by itself, and all of them at once. */
+  #closeMembers(group: number, done: Done<void>): TakeBack {
+    const members = this.pools.membersOf(group)
+    for (const member of members) this.#checkClose(this.#io(member))
+    return this.#storage.turn(() => {
+      for (const member of members) this.#ios.delete(member)
+      this.pools.membersClosed(group)
+      done(ERROR_SUCCESS)
+    })
   }
 
   setSkipMode(handle: number): number {
@@ -246,28 +289,30 @@ export class Model<F, O extends Operation<F>> implements Kernel {
     return true
   }
 
-  diagnose(handle: number): "not-overlapped" | "already-bound" | "unknown" {
+  diagnose(handle: number): Diagnosis {
     const object = this.#object(handle)
-    if (object === undefined) return "unknown"
+    if (object === undefined) return "invalid"
     if (!object.overlapped) return "not-overlapped"
-    return object.binding === undefined ? "unknown" : "already-bound"
+    return object.binding === undefined ? "unsupported" : "already-bound"
   }
 
   // --- first verb
 
   startThreadpoolIo(threadpoolIo: number): void {
-    this.#io(threadpoolIo).started++
+    this.#startable(threadpoolIo).started++
   }
 
   cancelThreadpoolIo(threadpoolIo: number): void {
-    const io = this.#io(threadpoolIo)
+    const io = this.#startable(threadpoolIo)
     if (io.started === io.inFlight) throw new ContractViolation(1, "CancelThreadpoolIo without StartThreadpoolIo")
     io.started--
   }
 
   issue(issue: Issue): number {
     const io = this.#io(issue.threadpoolIo)
-    if (io.started === io.inFlight) throw new ContractViolation(1, "an operation issued without StartThreadpoolIo")
+    if (io.callbacks === undefined && io.started === io.inFlight) {
+      throw new ContractViolation(1, "an operation issued without StartThreadpoolIo")
+    }
     const operation = this.#operations[issue.slot] ?? this.#operation(issue.slot)
     if (operation.issue !== undefined) throw new ContractViolation(13, `slot ${issue.slot} issued while pending`)
     const block = this.#block(issue)
@@ -344,7 +389,8 @@ export class Model<F, O extends Operation<F>> implements Kernel {
       this.#withFile(arguments_.handle, done, (file) => this.#storage.setBasicInformation(file, arguments_, done)),
     MoveFileExW: (arguments_, done) => this.#storage.move(arguments_, done),
     DeleteFileW: (arguments_, done) => this.#storage.remove(arguments_, done),
-    WaitForThreadpoolIoCallbacks: ({ threadpoolIo }, done) => this.#wait(threadpoolIo, done)
+    WaitForThreadpoolIoCallbacks: ({ threadpoolIo }, done) => this.#wait(threadpoolIo, done),
+    CloseThreadpoolCleanupGroupMembers: ({ group }, done) => this.#closeMembers(group, done)
   }
 
   #withFile(handle: number, done: Done<never>, run: (file: F) => TakeBack): TakeBack {
@@ -353,7 +399,7 @@ export class Model<F, O extends Operation<F>> implements Kernel {
   }
 
   #wait(threadpoolIo: number, done: Done<void>): TakeBack {
-    const io = this.#io(threadpoolIo)
+    const io = this.#startable(threadpoolIo)
     if (io.started > io.inFlight) {
       throw new ContractViolation(3, "WaitForThreadpoolIoCallbacks would never return: started, and not issued")
     }
@@ -441,6 +487,18 @@ export class Model<F, O extends Operation<F>> implements Kernel {
   #io(threadpoolIo: number): ThreadpoolIo<F> {
     const io = this.#ios.get(threadpoolIo)
     if (io === undefined) throw new ContractViolation(17, `use of TP_IO ${threadpoolIo}, which is closed`)
+    return io
+  }
+
+  /** A TP_IO, and not what stands for `BindIoCompletionCallback`. */
+  #startable(threadpoolIo: number): ThreadpoolIo<F> {
+    const io = this.#io(threadpoolIo)
+    if (io.callbacks !== undefined) {
+      throw new ContractViolation(
+        8,
+        "Start, Cancel, Wait or Close without a TP_IO: the handle was bound by BindIoCompletionCallback"
+      )
+    }
     return io
   }
 

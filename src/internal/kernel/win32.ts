@@ -9,13 +9,15 @@ import {
   FILE_SKIP_COMPLETION_PORT_ON_SUCCESS,
   FILE_SKIP_SET_EVENT_ON_HANDLE
 } from "../constants.js"
-import { type Block, type CustomIssue, DONE_WITHOUT_PACKET, type Issue, type Kernel } from "./Kernel.js"
+import { CallbackBudget } from "./budget.js"
+import { type Block, type CustomIssue, type Diagnosis, DONE_WITHOUT_PACKET, type Issue, type Kernel } from "./Kernel.js"
 import { SlotTable } from "./SlotTable.js"
 import { bind, type Bindings } from "./win32/bindings.js"
+import { BoundHandles } from "./win32/bound.js"
 import { callLimit, makeCalls } from "./win32/calls.js"
 import { issuers } from "./win32/issuers.js"
 import { allocate, free, reserve, SlotMemory } from "./win32/memory.js"
-import { Pool } from "./win32/pool.js"
+import { Win32Pools } from "./win32/pool.js"
 import { isSilent } from "./win32/wine.js"
 
 /** Why there is no kernel32 here. */
@@ -66,12 +68,13 @@ class Win32Kernel implements Kernel {
   readonly slots: SlotTable
   readonly waitsForLocks: boolean
   readonly call: Kernel["call"]
+  readonly pools: Win32Pools
   readonly #native: Bindings
   readonly #memory: SlotMemory
   readonly #page: Block
   readonly #view: DataView
   readonly #callback: number
-  readonly #pool: Pool
+  readonly #bound: BoundHandles
   readonly #messages = new Map<number, string | undefined>()
 
   constructor(native: Bindings) {
@@ -85,7 +88,9 @@ class Win32Kernel implements Kernel {
       this.#completed(overlapped, ioResult, bytes, io)
     )
     this.#pinCallback()
-    this.#pool = new Pool(native)
+    const budget = new CallbackBudget()
+    this.pools = new Win32Pools(native, budget)
+    this.#bound = new BoundHandles(native, budget, (...completion) => this.#completedBound(...completion))
     this.call = makeCalls(native, callLimit(process.env["UV_THREADPOOL_SIZE"]))
   }
 
@@ -101,16 +106,24 @@ class Win32Kernel implements Kernel {
 
   // --- the object
 
-  createThreadpoolIo(handle: number): number {
-    const io = this.#native.CreateThreadpoolIo(handle, this.#callback, 0, this.#pool.environment)
+  createThreadpoolIo(handle: number, environment = 0): number {
+    const io = this.#native.CreateThreadpoolIo(handle, this.#callback, 0, this.pools.addressOf(environment))
     if (io === 0) return -(this.#native.GetLastError() || ERROR_INVALID_PARAMETER)
-    this.#pool.opened()
+    this.pools.opened(io, environment)
     return io
   }
 
   closeThreadpoolIo(threadpoolIo: number): void {
     this.#native.CloseThreadpoolIo(threadpoolIo)
-    this.#pool.closed()
+    this.pools.closed(threadpoolIo)
+  }
+
+  bindIoCompletionCallback(handle: number, callbacks: number): number {
+    return this.#bound.bind(handle, callbacks)
+  }
+
+  forgetBinding(binding: number): void {
+    this.#bound.forget(binding)
   }
 
   setSkipMode(handle: number): number {
@@ -134,11 +147,13 @@ class Win32Kernel implements Kernel {
     return NtSetInformationFile(handle, status, address + PAGE.answer, 16, FileReplaceCompletionInformation) === 0
   }
 
-  diagnose(handle: number): "not-overlapped" | "already-bound" | "unknown" {
+  diagnose(handle: number): Diagnosis {
     const { address } = this.#page
     const { NtQueryInformationFile } = this.#native
     const status = NtQueryInformationFile(handle, address + PAGE.status, address + PAGE.answer, 4, FileModeInformation)
-    if (status !== 0) return "unknown"
+    if (status !== 0) {
+      return this.#native.GetHandleInformation(handle, address + PAGE.answer) === 0 ? "invalid" : "unsupported"
+    }
     const mode = this.#view.getUint32(PAGE.answer, true)
     return (mode & FILE_SYNCHRONOUS_IO) !== 0 ? "not-overlapped" : "already-bound"
   }
@@ -201,10 +216,18 @@ class Win32Kernel implements Kernel {
    */
   #completed(overlapped: number, ioResult: number, bytes: number, io: number): void {
     const slot = this.#memory.slotAt(overlapped)
-    if (slot < 0 || this.#memory.threadpoolIo(slot) !== io) {
-      this.slots.stray++
-      return
-    }
+    if (slot < 0 || this.#memory.threadpoolIo(slot) !== io) this.slots.stray++
+    else this.#complete(slot, ioResult, bytes)
+  }
+
+  /** The same of a handle that was bound without a TP_IO. Wine tells no bytes with an error: 234 has some. */
+  #completedBound(status: number, bytes: number, overlapped: number): void {
+    const slot = this.#memory.slotAt(overlapped)
+    if (slot < 0 || !this.#bound.has(this.#memory.threadpoolIo(slot))) this.slots.stray++
+    else this.#complete(slot, status, bytes || this.#memory.transferred(slot))
+  }
+
+  #complete(slot: number, ioResult: number, bytes: number): void {
     try {
       this.slots.complete(slot, this.#memory.generation(slot), ioResult, bytes)
     } catch (error) {

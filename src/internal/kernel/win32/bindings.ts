@@ -22,6 +22,9 @@ export interface EnvironmentHook {
   readonly argument: number | bigint
 }
 
+/** `LPOVERLAPPED_COMPLETION_ROUTINE`, as `BindIoCompletionCallback` takes it. */
+export type BoundCompletionCallback = (code: number, bytes: number, overlapped: number) => void
+
 /** `PTP_WIN32_IO_CALLBACK`. */
 export type IoCompletionCallback = (
   instance: number,
@@ -73,8 +76,13 @@ export const bind = (koffi: Koffi) => {
       return Number(koffi.register(callback, koffi.pointer(koffi.proto(VOID, parameters))))
     },
 
+    /** Likewise never unregistered. */
+    registerBound: (callback: BoundCompletionCallback): number =>
+      Number(koffi.register(callback, koffi.pointer(koffi.proto(VOID, [DWORD, DWORD, POINTER])))),
+
     /** Native functions that run when this JavaScript environment ends, the last one first. */
     environmentHooks: bindEnvironmentHooks(koffi),
+    CancelIoAddress: kernel32.address("CancelIo"),
     SleepAddress: kernel32.address("Sleep"),
     SubmitThreadpoolWorkAddress: kernel32.address("SubmitThreadpoolWork"),
     NtDelayExecutionAddress: ntdll.address("NtDelayExecution"),
@@ -88,7 +96,21 @@ export const bind = (koffi: Koffi) => {
 
     CreateThreadpool: kernel32.function("CreateThreadpool", POINTER, [POINTER]),
     SetThreadpoolThreadMaximum: kernel32.function("SetThreadpoolThreadMaximum", VOID, [POINTER, DWORD]),
+    SetThreadpoolThreadMinimum: kernel32.function("SetThreadpoolThreadMinimum", BOOL, [POINTER, DWORD]),
+    SetThreadpoolStackInformation: kernel32.function("SetThreadpoolStackInformation", BOOL, [POINTER, POINTER]),
+    QueryThreadpoolStackInformation: kernel32.function("QueryThreadpoolStackInformation", BOOL, [POINTER, POINTER]),
+    CloseThreadpool: kernel32.function("CloseThreadpool", VOID, [POINTER]),
+    CreateThreadpoolCleanupGroup: kernel32.function("CreateThreadpoolCleanupGroup", POINTER, []),
+    CloseThreadpoolCleanupGroupMembers: kernel32.function("CloseThreadpoolCleanupGroupMembers", VOID, [
+      POINTER,
+      BOOL,
+      POINTER
+    ]),
+    CloseThreadpoolCleanupGroup: kernel32.function("CloseThreadpoolCleanupGroup", VOID, [POINTER]),
     CreateThreadpoolWork: kernel32.function("CreateThreadpoolWork", POINTER, [POINTER, POINTER, POINTER]),
+    CloseThreadpoolWork: kernel32.function("CloseThreadpoolWork", VOID, [POINTER]),
+    GetModuleHandleW: kernel32.function("GetModuleHandleW", HANDLE, ["str16"]),
+    BindIoCompletionCallback: kernel32.function("BindIoCompletionCallback", BOOL, [HANDLE, POINTER, DWORD]),
     CreateThreadpoolIo: kernel32.function("CreateThreadpoolIo", POINTER, [HANDLE, POINTER, POINTER, POINTER]),
     StartThreadpoolIo: kernel32.function("StartThreadpoolIo", VOID, [POINTER]),
     CancelThreadpoolIo: kernel32.function("CancelThreadpoolIo", VOID, [POINTER]),
@@ -135,6 +157,7 @@ export const bind = (koffi: Koffi) => {
 
     CreateFileW: kernel32.function("CreateFileW", HANDLE, ["str16", DWORD, DWORD, POINTER, DWORD, DWORD, HANDLE]),
     CloseHandle: kernel32.function("CloseHandle", BOOL, [HANDLE]),
+    GetHandleInformation: kernel32.function("GetHandleInformation", BOOL, [HANDLE, POINTER]),
     FlushFileBuffers: kernel32.function("FlushFileBuffers", BOOL, [HANDLE]),
     GetFileInformationByHandle: kernel32.function("GetFileInformationByHandle", BOOL, [HANDLE, POINTER]),
     GetFileAttributesW: kernel32.function("GetFileAttributesW", DWORD, ["str16"]),
@@ -185,6 +208,7 @@ export const bind = (koffi: Koffi) => {
       ["str16", DWORD, POINTER, POINTER]
     ),
 
+    RtlNtStatusToDosError: ntdll.function("RtlNtStatusToDosError", DWORD, [NTSTATUS]),
     NtQueryInformationFile: ntdll.function("NtQueryInformationFile", NTSTATUS, [
       HANDLE,
       POINTER,

@@ -179,6 +179,15 @@ const makeImplementations = (native: Bindings): { [K in CallName]: Implementatio
         threadpoolIo,
         0,
         (error) => done(error === null ? ERROR_SUCCESS : ERROR_GEN_FAILURE, undefined, error ?? undefined)
+      ),
+
+    // It waits for their callbacks, of which there are none: the engine has drained the members.
+    CloseThreadpoolCleanupGroupMembers: ({ group }, _, done) =>
+      native.CloseThreadpoolCleanupGroupMembers.async(
+        group,
+        0,
+        0,
+        (error) => done(error === null ? ERROR_SUCCESS : ERROR_GEN_FAILURE, undefined, error ?? undefined)
       )
   }
 }
