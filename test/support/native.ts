@@ -61,20 +61,20 @@ export const native: Effect.Effect<Api> = Effect.promise(() => declared ??= decl
 
 const DUPLICATE_SAME_ACCESS = 2
 
+/** Another handle to the same file object, for whoever takes it over and closes it. */
+export const duplicateToOwn = (handle: Handle.Handle): Effect.Effect<Handle.Handle> =>
+  Effect.map(native, (k) => {
+    const target = [0]
+    const self = k.GetCurrentProcess()
+    if (k.DuplicateHandle(self, handle, self, target, 0, 0, DUPLICATE_SAME_ACCESS) === 0) {
+      throw new Error(`DuplicateHandle: ${k.GetLastError()}`)
+    }
+    return Handle.make(Number(target[0]))
+  })
+
 /** Another handle to the same file object. */
 export const duplicate = (handle: Handle.Handle): Effect.Effect<Handle.Handle, never, Scope.Scope> =>
-  Effect.flatMap(native, (k) =>
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        const target = [0]
-        const self = k.GetCurrentProcess()
-        if (k.DuplicateHandle(self, handle, self, target, 0, 0, DUPLICATE_SAME_ACCESS) === 0) {
-          throw new Error(`DuplicateHandle: ${k.GetLastError()}`)
-        }
-        return Handle.make(Number(target[0]))
-      }),
-      (twin) => Effect.sync(() => void k.CloseHandle(twin))
-    ))
+  Effect.acquireRelease(duplicateToOwn(handle), (twin) => Effect.map(native, (k) => void k.CloseHandle(twin)))
 
 const ERROR_IO_INCOMPLETE = 996
 const ERROR_IO_PENDING = 997
