@@ -6,9 +6,9 @@ import * as library from "../../src/index.js"
 
 const surface: Record<string, ReadonlyArray<string>> = {
   BufferPool: ["TypeId", "isPoolBuffer", "make"],
-  Directory: ["TypeId", "changes", "isDirectory", "match", "open", "watch"],
   CallbackEnvironment: ["TypeId", "isCallbackEnvironment", "layer", "make", "provide"],
   CleanupGroup: ["TypeId", "isCleanupGroup", "make", "members"],
+  Directory: ["TypeId", "changes", "isDirectory", "match", "open", "watch"],
   File: [
     "TypeId",
     "allocate",
