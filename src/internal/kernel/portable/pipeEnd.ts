@@ -165,7 +165,8 @@ export class PipeEnd implements PortableFile {
 
   #written(bytes: number, error: Error | null | undefined): void {
     this.#pieceUnderWay = false
-    if (error !== null && error !== undefined) return this.#failWrites(C.ERROR_NO_DATA)
+    // What was under way ends as a broken pipe; what comes after it finds a pipe that is being closed.
+    if (error !== null && error !== undefined) return this.#failWrites(C.ERROR_BROKEN_PIPE, C.ERROR_NO_DATA)
     const write = this.#writing
     if (write !== undefined) {
       write.bytes += bytes
@@ -177,11 +178,11 @@ export class PipeEnd implements PortableFile {
     this.#writeNext()
   }
 
-  #failWrites(status: number): void {
-    this.#writeStatus = status
-    for (let write = this.#writing; write !== undefined; write = this.#writes.shift() as typeof write) {
-      this.storage.post(write, status)
-    }
+  /** The write whose piece was under way may have been cancelled: those that wait for it end all the same. */
+  #failWrites(status: number, later: number): void {
+    this.#writeStatus = later
+    const next = () => this.#writes.shift() as PortableOperation | undefined
+    for (let write = this.#writing ?? next(); write !== undefined; write = next()) this.storage.post(write, status)
     this.#writing = undefined
   }
 
@@ -200,7 +201,7 @@ export class PipeEnd implements PortableFile {
     this.#available = 0
     this.#state = C.ERROR_PIPE_NOT_CONNECTED
     this.#serve()
-    this.#failWrites(C.ERROR_PIPE_NOT_CONNECTED)
+    this.#failWrites(C.ERROR_PIPE_NOT_CONNECTED, C.ERROR_PIPE_NOT_CONNECTED)
     this.#leave()
     return C.ERROR_SUCCESS
   }
