@@ -1,0 +1,64 @@
+// Very many operations, two of three interrupted at a random moment, on a pipe and on a file: every byte accounted for, the
+// ledgers balanced, and the resident memory flat. Exit code 1 when anything of that does not hold.
+//   npm run stress -- [--operations 100000] [--seed N] [--kernel auto|win32|portable]; npm run stress:kernel32
+import * as Effect from "effect/Effect"
+import { parseArgs } from "node:util"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import * as Kernel from "../src/Kernel.js"
+import * as Ledger from "../src/Ledger.js"
+import { run } from "../test/support/interruptions.js"
+
+const { values } = parseArgs({
+  options: {
+    operations: { type: "string", default: "100000" },
+    seed: { type: "string", default: String(Date.now() % 2 ** 31) },
+    kernel: { type: "string", default: "auto" }
+  }
+})
+
+const operations = Number(values.operations)
+const seed = Number(values.seed)
+
+const ROUNDS = 20
+
+/** What the process may have grown by since a fifth of the rounds, when everything has run often enough to be compiled. */
+const MOST_GROWTH = 16 << 20
+
+setFlagsFromString("--expose-gc")
+const collectGarbage = runInNewContext("gc") as () => void
+
+const resident: Array<number> = []
+const begin = performance.now()
+
+const progress = (round: number): void => {
+  collectGarbage()
+  resident.push(process.memoryUsage.rss())
+  console.log(`${round} of ${ROUNDS} rounds, ${mebibytes(resident.at(-1)!)} resident`)
+}
+
+const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+
+const program = Effect.gen(function*() {
+  const { name } = yield* Kernel.Kernel
+  console.log(`${operations} operations on ${name}, seed ${seed}`)
+  const report = yield* run({ seed, operations, rounds: ROUNDS, progress })
+  const early = resident[ROUNDS / 5]!
+  const growth = resident.at(-1)! - early
+  const problems = [...report.problems]
+  if (growth > MOST_GROWTH) problems.push(`the resident memory has grown by ${growth} bytes`)
+  console.log([
+    `${report.interrupted} interrupted, in ${((performance.now() - begin) / 1000).toFixed(1)} s`,
+    `pipe: ${mebibytes(report.bytesWritten)} written by writes that succeeded, ${mebibytes(report.bytesRead)} read`,
+    `file: ${mebibytes(report.bytesCompared)} compared`,
+    `resident memory: ${mebibytes(resident[0]!)} after a fifth, ${growth < 0 ? "-" : "+"}${
+      mebibytes(Math.abs(growth))
+    } since`,
+    `ledger of all: ${Ledger.format(yield* Kernel.ledger)}`,
+    ...problems.map((problem) => `WRONG: ${problem}`)
+  ].join("\n"))
+  return problems.length
+})
+
+const kernel = values.kernel as "auto" | "win32" | "portable"
+process.exitCode = await Effect.runPromise(Effect.provide(program, Kernel.layerOptions({ kernel }))) === 0 ? 0 : 1
