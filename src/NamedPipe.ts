@@ -19,6 +19,7 @@ import type { Completion } from "./Completion.js"
 import { call, callIn } from "./internal/call.js"
 import * as c from "./internal/constants.js"
 import type { PipeInformation, PipePeek } from "./internal/kernel/Kernel.js"
+import * as flushing from "./internal/pipe/flush.js"
 import { Messages } from "./internal/pipe/Messages.js"
 import { nameProblem, pathOf } from "./internal/pipe/name.js"
 import * as server from "./internal/pipe/server.js"
@@ -819,6 +820,31 @@ export const peek = (self: Connection): Effect.Effect<Peek, Win32Error.Win32Erro
  */
 export const information = (self: Connection): Effect.Effect<Information, Win32Error.Win32Error> =>
   call(self.kernel, "GetNamedPipeInfo", { handle: self.io.handle }, callOn(self))
+
+/**
+ * `FlushFileBuffers`, at a server's end: waits until the client has read everything that was written. That is for programs which
+ * want to know: bytes that were written are not lost when the connection is closed after them.
+ *
+ * Interruption disconnects the client, because nothing else makes Windows return from it: use it with a timeout, as the last
+ * thing before closing. A flush occupies one of libuv's threads; there is one at a time, and the others wait in line. It is refused
+ * at a client's end, where nothing could stop it. `Unsupported` on the portable kernel.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { NamedPipe } from "effect-threadpool-io"
+ *
+ * const wasRead = (connection: NamedPipe.Connection) =>
+ *   Effect.map(Effect.timeoutOption(NamedPipe.flush(connection), "1 second"), (read) => read._tag === "Some")
+ * ```
+ *
+ * @since 0.2.0
+ * @category ending
+ */
+export const flush = (self: Connection): Effect.Effect<void, Win32Error.Win32Error> =>
+  self.side === "server"
+    ? flushing.flush(self.kernel, self.io)
+    : invalid("FlushFileBuffers", self.path, "A client's flush cannot be stopped: only a server's end can be flushed.")
 
 /**
  * `DisconnectNamedPipe`, at a server's end: throws away what the client has not read, and ends its reads and writes. The

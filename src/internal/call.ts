@@ -15,6 +15,8 @@ export interface CallOptions<K extends CallName> extends Engine.CallOptions<K> {
   readonly path?: string | undefined
   readonly handle?: number | undefined
   readonly detail?: string | undefined
+  /** Makes a call return that has begun and that nobody waits for any more. */
+  readonly stop?: (() => void) | undefined
 }
 
 /** For a caller inside a mask of its own, who takes the result before anything can interrupt. */
@@ -53,7 +55,10 @@ export const callIn = <K extends CallName>(
             detail: options.detail ?? (running.cause instanceof Error ? `(${running.cause.message})` : undefined),
             cause: running.cause
           })),
-      () => running.cancel(Duration.toMillis(kernel.drainTimeout)),
+      () => {
+        running.cancel(Duration.toMillis(kernel.drainTimeout))
+        if (!running.settled) options.stop?.()
+      },
       (cause) => {
         running.discard()
         return running.givenUp

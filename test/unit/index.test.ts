@@ -59,6 +59,7 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "accept",
     "connect",
     "disconnect",
+    "flush",
     "information",
     "isConnection",
     "listen",

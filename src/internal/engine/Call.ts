@@ -38,6 +38,11 @@ export class Call<K extends CallName> implements Deliverable {
     this.#takeBack = engine.kernel.call(name, arguments_, (status, value, cause) => this.#done(status, value, cause))
   }
 
+  /** It has ended, or been taken back or given up. */
+  get settled(): boolean {
+    return this.#settled
+  }
+
   /** Nobody wants the result any more. Ends at once, with the call, or after `limitMs`. */
   cancel(limitMs: number): void {
     if (this.#settled) return
