@@ -9,6 +9,8 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { KoffiFunc } from "koffi"
+import { readdirSync } from "node:fs"
+import { tmpdir } from "node:os"
 import * as NamedPipe from "../../src/NamedPipe.js"
 import { contract, failureOf, pattern, refused, settleFibers, sleep } from "../support/claims.js"
 import * as lab from "../support/lab.js"
@@ -289,8 +291,15 @@ contract("the access list of a pipe", ({ only }) => {
     "portable",
     "the system does not tell whether PIPE_REJECT_REMOTE_CLIENTS was given: GetNamedPipeInfo leaves it out"
   )(
-    "refuses clients of other machines",
-    function*() {}
+    "keeps other machines out: a pipe is a socket of this one's file system",
+    function*() {
+      const { name } = yield* pair()
+      const directory = process.env["XDG_RUNTIME_DIR"] ?? tmpdir()
+      const found = readdirSync(directory, { recursive: true, withFileTypes: true }).find((entry) =>
+        entry.name === name
+      )
+      expect(found?.isSocket()).toBe(true)
+    }
   )
 
   kernel32("holds the current user alone, who owns the pipe, and inherits nothing", function*() {

@@ -16,6 +16,7 @@ import {
   PIPE_REJECT_REMOTE_CLIENTS,
   PIPE_SERVER_END,
   PIPE_TYPE_MESSAGE,
+  PIPE_UNLIMITED_INSTANCES,
   SECURITY_ANONYMOUS,
   SECURITY_SQOS_PRESENT
 } from "../../constants.js"
@@ -160,7 +161,8 @@ export const pipeCalls = (
           messages: (at(first) & PIPE_TYPE_MESSAGE) !== 0,
           outBufferSize: at(second),
           inBufferSize: at(third),
-          maxInstances: at(fourth)
+          // Wine tells MAXDWORD for no limit.
+          maxInstances: Math.min(at(fourth), PIPE_UNLIMITED_INSTANCES)
         })
       )
       native.GetNamedPipeInfo.async(
