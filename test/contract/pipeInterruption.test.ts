@@ -1,0 +1,190 @@
+/**
+ * Everything a pipe can do, interrupted at every fiber step. After each point nothing may be left: the ledger balances, every
+ * handle is closed, every buffer is back, and the name is free.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import type * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Kernel from "../../src/Kernel.js"
+import * as NamedPipe from "../../src/NamedPipe.js"
+import * as lab from "../support/lab.js"
+import { everyStep } from "../support/sweep.js"
+
+type Program = Effect.Effect<unknown, unknown, Kernel.Kernel | Scope.Scope>
+
+const runtime = ManagedRuntime.make(lab.layer)
+let resolved: Runtime.Runtime<Kernel.Kernel>
+let kernel: Kernel.Kernel.Service
+let watched: ReturnType<typeof lab.watch>
+let points = 0
+/** Of the points: those at which an operation was in flight. */
+let inFlightPoints = 0
+
+beforeAll(async () => {
+  resolved = await runtime.runtime()
+  kernel = await runtime.runPromise(Kernel.Kernel)
+  watched = lab.watch(kernel)
+})
+
+afterAll(async () => {
+  await runtime.dispose()
+  console.log(`interruption sweep of pipes on ${lab.kernelName}: ${points} points, ${inFlightPoints} of them in flight`)
+})
+
+/** Of a stream's steps, which are thousands and mostly its own, the first ones. */
+const LIMIT = 800
+
+/** A program whose steps count from where it sets `from`: those before are another's. */
+const fromThere = (program: () => Program) => {
+  later.add(program)
+  return program
+}
+
+const later = new Set<() => Program>()
+
+let from = true
+
+/** One name for all: at each point it must be free again. */
+const name = `tpio-sweep-${process.pid}`
+const one = { backlog: 1 } as const
+const messages = { backlog: 1, messages: true } as const
+const text = new TextEncoder().encode("0123456789")
+
+const pair = (options: NamedPipe.ListenOptions & NamedPipe.ConnectOptions = one) =>
+  Effect.gen(function*() {
+    const listening = yield* NamedPipe.listen(name, options)
+    const client = yield* NamedPipe.connect(name, options)
+    const server = yield* NamedPipe.accept(listening)
+    return { client, server }
+  })
+
+const programs: Record<string, () => Program> = {
+  "listen": () => NamedPipe.listen(name, { backlog: 2 }),
+  "listen, where the name is taken": () => Effect.zipRight(NamedPipe.listen(name, one), NamedPipe.listen(name, one)),
+  "connect, where there is no server": () => NamedPipe.connect(name),
+  "connect, and nobody accepts": () => Effect.zipRight(NamedPipe.listen(name, one), NamedPipe.connect(name)),
+  "connect and accept": () => pair(),
+  "accept two": () =>
+    Effect.gen(function*() {
+      const server = yield* NamedPipe.listen(name, one)
+      yield* Effect.scoped(NamedPipe.connect(name))
+      yield* Effect.scoped(NamedPipe.accept(server))
+      yield* NamedPipe.connect(name)
+      yield* NamedPipe.accept(server)
+    }),
+  "write and read": () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* pair()
+      yield* NamedPipe.write(client, text)
+      yield* NamedPipe.read(server, new Uint8Array(64))
+      yield* NamedPipe.writeAll(server, text)
+      yield* NamedPipe.read(client, new Uint8Array(4))
+    }),
+  "stream and sink": fromThere(() =>
+    Effect.gen(function*() {
+      const { client, server } = yield* pair()
+      from = true
+      yield* Stream.run(Stream.make(text), NamedPipe.sink(client))
+      yield* Stream.runDrain(Stream.take(NamedPipe.stream(server, { bufferSize: 64 }), 1))
+    })
+  ),
+  "peek and disconnect": () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* pair()
+      yield* NamedPipe.peek(server)
+      yield* NamedPipe.disconnect(server)
+      yield* NamedPipe.read(client, new Uint8Array(4))
+    }),
+  "an accept and a read that end by the clock": fromThere(() =>
+    Effect.gen(function*() {
+      const server = yield* NamedPipe.listen(name, one)
+      const client = yield* NamedPipe.connect(name)
+      yield* NamedPipe.accept(server)
+      from = true
+      yield* Effect.timeoutOption(Effect.scoped(NamedPipe.accept(server)), 3)
+      yield* Effect.timeoutOption(NamedPipe.read(client, text.slice()), 3)
+    })
+  ),
+  "a write that nobody reads, which ends by the clock": fromThere(() =>
+    Effect.gen(function*() {
+      const { client } = yield* pair()
+      from = true
+      yield* Effect.timeoutOption(NamedPipe.writeAll(client, new Uint8Array(1 << 20)), 4)
+    })
+  )
+}
+
+const ofMessages: Record<string, () => Program> = {
+  "readMessage": fromThere(() =>
+    Effect.gen(function*() {
+      const { client, server } = yield* pair(messages)
+      from = true
+      yield* NamedPipe.write(client, new Uint8Array(1))
+      yield* NamedPipe.write(client, new Uint8Array(10_000))
+      yield* NamedPipe.readMessage(server, { maximum: 1 })
+      yield* Effect.flip(NamedPipe.readMessage(server, { maximum: 1000 }))
+    })
+  ),
+  "transact": fromThere(() =>
+    Effect.gen(function*() {
+      const { client, server } = yield* pair(messages)
+      from = true
+      yield* NamedPipe.write(server, text)
+      yield* NamedPipe.transact(client, text)
+    })
+  ),
+  "information": () => Effect.flatMap(pair(messages), ({ client }) => NamedPipe.information(client)),
+  "a flush that nobody reads, which ends by the clock": fromThere(() =>
+    Effect.gen(function*() {
+      const { server } = yield* pair()
+      from = true
+      yield* NamedPipe.writeAll(server, text)
+      yield* Effect.timeoutOption(NamedPipe.flush(server), 3)
+    })
+  )
+}
+
+const clean = async (where: string) => {
+  try {
+    await Effect.runPromise(lab.eventually(`${where}: handles closed`, () => watched.leftovers().openHandles === 0))
+    expect({ where, ...watched.leftovers() }).toEqual({ where, ...lab.nothing })
+  } catch (leak) {
+    watched.forget()
+    throw leak
+  }
+}
+
+describe("a pipe interrupted at every fiber step", () => {
+  const sweep = (title: string, program: () => Program) => async () => {
+    let inFlight = 0
+    const tried = await everyStep(
+      resolved,
+      title,
+      () => {
+        from = !later.has(program)
+        return Effect.scoped(Effect.suspend(program))
+      },
+      async ({ step }) => {
+        await clean(`${title}, step ${step}`)
+        if (inFlight > 0) inFlightPoints++
+        inFlight = 0
+      },
+      {
+        from: () => from,
+        onInterrupt: () => {
+          inFlight = kernel.engine.counters.inFlight
+        }
+      },
+      LIMIT
+    )
+    expect(tried).toBeGreaterThan(3)
+    points += tried
+    await runtime.runPromise(Effect.scoped(NamedPipe.listen(name)))
+  }
+  for (const [title, program] of Object.entries(programs)) it(title, { timeout: 120_000 }, sweep(title, program))
+  const kernel32 = lab.on("win32", "its sockets have neither messages nor a flush")
+  for (const [title, program] of Object.entries(ofMessages)) kernel32(it)(title, sweep(title, program), 120_000)
+})
