@@ -40,8 +40,8 @@ const start = (command: ReadonlyArray<string>, options: { readonly uid?: number 
     )
     yield* Effect.addFinalizer(() => Effect.zipRight(Effect.orDie(kill), Effect.sync(() => fs.closeSync(file))))
     const output = () => fs.readFileSync(path, "utf8").trim()
-    const says = (line: string) => lab.eventually(`it says ${line}`, () => output() === line, 8_000)
-    const end = Effect.map(lab.eventually("it ends", () => ended, 8_000), output)
+    const says = (line: string) => lab.eventually(`it says ${line}`, () => output() === line, 25_000)
+    const end = Effect.map(lab.eventually("it ends", () => ended, 25_000), output)
     return { child: child as ChildProcess, kill, says, end, output }
   })
 
@@ -70,14 +70,14 @@ contract("a pipe between processes", ({ claim }) => {
     const mine = yield* NamedPipe.listen(name)
     yield* NamedPipe.connect(name)
     yield* NamedPipe.accept(mine)
-  }, 20_000)
+  }, 60_000)
   claim("is not taken over from a living server", function*() {
     const name = fresh()
     yield* NamedPipe.listen(name)
     const other = yield* program("take", name)
     expect(yield* other.end).toBe("AlreadyExists")
     yield* NamedPipe.connect(name)
-  }, 20_000)
+  }, 60_000)
   claim("that is open, with nothing in flight, keeps no process alive", function*() {
     const name = fresh()
     const server = yield* NamedPipe.listen(name)
@@ -85,7 +85,7 @@ contract("a pipe between processes", ({ claim }) => {
     const connection = yield* NamedPipe.accept(server)
     expect(yield* other.end).toBe("connected")
     expect(yield* NamedPipe.read(connection, new Uint8Array(8))).toMatchObject({ endOfFile: true })
-  }, 20_000)
+  }, 60_000)
 })
 
 contract("the socket of a pipe", ({ only }) => {
@@ -171,7 +171,7 @@ contract("the socket of a pipe", ({ only }) => {
     expect(others.map((one) => one._tag).sort()).toEqual(["Left", "Left", "Left", "Right"])
     yield* NamedPipe.connect("mine")
     expect(fs.readdirSync(own)).toEqual(["mine"])
-  }, 20_000)
+  }, 60_000)
   const byRoot = root
     ? portable
     : only(lab.kernelName === "portable" ? "win32" : "portable", "it takes root to be another user")
@@ -187,5 +187,5 @@ contract("the socket of a pipe", ({ only }) => {
     const same = yield* start(["-e", script.replace("console.log(\"connected\")", "process.exit(0)")])
     yield* same.end
     yield* NamedPipe.accept(server)
-  }, 20_000)
+  }, 60_000)
 })
