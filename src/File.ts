@@ -1142,7 +1142,8 @@ export const rename = (
  * Retried like `rename`.
  *
  * The portable kernel renames the name that the file was opened by, or was last given here, after it has seen that it still
- * means this file; otherwise it fails with `NotFound`. Between the look and the rename there is a race.
+ * means this file; otherwise it fails with `NotFound`. Between the look and the rename there is a race. Wine renames the name
+ * that it has kept, and does not look.
  *
  * @example
  * ```ts

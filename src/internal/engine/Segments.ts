@@ -66,7 +66,7 @@ export const spread = (segments: ReadonlyArray<Segment>, from: Uint8Array, total
   let at = 0
   for (const { length, memory, start } of segments) {
     const count = Math.min(length, total - at)
-    if (count <= 0) return
+    if (count < 0) return
     const bytes = memory instanceof Lease ? memory.block?.bytes : memory
     if (bytes !== undefined && bytes.byteLength >= start + count) bytes.set(from.subarray(at, at + count), start)
     at += length

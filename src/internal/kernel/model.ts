@@ -509,9 +509,10 @@ export class Model<F, O extends Operation<F>> implements Kernel {
   }
 
   /** The memory of an operation, when it is this kernel's own: a caller's bytes (`unsafe`) are nobody's to free. */
-  #block({ block, length, slot, start }: Issue): OwnedBlock | undefined {
+  #block({ block, input, length, slot, start }: Issue): OwnedBlock | undefined {
     if (block === undefined) {
-      if (length > 0) throw new ContractViolation(13, `slot ${slot} issued without memory`)
+      // A scatter or gather has the addresses of its pages in `input`.
+      if (length > 0 && input === undefined) throw new ContractViolation(13, `slot ${slot} issued without memory`)
       return undefined
     }
     if (start < 0 || length < 0 || start + length > block.bytes.byteLength) {
