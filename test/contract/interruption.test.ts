@@ -104,6 +104,48 @@ const programs: Record<string, () => Program> = {
     writeFileSync(path, "x")
     return File.remove(path)
   },
+  // What this kernel cannot do fails typed: that is swept as well.
+  "File.withLock": () => Effect.flatMap(File.open(prepared("w"), write), File.withLock({}, Effect.yieldNow())),
+  "File.withLock, one in the other": () =>
+    Effect.flatMap(
+      File.open(prepared("w"), write),
+      (file) => File.withLock(file, { length: 10 }, File.withLock(file, { offset: 10 }, Effect.yieldNow()))
+    ),
+  "File.lock": () => Effect.flatMap(File.open(prepared("w"), write), File.lock({ wait: false })),
+  "File.lock that another one has": () =>
+    Effect.gen(function*() {
+      const share = ["read", "write", "delete"] as const
+      yield* File.lock(yield* File.open(prepared("l"), { ...write, share }), {})
+      const file = yield* File.open(prepared("l"), { ...write, share })
+      yield* File.withLock(file, {}, Effect.void).pipe(Effect.timeoutOption("10 millis"))
+    }),
+  "File.deviceIoControl": () =>
+    Effect.flatMap(
+      File.open(prepared("w"), write),
+      File.deviceIoControl({ code: "FSCTL_GET_OBJECT_ID", outputSize: 64 })
+    ),
+  "File.setSparse": () => Effect.flatMap(File.open(prepared("w"), write), File.setSparse(true)),
+  "File.zeroRange": () => Effect.flatMap(File.open(prepared("w"), write), File.zeroRange(10, 80)),
+  "File.allocatedRanges": () => Effect.flatMap(File.open(prepared("data")), File.allocatedRanges({})),
+  "File.readVectored": () =>
+    Effect.flatMap(
+      File.open(prepared("data")),
+      File.readVectored([new Uint8Array(10), new Uint8Array(0), new Uint8Array(4096)], 5)
+    ),
+  "File.writeVectored": () =>
+    Effect.flatMap(File.open(prepared("w"), write), File.writeVectored([new Uint8Array(10), new Uint8Array(90)], 0)),
+  "pages of the pool, in place": () =>
+    Effect.gen(function*() {
+      const file = yield* File.open(prepared("p"), { ...write, unbuffered: true })
+      const buffers = [yield* BufferPool.make(4096), yield* BufferPool.make(8192)]
+      yield* File.writeVectored(file, buffers, 0)
+      yield* File.readVectored(file, buffers, 4096)
+    }),
+  "File.allocate": () => Effect.flatMap(File.open(prepared("w"), write), File.allocate(100_000)),
+  "File.sectors": () => Effect.flatMap(File.open(prepared("data")), File.sectors),
+  "File.renameTo": () => Effect.flatMap(File.open(fresh(), { ...write, deletable: true }), File.renameTo(fresh(), {})),
+  "File.setDeleteOnClose": () =>
+    Effect.flatMap(File.open(fresh(), { ...write, deletable: true }), File.setDeleteOnClose(true)),
   "BufferPool.make": () => BufferPool.make(65_536),
   "a read into a pool buffer": () =>
     Effect.gen(function*() {
@@ -206,6 +248,33 @@ describe("interrupted at every fiber step", () => {
       expect(tried).toBeGreaterThan(3)
       points += tried
     })
+  }
+})
+
+describe("a lock, interrupted at every fiber step", () => {
+  const locking = lab.on("win32", "node has no lock that excludes other processes")
+  const share = ["read", "write", "delete"] as const
+  const takings: Record<string, (file: File.File) => Effect.Effect<unknown, unknown>> = {
+    "File.withLock": File.withLock({}, Effect.yieldNow()),
+    "File.lock": (file) => Effect.scoped(File.lock(file, {})),
+    "File.withLock that fails": File.withLock({}, Effect.fail("no"))
+  }
+  for (const [name, taking] of Object.entries(takings)) {
+    locking(it)(`${name}: somebody else can have it afterwards, while the file is still open`, async () => {
+      // The files outlive every point: no closing of a handle gives the lock back.
+      const program = Effect.scoped(Effect.gen(function*() {
+        const file = yield* File.open(prepared("held"), { ...write, share })
+        const other = yield* File.open(prepared("held"), { ...write, share })
+        yield* Effect.promise(async () => {
+          points += await everyStep(resolved, name, () => taking(file), async ({ step }) => {
+            const free = await runtime.runPromise(Effect.exit(File.withLock(other, { wait: false }, Effect.void)))
+            expect({ step, free: Exit.isSuccess(free) }).toEqual({ step, free: true })
+          })
+        })
+      }))
+      await runtime.runPromise(program)
+      await clean(name)
+    }, 60_000)
   }
 })
 
