@@ -583,7 +583,18 @@ describe("ending with many operations in flight", () => {
     return { error, status, output: readFileSync(pathTo("output"), "utf8") }
   }
 
-  it.each(["exit", "natural", "worker-exit", "worker-natural", "worker-terminate", "completions-throw"])(
+  it.each([
+    "exit",
+    "natural",
+    "worker-exit",
+    "worker-natural",
+    "worker-terminate",
+    "completions-throw",
+    "exit-private",
+    "worker-exit-private",
+    "worker-terminate-private",
+    "exit-bound"
+  ])(
     "is clean: %s",
     (way) => {
       const rounds = way.startsWith("worker") ? 1 : 3 // a round of workers is five of them
