@@ -62,6 +62,24 @@ export const isBalanced = (self: Ledger): boolean =>
     self.completedByCallback + self.completedInline + self.failedAtStart + self.quarantined + self.inFlight
 
 /**
+ * The share of operations that completed inline, without a callback, among those that completed: from 0 to 1, and 0 when none
+ * has. It tells what skip mode saves.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Kernel, Ledger } from "effect-threadpool-io"
+ *
+ * const percent = Effect.map(Kernel.ledger, (ledger) => Math.round(Ledger.inlineShare(ledger) * 100))
+ * ```
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const inlineShare = (self: Ledger): number =>
+  self.completedInline === 0 ? 0 : self.completedInline / (self.completedInline + self.completedByCallback)
+
+/**
  * The ledger in one line for people.
  *
  * @example

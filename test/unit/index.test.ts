@@ -52,7 +52,7 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "ledger",
     "metrics"
   ],
-  Ledger: ["format", "isBalanced"],
+  Ledger: ["format", "inlineShare", "isBalanced"],
   NamedPipe: [
     "ServerTypeId",
     "TypeId",
