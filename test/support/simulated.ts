@@ -117,9 +117,9 @@ export class SimulatedKernel extends Model<OpenFile, SimulatedOperation> {
     control.model = this
   }
 
-  override createThreadpoolIo(handle: number): number {
+  override createThreadpoolIo(handle: number, environment?: number): number {
     this.control.log.push("CreateThreadpoolIo")
-    return super.createThreadpoolIo(handle)
+    return super.createThreadpoolIo(handle, environment)
   }
 
   override closeThreadpoolIo(threadpoolIo: number): void {

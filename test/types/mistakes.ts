@@ -4,12 +4,15 @@
 import * as Effect from "effect/Effect"
 import {
   type BufferPool,
+  CallbackEnvironment,
+  type CleanupGroup,
   type Completion,
   File,
   Handle,
   Kernel,
   type Ledger,
   Operation,
+  type Threadpool,
   ThreadpoolIo
 } from "../../src/index.js"
 import * as library from "../../src/index.js"
@@ -125,4 +128,41 @@ export const optionsAreClosed = (): void => {
   void File.size(Kernel.Kernel)
   // @ts-expect-error a ThreadpoolIo is not a File
   void File.read(io, buffer, 0)
+}
+
+export const thereIsNoCallbackToGive = (): void => {
+  const handle = Handle.make(4)
+  // @ts-expect-error the callback is the library's own: none can be NULL
+  void ThreadpoolIo.make(handle, null)
+  // @ts-expect-error likewise
+  void ThreadpoolIo.make(handle, () => {})
+  // @ts-expect-error the callback of BindIoCompletionCallback is the library's own, too
+  void ThreadpoolIo.bind(handle, null)
+  // @ts-expect-error its flags must be zero
+  void ThreadpoolIo.bind(handle, { flags: 1 })
+  // @ts-expect-error it takes handles over, and borrows none
+  void ThreadpoolIo.bind(handle, { owned: false })
+  // @ts-expect-error a finalization callback would run after everything has been closed
+  void CallbackEnvironment.make({ finalizationCallback: () => {} })
+  // @ts-expect-error nor is there one for the members of a group
+  void CallbackEnvironment.make({ cleanupGroup: true, cleanupGroupCancelCallback: () => {} })
+}
+
+export const poolsAreNotClosedByHand = (
+  threadpool: Threadpool.Threadpool,
+  group: CleanupGroup.CleanupGroup,
+  environment: CallbackEnvironment.CallbackEnvironment
+): void => {
+  // @ts-expect-error a pool is closed by its scope
+  void threadpool.close
+  // @ts-expect-error a group closes its members when its scope closes
+  void group.closeMembers
+  // @ts-expect-error an environment is destroyed by its scope
+  void environment.destroy
+  // @ts-expect-error what looks like a pool is none
+  void CallbackEnvironment.make({ threadpool: { pool: 1234 } })
+  // @ts-expect-error there are three priorities
+  void CallbackEnvironment.make({ priority: "urgent" })
+  // @ts-expect-error a pool is no environment
+  void CallbackEnvironment.provide(File.remove("a"), threadpool)
 }

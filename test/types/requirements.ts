@@ -7,7 +7,19 @@ import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { BufferPool, File, Handle, Kernel, type Ledger, Operation, ThreadpoolIo, Win32Error } from "../../src/index.js"
+import {
+  BufferPool,
+  CallbackEnvironment,
+  CleanupGroup,
+  File,
+  Handle,
+  Kernel,
+  type Ledger,
+  Operation,
+  Threadpool,
+  ThreadpoolIo,
+  Win32Error
+} from "../../src/index.js"
 import type { Completion } from "../../src/index.js"
 
 /** Each assignable to the other; `any`, which is so with everything, is not. */
@@ -22,6 +34,7 @@ const is = <A, E, R>() =>
 
 declare const file: File.File
 declare const io: ThreadpoolIo.ThreadpoolIo
+declare const environment: CallbackEnvironment.CallbackEnvironment
 declare const buffer: Uint8Array
 declare const pooled: BufferPool.PoolBuffer
 
@@ -31,6 +44,11 @@ type Needs = Kernel.Kernel | Scope.Scope
 export const exactly = (): void => {
   is<File.File, Error, Needs>()(File.open("a"))
   is<ThreadpoolIo.ThreadpoolIo, Error, Needs>()(ThreadpoolIo.make(Handle.make(4)))
+  is<ThreadpoolIo.ThreadpoolIo, Error, Needs>()(ThreadpoolIo.bind(Handle.make(4)))
+  is<Threadpool.Threadpool, Error, Needs>()(Threadpool.make())
+  is<CleanupGroup.CleanupGroup, Error, Needs>()(CleanupGroup.make)
+  is<CallbackEnvironment.CallbackEnvironment, Error, Needs>()(CallbackEnvironment.make())
+  is<File.File, Error, Scope.Scope>()(CallbackEnvironment.provide(File.open("a"), environment))
   is<BufferPool.PoolBuffer, Error, Needs>()(BufferPool.make(4096))
   is<bigint, Error, Kernel.Kernel>()(File.withFile("a", {}, File.size))
   is<void, Error, Kernel.Kernel>()(File.rename("a", "b"))

@@ -169,6 +169,68 @@ describe("the model refuses", () => {
     violates(17, () => kernel.closeThreadpoolIo(threadpoolIo))
   })
 
+  /** A pool, a group, an environment of both, and an object in it. */
+  const inEnvironment = () => {
+    const { control, kernel } = Simulated.make({ turn: "manual" })
+    const { pools } = kernel
+    const pool = pools.createThreadpool({ minimum: 0, maximum: 2, stack: undefined })
+    const group = pools.createCleanupGroup()
+    const environment = pools.initializeEnvironment({ pool, group, priority: 1, runsLong: false, library: undefined })
+    const handle = control.borrowedHandle("file")
+    const threadpoolIo = kernel.createThreadpoolIo(handle, environment)
+    const closeMembers = () => kernel.call("CloseThreadpoolCleanupGroupMembers", { group }, () => {})
+    return { control, kernel, pools, pool, group, environment, handle, threadpoolIo, closeMembers }
+  }
+
+  it("a member closed by itself after its group has closed it (rule 22)", () => {
+    const { closeMembers, control, group, handle, kernel, pools, threadpoolIo } = inEnvironment()
+    kernel.unbind(handle)
+    closeMembers()
+    control.turns()
+    violates(17, () => kernel.closeThreadpoolIo(threadpoolIo))
+    pools.closeCleanupGroup(group, [threadpoolIo])
+    violates(17, () => pools.closeCleanupGroup(group, []))
+  })
+
+  it("members closed with something started (rule 5), or on a handle that lives and is bound (rule 18)", () => {
+    const { closeMembers, handle, kernel, threadpoolIo } = inEnvironment()
+    violates(18, closeMembers)
+    kernel.unbind(handle)
+    kernel.startThreadpoolIo(threadpoolIo)
+    violates(5, closeMembers)
+  })
+
+  it("a group, a pool and an environment closed before what uses them (rules 17 and 22)", () => {
+    const { closeMembers, control, environment, group, handle, kernel, pool, pools } = inEnvironment()
+    violates(22, () => pools.closeCleanupGroup(group, []))
+    violates(17, () => pools.closeThreadpool(pool))
+    violates(17, () => pools.destroyEnvironment(environment))
+    kernel.unbind(handle)
+    closeMembers()
+    control.turns()
+    violates(17, () => pools.closeThreadpool(pool)) // its group is open
+    pools.closeCleanupGroup(group, [])
+    pools.closeThreadpool(pool)
+    pools.destroyEnvironment(environment)
+    for (const closed of [() => pools.closeThreadpool(pool), () => pools.destroyEnvironment(environment)]) {
+      violates(17, closed)
+    }
+  })
+
+  it("Start, Cancel, Wait and Close on a handle bound without a TP_IO (rule 8)", () => {
+    const { control, kernel } = Simulated.make({ turn: "manual" })
+    const handle = control.borrowedHandle("file")
+    const binding = kernel.bindIoCompletionCallback(handle, 8)
+    violates(8, () => kernel.startThreadpoolIo(binding))
+    violates(8, () => kernel.cancelThreadpoolIo(binding))
+    violates(8, () => kernel.closeThreadpoolIo(binding))
+    violates(8, () => kernel.call("WaitForThreadpoolIoCallbacks", { threadpoolIo: binding }, () => {}))
+    violates(17, () => kernel.forgetBinding(binding)) // its handle lives
+    kernel.call("CloseHandle", { handle }, () => {})
+    control.turns()
+    kernel.forgetBinding(binding)
+  })
+
   it("a handle closed twice, also while the first close is under way (rule 17)", () => {
     const { control, handle, kernel } = setup()
     kernel.call("CloseHandle", { handle }, () => {})
