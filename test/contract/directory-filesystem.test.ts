@@ -1,0 +1,104 @@
+/**
+ * `FileSystem.watch` of @effect/platform-node on our backend, beside what it does on its own.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as PlatformError from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import { expect } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Kernel from "../../src/Kernel.js"
+import * as WatchBackend from "../../src/WatchBackend.js"
+import { contract, failureOf, sleep } from "../support/claims.js"
+import * as lab from "../support/lab.js"
+import { removeFromOutside } from "../support/watching.js"
+
+const ours = Layer.unwrapEffect(Effect.map(Kernel.Kernel, (kernel) =>
+  NodeFileSystem.layer.pipe(
+    Layer.provide(WatchBackend.layer),
+    Layer.provide(Layer.succeed(Kernel.Kernel, kernel))
+  )))
+
+/** Collects the events of a path, from the moment that they are told. */
+const events = (path: string, options?: FileSystem.WatchOptions) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const told: Array<string> = []
+    const fiber = yield* Effect.forkScoped(
+      Stream.runForEach(fs.watch(path, options), ({ _tag, path }) =>
+        Effect.sync(() => void told.push(`${_tag} ${path.replaceAll("\\", "/")}`)))
+    )
+    yield* sleep(200)
+    const until = (wanted: string) =>
+      lab.eventually(wanted, () =>
+        told.includes(wanted)).pipe(
+          Effect.tapErrorCause(() => Effect.sync(() => expect(told).toContain(wanted)))
+        )
+    return { told, until, fiber }
+  })
+
+contract("FileSystem.watch", ({ claim }) => {
+  claim("of a directory creates, updates and removes, by names relative to it", function*() {
+    const path = yield* lab.directory
+    const { until } = yield* Effect.provide(events(path), ours)
+    writeFileSync(join(path, "a"), "")
+    yield* until("Create a")
+    yield* sleep(20)
+    appendFileSync(join(path, "a"), "more")
+    yield* until("Update a")
+    renameSync(join(path, "a"), join(path, "b"))
+    yield* until("Remove a")
+    yield* until("Create b")
+    rmSync(join(path, "b"))
+    yield* until("Remove b")
+  })
+
+  claim("of a directory tells of what is below only when it is recursive", function*() {
+    const path = yield* lab.directory
+    const flat = yield* Effect.provide(events(path), ours)
+    const deep = yield* Effect.provide(events(path, { recursive: true }), ours)
+    mkdirSync(join(path, "below"))
+    yield* deep.until("Create below")
+    writeFileSync(join(path, "below", "file"), "")
+    yield* deep.until("Create below/file")
+    expect(flat.told).not.toContain("Create below/file")
+  })
+
+  claim("of a file tells of that file alone", function*() {
+    const path = yield* lab.directory
+    const file = join(path, "file")
+    writeFileSync(file, "")
+    const { told, until } = yield* Effect.provide(events(file), ours)
+    writeFileSync(join(path, "other"), "")
+    appendFileSync(file, "more")
+    yield* until("Update file")
+    rmSync(file)
+    yield* until("Remove file")
+    expect(told.filter((one) => !one.endsWith(" file"))).toEqual([])
+  })
+
+  claim("fails as a PlatformError: of what is missing, and when the directory is removed", function*() {
+    const home = yield* lab.directory
+    const fs = yield* Effect.provide(FileSystem.FileSystem, ours)
+    const missing = yield* failureOf(Stream.runDrain(fs.watch(join(home, "missing"))))
+    expect(missing).toMatchObject({ _tag: "SystemError", reason: "NotFound" })
+    const path = mkdtempSync(join(home, "watched-"))
+    const { fiber } = yield* Effect.provide(events(path), ours)
+    removeFromOutside(path)
+    const exit = yield* Fiber.await(fiber)
+    const error = Exit.isFailure(exit) && exit.cause._tag === "Fail" ? exit.cause.error : undefined
+    expect(PlatformError.isPlatformError(error)).toBe(true)
+    expect(error).toMatchObject({ _tag: "SystemError", reason: "NotFound", method: "watch" })
+  })
+
+  claim("ends with its scope, and leaves nothing", function*() {
+    const path = yield* lab.directory
+    yield* Effect.scoped(Effect.asVoid(Effect.provide(events(path), ours)))
+    expect((yield* Kernel.ledger).inFlight).toBe(0)
+  })
+})
