@@ -200,7 +200,7 @@ const DEFAULT_FILTER: ReadonlyArray<Operation.Notification> = ["fileName", "dire
  * kernel to let go and closes the handle.
  *
  * Fails with `NotFound`, with `InvalidArgument` for what is no directory (267), and with `Exhausted` when the system has no
- * watcher left. On the portable kernel opening looks at everything that is watched: about 25 µs for each file.
+ * watcher left. On the portable kernel opening looks at everything that is watched: about 0.1 ms for each file.
  *
  * @example
  * ```ts
