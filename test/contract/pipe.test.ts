@@ -9,6 +9,8 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
+import * as Kernel from "../../src/Kernel.js"
 import * as NamedPipe from "../../src/NamedPipe.js"
 import { contract, failureOf, pattern, refused, settleFibers, sleep } from "../support/claims.js"
 
@@ -65,6 +67,31 @@ const readAll = (connection: NamedPipe.Connection, length: number) =>
     }
     return all
   })
+
+type Calls = Parameters<Internal["call"]>
+
+/** Sees what the kernel is asked for, and answers in its place with the status that `answer` gives. */
+const asking = <A, E, R>(answer: (...call: Calls) => number | undefined, effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const { engine } = yield* Kernel.Kernel
+    const internal = engine.kernel as { call: Internal["call"] }
+    const original = internal.call
+    internal.call = ((...call: Calls) => {
+      const status = answer(...call)
+      if (status === undefined) return original.apply(engine.kernel, call)
+      setImmediate(() => call[2](status, undefined))
+      return () => false
+    }) as Internal["call"]
+    return yield* Effect.ensuring(effect, Effect.sync(() => internal.call = original))
+  })
+
+const ERROR_NO_SYSTEM_RESOURCES = 1450
+
+/** The instances after the first so many cannot be made. */
+const noInstances = (after: number) => {
+  let made = 0
+  return (name: Calls[0]) => name === "CreateNamedPipeW" && made++ >= after ? ERROR_NO_SYSTEM_RESOURCES : undefined
+}
 
 contract("a pipe", ({ claim }) => {
   describe("of bytes", () => {
@@ -282,6 +309,50 @@ contract("a pipe", ({ claim }) => {
         const client = yield* NamedPipe.connect(name)
         yield* NamedPipe.writeAll(client, text(`${round}`))
         expect(yield* Effect.scoped(Effect.flatMap(NamedPipe.accept(server), readText))).toBe(`${round}`)
+      }
+    })
+    claim("that cannot make all the instances it was asked for: listen fails, and the name is free", function*() {
+      const name = fresh()
+      for (const made of [0, 1, 2, 4]) {
+        const listening = asking(noInstances(made), Effect.scoped(NamedPipe.listen(name, { backlog: 4 })))
+        expect(yield* failureOf(listening)).toMatchObject({ code: ERROR_NO_SYSTEM_RESOURCES, reason: "Exhausted" })
+      }
+      yield* NamedPipe.listen(name)
+    })
+    claim("that cannot make another instance: accept is told once, and tries again", function*() {
+      const name = fresh()
+      const server = yield* NamedPipe.listen(name, { backlog: 1 })
+      yield* asking(
+        noInstances(0),
+        Effect.gen(function*() {
+          yield* NamedPipe.connect(name)
+          yield* NamedPipe.accept(server)
+          expect(yield* failureOf(NamedPipe.accept(server))).toMatchObject({ code: ERROR_NO_SYSTEM_RESOURCES })
+        })
+      )
+      // One more may have been tried before the instances came back.
+      yield* Effect.fork(Effect.zipRight(NamedPipe.connect(name, { waitForServer: true }), Effect.never))
+      yield* Effect.retry(NamedPipe.accept(server), { times: 1 })
+    })
+    claim("gets no more of a client's identity than was said", function*() {
+      const name = fresh()
+      yield* NamedPipe.listen(name)
+      const levels = {
+        anonymous: 0x10_0000,
+        identification: 0x11_0000,
+        impersonation: 0x12_0000,
+        delegation: 0x13_0000
+      }
+      for (const [impersonation, flags] of [...Object.entries(levels), [undefined, levels.identification] as const]) {
+        const seen: Array<number> = []
+        const look = (called: Calls[0], arguments_: Calls[1]) => {
+          if (called === "CreateFileW") seen.push((arguments_ as { readonly flags: number }).flags)
+          return undefined
+        }
+        const options = { impersonation: impersonation as keyof typeof levels | undefined }
+        yield* asking(look, Effect.scoped(NamedPipe.connect(name, options)))
+        expect(seen[0]).toBe(flags)
+        yield* sleep(10)
       }
     })
     claim("no more clients at once than maxInstances", function*() {

@@ -6,7 +6,9 @@ import type * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import {
   BufferPool,
   CallbackEnvironment,
@@ -15,6 +17,7 @@ import {
   Handle,
   Kernel,
   type Ledger,
+  NamedPipe,
   Operation,
   Threadpool,
   ThreadpoolIo,
@@ -36,6 +39,8 @@ declare const file: File.File
 declare const io: ThreadpoolIo.ThreadpoolIo
 declare const environment: CallbackEnvironment.CallbackEnvironment
 declare const buffer: Uint8Array
+declare const connection: NamedPipe.Connection
+declare const server: NamedPipe.Server
 declare const pooled: BufferPool.PoolBuffer
 
 type Error = Win32Error.Win32Error
@@ -67,6 +72,20 @@ export const exactly = (): void => {
   is<Completion, Error, never>()(File.submit(file, Operation.read({ buffer })))
   is<Completion, Error, never>()(ThreadpoolIo.submit(io, Operation.append({ buffer: pooled })))
   is<Completion, Error, never>()(ThreadpoolIo.cancellable(io, Operation.write({ buffer })))
+  is<NamedPipe.Server, Error, Needs>()(NamedPipe.listen("a"))
+  is<NamedPipe.Connection, Error, Scope.Scope>()(NamedPipe.accept(server))
+  is<NamedPipe.Connection, Error, Needs>()(NamedPipe.connect("a"))
+  is<Completion, Error, never>()(NamedPipe.read(connection, buffer))
+  is<number, Error, never>()(connection.pipe(NamedPipe.write(pooled)))
+  is<void, Error, never>()(NamedPipe.writeAll(connection, buffer))
+  is<Option.Option<Uint8Array>, Error, never>()(NamedPipe.readMessage(connection))
+  is<Uint8Array, Error, never>()(NamedPipe.transact(connection, buffer))
+  const streamed = Stream.run(NamedPipe.stream(connection), NamedPipe.sink(connection))
+  is<void, Error, never>()(streamed)
+  is<NamedPipe.Peek, Error, never>()(NamedPipe.peek(connection))
+  is<NamedPipe.Information, Error, never>()(NamedPipe.information(connection))
+  is<void, Error, never>()(NamedPipe.flush(connection))
+  is<void, Error, never>()(NamedPipe.disconnect(connection))
   is<void, never, never>()(ThreadpoolIo.cancelAll(io))
   is<void, never, never>()(ThreadpoolIo.awaitIdle(io))
   is<Ledger.Ledger, never, never>()(ThreadpoolIo.ledger(io))
