@@ -71,8 +71,10 @@ export const collect = ({ events, script }: Trace): ReadonlyArray<Outcome> => {
         outcome.cancelled = Math.min(outcome.cancelled, at)
         return
       }
-      case "close":
+      case "closing":
         gone.add(event.end)
+        return
+      case "close":
     }
   })
   return outcomes
@@ -167,6 +169,8 @@ const accounting = ({ events, script, strays, stuck }: Trace): ReadonlyArray<str
         return storage.operations[issued[event.operation]!.slot]!.complete(event.status, event.bytes)
       case "cancel":
         return issued[event.operation]!.cancel()
+      case "closing":
+        return
       case "close": {
         const { handle, threadpoolIo } = ends[event.end]!
         if (event.wait !== C.ERROR_SUCCESS || event.status !== C.ERROR_SUCCESS) {

@@ -33,6 +33,8 @@ export type Event =
     readonly data: Uint8Array | undefined
   }
   | { readonly _tag: "cancel"; readonly operation: number }
+  /** The handle goes from here on: the other end may notice before `close` is told. */
+  | { readonly _tag: "closing"; readonly end: End }
   | { readonly _tag: "close"; readonly end: End; readonly wait: number; readonly status: number }
 
 export interface Trace {
@@ -277,6 +279,7 @@ class Recorder {
     bound.closed = true
     if (!await this.#settled(mine)) return
     const wait = await this.#driver.status("WaitForThreadpoolIoCallbacks", { threadpoolIo })
+    this.#events.push({ _tag: "closing", end })
     const status = await this.#driver.status("CloseHandle", { handle })
     this.kernel.closeThreadpoolIo(threadpoolIo)
     this.#events.push({ _tag: "close", end, wait, status })
