@@ -834,7 +834,7 @@ export const setSparse: {
 /**
  * Makes `length` bytes from `offset` on read as zeros. It never extends the file. Succeeds with how it was done:
  *
- * - `released`: by the file system (`FSCTL_SET_ZERO_DATA`), which gives back whole units of a file that is sparse, and writes
+ * - `system`: by the file system (`FSCTL_SET_ZERO_DATA`), which gives back whole units of a file that is sparse, and writes
  *   zeros into any other.
  * - `written`: zeros were written, because the system has no such call: on Wine, on the portable kernel, on FAT. Then the
  *   range takes as much room as before, or more, an interruption may leave some of it undone, and somebody who cuts the file
@@ -853,12 +853,12 @@ export const setSparse: {
 export const zeroRange: {
   (offset: number | bigint, length: number | bigint): (
     self: File
-  ) => Effect.Effect<"released" | "written", Win32Error.Win32Error>
+  ) => Effect.Effect<"system" | "written", Win32Error.Win32Error>
   (
     self: File,
     offset: number | bigint,
     length: number | bigint
-  ): Effect.Effect<"released" | "written", Win32Error.Win32Error>
+  ): Effect.Effect<"system" | "written", Win32Error.Win32Error>
 } = dual(
   3,
   (self: File, offset: number | bigint, length: number | bigint) =>

@@ -186,6 +186,7 @@ export type KnownIoControlCode = keyof typeof c.IO_CONTROL_CODES
  * @category models
  */
 export interface IoControlCode {
+  readonly [TypeId]: TypeId
   readonly _tag: "IoControlCode"
   readonly name: string
   readonly code: number
@@ -557,6 +558,7 @@ export const deviceIoControl = (options: IoControlOptions): DeviceIoControl => {
  * @category unsafe
  */
 export const unsafeIoControlCode = (options: { readonly name: string; readonly code: number }): IoControlCode => ({
+  [TypeId]: TypeId,
   _tag: "IoControlCode",
   name: options.name,
   code: options.code

@@ -107,6 +107,7 @@ contract("a control code", ({ claim, only }) => {
         const peek = Operation.deviceIoControl({ code: FSCTL_PIPE_PEEK, output: new Uint8Array(64) })
         const moved = yield* movement(Effect.repeatN(ThreadpoolIo.submit(io, peek), 9))
         expect(moved).toMatchObject({ started: 10, settled: 10, quarantined: 0 })
+        expect(moved.value).toMatchObject({ bytesTransferred: PEEK_HEADER + 5, inline: skipMode })
       }
     })
   })

@@ -81,6 +81,29 @@ export const anOperationIsMadeByItsConstructors = (): void => {
   void Operation.read({ buffer, offest: 0 })
 }
 
+export const aControlCodeIsVouchedFor = (): void => {
+  void Operation.deviceIoControl({ code: "FSCTL_GET_COMPRESSION", output: buffer })
+  void Operation.deviceIoControl({ code: Operation.unsafeIoControlCode({ name: "MINE", code: 0x9003c }) })
+  // @ts-expect-error nobody vouches for a number
+  void Operation.deviceIoControl({ code: 0x9003c, output: buffer })
+  // @ts-expect-error its input holds a handle
+  void Operation.deviceIoControl({ code: "FSCTL_MOVE_FILE", input: buffer })
+  // @ts-expect-error a look-alike is none
+  void Operation.deviceIoControl({ code: { _tag: "IoControlCode", name: "MINE", code: 0x9003c } })
+  // @ts-expect-error what comes out takes memory that the kernel may write to
+  void File.deviceIoControl(file, { code: "FSCTL_GET_COMPRESSION", output: "2" })
+}
+
+export const aLockHasAnEnd = (): void => {
+  void File.withLock(file, { offset: 0, length: 10n, exclusive: false, wait: false }, Effect.void)
+  // @ts-expect-error it needs the Scope that gives it back
+  Effect.runFork(File.lock(file, {}))
+  // @ts-expect-error nothing to run under the lock
+  void File.withLock(file, {}, () => {})
+  // @ts-expect-error there is no such option
+  void File.withLock(file, { shared: true }, Effect.void)
+}
+
 export const aNumberIsNoHandle = (): void => {
   void ThreadpoolIo.make(Handle.make(0x1a4))
   // @ts-expect-error a plain number is no Handle

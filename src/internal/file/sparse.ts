@@ -61,7 +61,7 @@ export const zeroRange = (
       offset: bigint
     ) => Effect.Effect<void, Win32Error.Win32Error>
   }
-): Effect.Effect<"released" | "written", Win32Error.Win32Error> => {
+): Effect.Effect<"system" | "written", Win32Error.Win32Error> => {
   const bounds = boundsOf(offset, length)
   if (typeof bounds === "string") return fail(self, c.ERROR_INVALID_PARAMETER, bounds)
   const [from, end] = bounds
@@ -75,7 +75,7 @@ export const zeroRange = (
   const written = Effect.flatMap(parts.size(self), (size) => write(from, end < size ? end : size))
   const input = bytesOf(from, end)
   return ThreadpoolIo.submit(self.io, Operation.deviceIoControl({ code: "FSCTL_SET_ZERO_DATA", input })).pipe(
-    Effect.as("released" as const),
+    Effect.as("system" as const),
     Effect.catchIf(isUnsupported, () => Effect.as(written, "written" as const))
   )
 }

@@ -217,7 +217,8 @@ class Win32Kernel implements Kernel {
   #completed(overlapped: number, ioResult: number, bytes: number, io: number): void {
     const slot = this.#memory.slotAt(overlapped)
     if (slot < 0 || this.#memory.threadpoolIo(slot) !== io) this.slots.stray++
-    else this.#complete(slot, ioResult, bytes)
+    // Wine's packets do not tell the bytes of a control code; the OVERLAPPED does.
+    else this.#complete(slot, ioResult, bytes || this.#memory.transferred(slot))
   }
 
   /** The same of a handle that was bound without a TP_IO. Wine tells no bytes with an error: 234 has some. */
