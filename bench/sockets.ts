@@ -109,7 +109,7 @@ const overlapped = (api: Winsock) =>
   Effect.scoped(Effect.gen(function*() {
     const [client, server] = yield* Effect.acquireRelease(
       Effect.sync(() => pair(api)),
-      // closesocket before CloseThreadpoolIo, which the order of scopes does not give a borrowed handle: after.
+      // Last, because the TP_IO of a borrowed handle goes, or is kept, before its owner closes it.
       (sockets) => Effect.sync(() => sockets.forEach((one) => api.closesocket(one)))
     )
     const [left, right] = [yield* ThreadpoolIo.make(Handle.make(client)), yield* ThreadpoolIo.make(Handle.make(server))]
