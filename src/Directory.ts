@@ -330,8 +330,7 @@ class Reader {
   ended = 0
   #pending: Fiber.RuntimeFiber<Read> | undefined = undefined
   #turn = 0
-  /** The old name of a rename, until its new name comes. */
-  #oldName: string | undefined = undefined
+  readonly #pairing = new notify.Pairing()
 
   constructor(
     readonly path: string,
@@ -356,7 +355,7 @@ class Reader {
   readonly next: Effect.Effect<Chunk.Chunk<Change>, Win32Error.Win32Error> = Effect.uninterruptibleMask((restore) => {
     const pull: Effect.Effect<Chunk.Chunk<Change>, Win32Error.Win32Error> = Effect.suspend(() => {
       const pending = this.#pending ?? this.#read()
-      const limit = this.#oldName === undefined ? Infinity : RENAME_MILLIS
+      const limit = this.#pairing.waits ? RENAME_MILLIS : Infinity
       return Effect.flatMap(restore(wait(pending, limit)), (read) => {
         if (read === undefined) return Effect.succeed(Chunk.fromIterable(this.#lone()))
         this.#pending = undefined
@@ -407,32 +406,19 @@ class Reader {
 
   #changes(bytes: Uint8Array, length: number): Array<Change> {
     if (length === 0) return [...this.#lone(), overflow]
-    const changes: Array<Change> = []
     const { malformed, records } = notify.parse(bytes, length)
-    for (const { action, name } of records) {
-      const old = this.#oldName
-      if (action === c.FILE_ACTION_RENAMED_NEW_NAME && old !== undefined) {
-        this.#oldName = undefined
-        changes.push({ _tag: "Renamed", from: this.#place(old), to: this.#place(name) })
-        continue
-      }
-      changes.push(...this.#lone())
-      if (action === c.FILE_ACTION_RENAMED_OLD_NAME) this.#oldName = name
-      else if (action === c.FILE_ACTION_ADDED || action === c.FILE_ACTION_RENAMED_NEW_NAME) {
-        changes.push({ _tag: "Created", ...this.#place(name) })
-      } else if (action === c.FILE_ACTION_REMOVED) changes.push({ _tag: "Removed", ...this.#place(name) })
-      else changes.push({ _tag: "Modified", ...this.#place(name) })
-    }
-    if (malformed) changes.push(...this.#lone(), overflow)
-    return changes
+    const changes = this.#pairing.next(records).map(this.#change)
+    return malformed ? [...changes, ...this.#lone(), overflow] : changes
   }
 
-  /** An old name whose new one did not come: it is not there any more. */
   #lone(): ReadonlyArray<Change> {
-    const old = this.#oldName
-    this.#oldName = undefined
-    return old === undefined ? [] : [{ _tag: "Removed", ...this.#place(old) }]
+    return this.#pairing.lone().map(this.#change)
   }
+
+  readonly #change = (event: notify.Event): Change =>
+    event._tag === "Renamed"
+      ? { _tag: "Renamed", from: this.#place(event.from), to: this.#place(event.to) }
+      : { _tag: event._tag, ...this.#place(event.name) }
 
   #place(name: string): Place {
     return { name, path: name === "" ? this.path : Path.join(this.path, name) }

@@ -77,3 +77,48 @@ export const notifications = {
 /** A filter as the system takes it. */
 export const bits = (filter: ReadonlyArray<keyof typeof notifications>): number =>
   filter.reduce((all, one) => all | notifications[one], 0)
+
+/** What records come to: a rename is one event. */
+export type Event =
+  | { readonly _tag: "Created" | "Removed" | "Modified"; readonly name: string }
+  | { readonly _tag: "Renamed"; readonly from: string; readonly to: string }
+
+/** Pairs the halves of renames, also when they come in two buffers. */
+export class Pairing {
+  /** The old name of a rename, until its new name comes. */
+  #oldName: string | undefined = undefined
+
+  get waits(): boolean {
+    return this.#oldName !== undefined
+  }
+
+  /** The events of these records; an old name at their end waits. */
+  next(records: ReadonlyArray<Notified>): Array<Event> {
+    const events: Array<Event> = []
+    for (const { action, name } of records) {
+      const from = this.#oldName
+      if (action === c.FILE_ACTION_RENAMED_NEW_NAME && from !== undefined) {
+        this.#oldName = undefined
+        events.push({ _tag: "Renamed", from, to: name })
+        continue
+      }
+      events.push(...this.lone())
+      if (action === c.FILE_ACTION_RENAMED_OLD_NAME) this.#oldName = name
+      else events.push({ _tag: tagOf(action), name })
+    }
+    return events
+  }
+
+  /** An old name whose new one did not come: it is not there any more. */
+  lone(): ReadonlyArray<Event> {
+    const name = this.#oldName
+    this.#oldName = undefined
+    return name === undefined ? [] : [{ _tag: "Removed", name }]
+  }
+}
+
+/** A new name whose old one did not come is new. What we do not know is a change of some kind. */
+const tagOf = (action: number): "Created" | "Removed" | "Modified" => {
+  if (action === c.FILE_ACTION_ADDED || action === c.FILE_ACTION_RENAMED_NEW_NAME) return "Created"
+  return action === c.FILE_ACTION_REMOVED ? "Removed" : "Modified"
+}

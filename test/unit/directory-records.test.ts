@@ -73,3 +73,39 @@ describe("records of changes", () => {
     }
   })
 })
+
+describe("the halves of renames", () => {
+  const [added, removed, modified, from, to] = [1, 2, 3, 4, 5]
+  const record = (action: number, name: string) => ({ action, name })
+
+  it("are one event, in one buffer or in two", () => {
+    const pairing = new notify.Pairing()
+    expect(pairing.next([record(from, "a"), record(to, "b"), record(added, "c"), record(from, "d")])).toEqual([
+      { _tag: "Renamed", from: "a", to: "b" },
+      { _tag: "Created", name: "c" }
+    ])
+    expect(pairing.waits).toBe(true)
+    expect(pairing.next([record(to, "e"), record(modified, "e")])).toEqual([
+      { _tag: "Renamed", from: "d", to: "e" },
+      { _tag: "Modified", name: "e" }
+    ])
+    expect(pairing.waits).toBe(false)
+  })
+
+  it("that come alone are removed and created", () => {
+    const pairing = new notify.Pairing()
+    expect(pairing.next([record(to, "new"), record(from, "a"), record(from, "b"), record(removed, "c")])).toEqual([
+      { _tag: "Created", name: "new" },
+      { _tag: "Removed", name: "a" },
+      { _tag: "Removed", name: "b" },
+      { _tag: "Removed", name: "c" }
+    ])
+    expect(pairing.next([record(from, "last")])).toEqual([])
+    expect(pairing.lone()).toEqual([{ _tag: "Removed", name: "last" }])
+    expect(pairing.lone()).toEqual([])
+  })
+
+  it("do not hide an action that nobody knows", () => {
+    expect(new notify.Pairing().next([record(99, "a")])).toEqual([{ _tag: "Modified", name: "a" }])
+  })
+})
