@@ -7,12 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import type * as Runtime from "effect/Runtime"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as BufferPool from "../../src/BufferPool.js"
+import * as CallbackEnvironment from "../../src/CallbackEnvironment.js"
 import * as File from "../../src/File.js"
+import { MAX_WAITING_CALLBACKS } from "../../src/internal/kernel/budget.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
@@ -170,6 +172,23 @@ const programs: Record<string, () => Program> = {
       yield* Effect.yieldNow()
       yield* ThreadpoolIo.cancelAll(file.io)
       yield* ThreadpoolIo.awaitIdle(file.io)
+    }),
+  "a file in an environment with a pool and a group of its own": () =>
+    Effect.gen(function*() {
+      // What earlier ones took has been given back, wherever they were interrupted.
+      expect(kernel.engine.kernel.pools.callbacksLeft).toBe(MAX_WAITING_CALLBACKS)
+      const environment = yield* CallbackEnvironment.make({ threadpool: { maxThreads: 2 }, cleanupGroup: true })
+      const file = yield* CallbackEnvironment.provide(File.open(prepared("data")), environment)
+      yield* File.read(file, new Uint8Array(4096), 0)
+    }),
+  "a group that closes before its members": () =>
+    Effect.gen(function*() {
+      const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+      const environment = yield* Scope.extend(CallbackEnvironment.make({ cleanupGroup: true }), scope)
+      const file = yield* CallbackEnvironment.provide(File.open(prepared("data")), environment)
+      yield* Effect.fork(Effect.exit(File.read(file, new Uint8Array(65_536), 0)))
+      yield* Effect.yieldNow()
+      yield* Scope.close(scope, Exit.void)
     }),
   "a copy": () =>
     Effect.gen(function*() {
