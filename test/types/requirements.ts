@@ -2,6 +2,10 @@
  * What a program must bring, and what it gets: requirement, error and success of every effect, exactly. Compiled,
  * never run.
  */
+import * as Socket from "@effect/platform/Socket"
+import type * as SocketServer from "@effect/platform/SocketServer"
+import type * as Channel from "effect/Channel"
+import type * as Chunk from "effect/Chunk"
 import type * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
@@ -18,6 +22,8 @@ import {
   Kernel,
   type Ledger,
   NamedPipe,
+  NamedPipeSocket,
+  NamedPipeSocketServer,
   Operation,
   Threadpool,
   ThreadpoolIo,
@@ -106,6 +112,34 @@ export const layers = (): void => {
   Kernel.layerOptions({ kernel: "linux" })
   // @ts-expect-error no duration
   Kernel.layerOptions({ drainTimeout: "a while" })
+}
+
+export const sockets = (): void => {
+  type SocketError = Socket.SocketError
+  type Server = SocketServer.SocketServer
+  is<Socket.Socket, never, Kernel.Kernel>()(NamedPipeSocket.make("a"))
+  is<Socket.Socket, never, Kernel.Kernel>()(NamedPipeSocket.fromConnection(
+    Effect.mapError(NamedPipe.connect("a"), (cause) => new Socket.SocketGenericError({ reason: "Open", cause }))
+  ))
+  is<Server["Type"], SocketServer.SocketServerError, Needs>()(NamedPipeSocketServer.make("a"))
+  const client: Layer.Layer<Socket.Socket, never, Kernel.Kernel> = NamedPipeSocket.layer("a")
+  const server: Layer.Layer<Server, SocketServer.SocketServerError, Kernel.Kernel> = NamedPipeSocketServer.layer("a")
+  const channel: Channel.Channel<
+    Chunk.Chunk<Uint8Array>,
+    Chunk.Chunk<Uint8Array | string | Socket.CloseEvent>,
+    SocketError,
+    never,
+    void,
+    unknown,
+    Kernel.Kernel
+  > = NamedPipeSocket.makeChannel("a")
+  void [client, server, channel]
+  // @ts-expect-error a pipe of messages is no socket
+  NamedPipeSocket.make("a", { messages: true })
+  // @ts-expect-error nor is one served
+  NamedPipeSocketServer.layer("a", { messages: true })
+  // @ts-expect-error one read and one write are in flight, always
+  NamedPipeSocket.make("a", { maxInFlight: 1 })
 }
 
 export const nothingRunsWithoutItsNeeds = (): void => {

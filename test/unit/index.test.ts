@@ -72,6 +72,8 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "write",
     "writeAll"
   ],
+  NamedPipeSocket: ["PipeConnection", "fromConnection", "layer", "make", "makeChannel"],
+  NamedPipeSocketServer: ["layer", "make"],
   Operation: [
     "TypeId",
     "append",
