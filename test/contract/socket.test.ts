@@ -322,6 +322,27 @@ contract("a socket over a pipe", ({ claim }) => {
         cause: { reason: "AlreadyExists" }
       })
     })
+    claim("serves clients that waited for it, at whatever moment of its beginning they came", function*() {
+      for (let round = 0; round < 10; round++) {
+        const name = fresh()
+        const waiting = yield* Effect.fork(Effect.forEach(
+          Array.from({ length: 8 }, (_, index) => index),
+          (index) =>
+            Effect.scoped(Effect.gen(function*() {
+              yield* Effect.sleep(index)
+              const { heard, write } = yield* client(name, { waitForServer: true })
+              yield* write("?")
+              yield* heard(1)
+            })),
+          { concurrency: 8, discard: true }
+        ))
+        yield* sleep(round)
+        const server = yield* NamedPipeSocketServer.make(name)
+        const serving = yield* Effect.fork(server.run(echo))
+        yield* Fiber.join(waiting)
+        yield* Fiber.interrupt(serving)
+      }
+    })
     claim("serves clients that came before run", function*() {
       const server = yield* NamedPipeSocketServer.make(fresh())
       const name = server.address._tag === "UnixAddress" ? server.address.path : ""

@@ -25,9 +25,10 @@ class PipeName implements PortableFile {
   readonly #line: Array<net.Socket> = []
   closed = false
 
-  constructor(readonly storage: PortableStorage, server: net.Server, readonly whenClosed: () => void) {
+  constructor(readonly storage: PortableStorage, { early, server }: Listening, readonly whenClosed: () => void) {
     this.#server = server
-    server.on("connection", (socket) => this.#arrived(socket))
+    server.removeAllListeners("connection").on("connection", (socket) => this.#arrived(socket))
+    for (const socket of early) this.#arrived(socket)
     // What accepting a connection fails with is that client's affair.
     server.on("error", () => {})
   }
@@ -114,8 +115,8 @@ export class Pipes {
 
   #listen(path: string, done: Done<number>, handles: Handles<PortableFile>): TakeBack {
     const work = async () => {
-      const server = await listen(await addressOf(path, true))
-      const name = new PipeName(this.storage, server, () => this.#names.delete(nameKey(path)))
+      const listening = await listen(await addressOf(path, true))
+      const name = new PipeName(this.storage, listening, () => this.#names.delete(nameKey(path)))
       this.#names.set(nameKey(path), name)
       return handles.open(name)
     }
@@ -181,13 +182,25 @@ const connectTo = (address: string): Promise<net.Socket> =>
 
 const connect = async (path: string): Promise<net.Socket> => connectTo(await addressOf(path, false))
 
-const bind = (address: string): Promise<net.Server> =>
+interface Listening {
+  readonly server: net.Server
+  /** Who came before anybody could hear of it: a socket that nobody keeps would be connected for ever, to nobody. */
+  readonly early: ReadonlyArray<net.Socket>
+}
+
+const bind = (address: string): Promise<Listening> =>
   new Promise((resolve, reject) => {
     const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true })
+    const early: Array<net.Socket> = []
+    server.on("connection", (socket) => {
+      socket.on("error", () => {})
+      early.push(socket)
+    })
     server.once("error", reject)
     server.listen(address, () => {
       server.off("error", reject)
-      resolve(server.unref())
+      server.unref()
+      resolve({ server, early })
     })
   })
 
@@ -210,16 +223,17 @@ let serial = 0
  * bind(2) does not replace: the first to bind has the name. A socket that refuses is a dead server's. It is moved away, which
  * only one of many can do, and asked again there, in case that it was a living one by now: that one gets its name back.
  */
-const listen = async (address: string): Promise<net.Server> => {
+const listen = async (address: string): Promise<Listening> => {
   for (let attempt = 0; attempt < 3; attempt++) {
     try {
-      const server = await bind(address)
+      const listening = await bind(address)
       // In a directory that nobody else can enter, this is the second lock.
       await fs.chmod(address, 0o600).catch((error: unknown) => {
-        server.close()
+        listening.server.close()
+        for (const socket of listening.early) socket.destroy()
         throw error
       })
-      return server
+      return listening
     } catch (error) {
       if (errnoOf(error) !== "EADDRINUSE") throw error
     }
