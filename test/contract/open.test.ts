@@ -205,11 +205,11 @@ contract("opening", ({ claim, only }) => {
       const sector = new Uint8Array(4096)
       const buffer = yield* BufferPool.make(8192)
       const attempts: ReadonlyArray<Effect.Effect<unknown, Win32Error>> = [
-        File.read(file, sector, 512),
+        File.read(file, sector, file.alignment / 2),
         File.read(file, new Uint8Array(100), 0),
         File.write(file, sector.subarray(1), 0),
         File.write(file, sector, 4_294_967_296 + 1),
-        File.submit(file, Operation.read({ buffer, start: 512, length: 4096 }))
+        File.submit(file, Operation.read({ buffer, start: file.alignment / 2, length: 4096 }))
       ]
       for (const attempt of attempts) {
         expect(yield* refused(attempt)).toMatchObject({ code: 87, reason: "InvalidArgument" })

@@ -20,9 +20,9 @@ import {
   SECURITY_ANONYMOUS,
   SECURITY_SQOS_PRESENT
 } from "../../constants.js"
-import type { PipeInformation } from "../Kernel.js"
+import type { Calls, PipeInformation } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
-import type { Answer, Implementation } from "./calls.js"
+import type { Answer, Implementation, Scratch } from "./calls.js"
 import { Security } from "./security.js"
 
 type PipeCallName =
@@ -46,14 +46,15 @@ export const pipeCalls = (
 ): { readonly [K in PipeCallName]: Implementation<K> } => {
   let security: Security | undefined
 
-  const create: Implementation<"CreateNamedPipeW"> = (arguments_, scratch, done) => {
+  /** What the function is called with, and what frees the access list afterwards; or a status. */
+  const prepared = (arguments_: Calls["CreateNamedPipeW"][0], scratch: Scratch) => {
     security ??= new Security(native)
     const attributes = arguments_.security === undefined
       ? security.onlyUser()
       : security.fromSddl(arguments_.security, scratch)
-    if (typeof attributes === "number") return queueMicrotask(() => done(attributes, undefined))
+    if (typeof attributes === "number") return attributes
     const { first, inBufferSize, maxInstances, messages, outBufferSize, path } = arguments_
-    native.CreateNamedPipeW.async(
+    const parameters = [
       path,
       (PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0)) >>> 0,
       PIPE_REJECT_REMOTE_CLIENTS | (messages ? PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE : 0),
@@ -61,48 +62,54 @@ export const pipeCalls = (
       outBufferSize,
       inBufferSize,
       DEFAULT_TIMEOUT,
-      attributes.address,
-      (error, handle) => {
-        const status = handle === INVALID_HANDLE_VALUE ? native.GetLastError() || ERROR_GEN_FAILURE : ERROR_SUCCESS
-        attributes.free()
-        if (error !== null) done(ERROR_GEN_FAILURE, undefined, error)
-        else done(status, status === ERROR_SUCCESS ? handle : undefined)
-      }
-    )
+      attributes.address
+    ] as const
+    return { parameters, free: attributes.free }
   }
 
-  /** Makes of a fresh instance one that nobody can connect to: its own client has come and gone. */
-  const retire = (path: string, handle: number, then: () => void): void => {
+  const create: Implementation<"CreateNamedPipeW"> = (arguments_, scratch, done) => {
+    const call = prepared(arguments_, scratch)
+    if (typeof call === "number") return queueMicrotask(() => done(call, undefined))
+    native.CreateNamedPipeW.async(...call.parameters, (error, handle) => {
+      const status = handle === INVALID_HANDLE_VALUE ? native.GetLastError() || ERROR_GEN_FAILURE : ERROR_SUCCESS
+      call.free()
+      if (error !== null) done(ERROR_GEN_FAILURE, undefined, error)
+      else done(status, status === ERROR_SUCCESS ? handle : undefined)
+    })
+  }
+
+  /**
+   * An instance that holds the name and that nobody can connect to: its own client has come and gone. On the JavaScript thread,
+   * because a client that comes between the two calls, which wait for nobody, is turned away; answers a negative status.
+   */
+  const createAnchor = (arguments_: Calls["CreateNamedPipeW"][0], scratch: Scratch): number => {
+    const call = prepared(arguments_, scratch)
+    if (typeof call === "number") return -call
+    const handle = native.CreateNamedPipeW(...call.parameters)
+    const status = handle === INVALID_HANDLE_VALUE ? native.GetLastError() || ERROR_GEN_FAILURE : ERROR_SUCCESS
+    call.free()
+    if (status !== ERROR_SUCCESS) return -status
+    const instances = scratch.address + SCRATCH.second
+    // Wine 8 ignores FILE_FLAG_FIRST_PIPE_INSTANCE: more instances than ours say that the name was taken.
+    const known = native.GetNamedPipeHandleStateW(handle, 0, instances, 0, 0, 0, 0)
+    if (known !== 0 && scratch.view.getUint32(SCRATCH.second, true) > 1) {
+      native.CloseHandle(handle)
+      return -ERROR_ACCESS_DENIED
+    }
     const access = (GENERIC_READ | GENERIC_WRITE) >>> 0
     const flags = SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS
-    native.CreateFileW.async(path, access, 0, 0, OPEN_EXISTING, flags, 0, (error, client) => {
-      if (error === null && client !== INVALID_HANDLE_VALUE) native.CloseHandle(client)
-      // Somebody was faster, or the descriptor keeps us out ourselves.
-      else native.DisconnectNamedPipe(handle)
-      then()
-    })
+    const client = native.CreateFileW(arguments_.path, access, 0, 0, OPEN_EXISTING, flags, 0)
+    if (client !== INVALID_HANDLE_VALUE) native.CloseHandle(client)
+    // Somebody was faster, or the descriptor keeps us out ourselves.
+    else native.DisconnectNamedPipe(handle)
+    return handle
   }
 
   return {
     CreateNamedPipeW: (arguments_, scratch, done) => {
       if (!arguments_.first) return create(arguments_, scratch, done)
-      create(arguments_, scratch, (status, handle, cause) => {
-        if (handle === undefined) return done(status, undefined, cause)
-        const refuse = (code: number, why?: unknown): void => {
-          native.CloseHandle(handle)
-          done(code, undefined, why)
-        }
-        const instances = scratch.address + SCRATCH.second
-        // Wine 8 ignores FILE_FLAG_FIRST_PIPE_INSTANCE: more instances than ours say that the name was taken.
-        const known = native.GetNamedPipeHandleStateW(handle, 0, instances, 0, 0, 0, 0)
-        if (known !== 0 && scratch.view.getUint32(SCRATCH.second, true) > 1) return refuse(ERROR_ACCESS_DENIED)
-        try {
-          retire(arguments_.path, handle, () => done(ERROR_SUCCESS, handle))
-        } catch (thrown) {
-          // koffi throws when too many calls of everybody's run in the process.
-          refuse(ERROR_GEN_FAILURE, thrown)
-        }
-      })
+      const anchor = createAnchor(arguments_, scratch)
+      queueMicrotask(() => anchor > 0 ? done(ERROR_SUCCESS, anchor) : done(-anchor, undefined))
     },
 
     DisconnectNamedPipe: ({ handle }, _, done) => native.DisconnectNamedPipe.async(handle, answer(done)),
