@@ -33,7 +33,7 @@ export interface Settings {
 /** Reads in flight in one file: more than the portable kernel has threads, so that none waits for us. */
 const QUEUE_DEPTH = 4
 const CONCURRENCY = 8
-const CHUNK = 2 << 20
+const CHUNK = 512 << 10
 
 const MOST_QUEUE_DEPTH = 1024
 /** Two descriptors each: half of what a process usually gets. */
