@@ -12,14 +12,13 @@ import { readFileSync } from "node:fs"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as CallbackEnvironment from "../../src/CallbackEnvironment.js"
 import type * as Handle from "../../src/Handle.js"
-import * as constants from "../../src/internal/constants.js"
 import * as Kernel from "../../src/Kernel.js"
 import { isBalanced } from "../../src/Ledger.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import type { Win32Error } from "../../src/Win32Error.js"
 import { contract, failureOf, fileOf, pattern, refused, settleFibers } from "../support/claims.js"
-import { borrowedFile } from "../support/held.js"
+import { borrowedFile, openFile } from "../support/held.js"
 import { duplicateToOwn, messagePipe } from "../support/native.js"
 import * as pipe from "../support/pipe.js"
 import { recorded } from "../support/recorded.js"
@@ -43,20 +42,6 @@ const separately = <A, E, R>(resource: Effect.Effect<A, E, R | Scope.Scope>) =>
     return { resource: yield* Scope.extend(resource, scope), close: Scope.close(scope, Exit.void) }
   })
 
-/** An overlapped handle that nobody but the object will close. */
-const opened = (path: string): Effect.Effect<Handle.Handle, never, Kernel.Kernel> =>
-  Effect.flatMap(Kernel.Kernel, ({ engine }) =>
-    Effect.async((resume) => {
-      engine.kernel.call("CreateFileW", {
-        path,
-        access: (constants.GENERIC_READ | constants.GENERIC_WRITE) >>> 0,
-        share: 7,
-        disposition: constants.OPEN_ALWAYS,
-        flags: 0,
-        mode: 0o666
-      }, (status, handle) => resume(status === 0 ? Effect.succeed(handle as Handle.Handle) : Effect.die(status)))
-    }))
-
 for (const [name, bind] of Object.entries(constructors)) {
   const bound = name === "ThreadpoolIo.bind"
 
@@ -68,7 +53,7 @@ for (const [name, bind] of Object.entries(constructors)) {
         claim("reads and writes, many at once, in either kind of memory", function*() {
           const contents = pattern(64_000)
           const path = yield* fileOf(contents)
-          const io = yield* bind(yield* opened(path), { skipMode })
+          const io = yield* bind(yield* openFile(path), { skipMode })
           expect(io.skipMode).toBe(skipMode)
           const buffers = Array.from({ length: 64 }, () => new Uint8Array(1000))
           yield* Effect.forEach(buffers, (buffer, index) => read(io, buffer, index * 1000), {
@@ -90,7 +75,7 @@ for (const [name, bind] of Object.entries(constructors)) {
           expect(isBalanced(ledger)).toBe(true)
         })
         claim("meets the end of the file", function*() {
-          const io = yield* bind(yield* opened(yield* fileOf("12345")), { skipMode })
+          const io = yield* bind(yield* openFile(yield* fileOf("12345")), { skipMode })
           expect(yield* read(io)).toMatchObject({ bytesTransferred: 5, endOfFile: false })
           expect(yield* read(io, new Uint8Array(4), 5)).toMatchObject({ bytesTransferred: 0, endOfFile: true })
         })
@@ -141,7 +126,7 @@ for (const [name, bind] of Object.entries(constructors)) {
     }
 
     claim("interruption waits, and the ledger balances, whenever it comes", function*() {
-      const io = yield* bind(yield* opened(yield* fileOf(pattern(100_000))))
+      const io = yield* bind(yield* openFile(yield* fileOf(pattern(100_000))))
       for (let round = 0; round < 60; round++) {
         const buffer = new Uint8Array(1000)
         const fiber = yield* Effect.fork(read(io, buffer, round * 1000))
@@ -176,7 +161,7 @@ for (const [name, bind] of Object.entries(constructors)) {
       expect(yield* ThreadpoolIo.ledger(io)).toMatchObject({ started: 20, completedByCallback: 20, inFlight: 0 })
     })
     claim("makes these native calls, and no others", function*() {
-      const handle = yield* opened(yield* fileOf("12345"))
+      const handle = yield* openFile(yield* fileOf("12345"))
       const { log } = yield* recorded(
         Effect.scoped(Effect.flatMap(bind(handle, { skipMode: false }), (io) => read(io)))
       )
@@ -193,14 +178,14 @@ for (const [name, bind] of Object.entries(constructors)) {
       )
     })
     claim("after it has closed every operation fails with Closed, without a native call", function*() {
-      const { close, resource: io } = yield* separately(bind(yield* opened(yield* fileOf("12345"))))
+      const { close, resource: io } = yield* separately(bind(yield* openFile(yield* fileOf("12345"))))
       yield* read(io)
       yield* close
       const { log, value } = yield* recorded(refused(read(io)))
       expect([log, value]).toMatchObject([[], { reason: "Closed" }])
     })
     claim("rule 24: a second binding is AlreadyBound, by either function, and the first one goes on", function*() {
-      const handle = yield* opened(yield* fileOf("12345"))
+      const handle = yield* openFile(yield* fileOf("12345"))
       const io = yield* bind(handle)
       for (const again of Object.values(constructors)) {
         const error = yield* failureOf(Effect.scoped(again(handle)))
@@ -209,7 +194,7 @@ for (const [name, bind] of Object.entries(constructors)) {
       expect(yield* read(io)).toMatchObject({ bytesTransferred: 5 })
     })
     claim("queues what is more than maxInFlight", function*() {
-      const io = yield* bind(yield* opened(yield* fileOf(pattern(1000))), { maxInFlight: 2 })
+      const io = yield* bind(yield* openFile(yield* fileOf(pattern(1000))), { maxInFlight: 2 })
       const reads = yield* Effect.forEach(
         Array.from({ length: 10 }),
         (_, index) => Effect.fork(read(io, new Uint8Array(10), index))
@@ -228,9 +213,9 @@ contract("ThreadpoolIo.bind, by itself,", ({ claim }) => {
     const before = yield* left
     const path = yield* fileOf("12345")
     yield* Effect.scoped(Effect.gen(function*() {
-      yield* ThreadpoolIo.bind(yield* opened(path))
+      yield* ThreadpoolIo.bind(yield* openFile(path))
       expect(yield* left).toBe(before - 8)
-      yield* ThreadpoolIo.bind(yield* opened(path), { maxInFlight: before - 9 })
+      yield* ThreadpoolIo.bind(yield* openFile(path), { maxInFlight: before - 9 })
       const handle = yield* borrowedFile(path)
       const error = yield* failureOf(Effect.scoped(ThreadpoolIo.bind(handle, { maxInFlight: 2 })))
       expect(error).toMatchObject({ reason: "Exhausted", syscall: "BindIoCompletionCallback", handle })
@@ -253,7 +238,7 @@ contract("ThreadpoolIo.bind, by itself,", ({ claim }) => {
     expect(yield* left).toBe(before)
   })
   claim("has no part in an environment", function*() {
-    const handle = yield* opened(yield* fileOf("12345"))
+    const handle = yield* openFile(yield* fileOf("12345"))
     const environment = yield* Effect.scoped(CallbackEnvironment.make({ cleanupGroup: true }))
     const io = yield* CallbackEnvironment.provide(ThreadpoolIo.bind(handle), environment)
     expect(yield* read(io)).toMatchObject({ bytesTransferred: 5 })

@@ -13,25 +13,29 @@ import { fileOf, pattern } from "./claims.js"
 import * as lab from "./lab.js"
 import * as pipe from "./pipe.js"
 
+/** An overlapped handle to a file that nobody has bound; whoever asks for it closes it. */
+export const openFile = (path: string): Effect.Effect<Handle.Handle, never, Kernel.Kernel> =>
+  Effect.flatMap(Kernel.Kernel, ({ engine }) =>
+    Effect.async((resume) => {
+      engine.kernel.call("CreateFileW", {
+        path,
+        access: (constants.GENERIC_READ | constants.GENERIC_WRITE) >>> 0,
+        share: 7,
+        disposition: constants.OPEN_ALWAYS,
+        flags: 0,
+        mode: 0o666
+      }, (status, handle) =>
+        resume(status === 0 ? Effect.succeed(Handle.make(handle!)) : Effect.die(new Error(`CreateFileW: ${status}`))))
+    }))
+
 /** An overlapped handle to a file that nobody has bound, closed with the scope by its owner, the test. */
 export const borrowedFile = (path: string): Effect.Effect<Handle.Handle, never, Kernel.Kernel | Scope.Scope> =>
   Effect.flatMap(Kernel.Kernel, ({ engine }) =>
     Effect.acquireRelease(
-      Effect.async<Handle.Handle>((resume) => {
-        engine.kernel.call("CreateFileW", {
-          path,
-          access: (constants.GENERIC_READ | constants.GENERIC_WRITE) >>> 0,
-          share: 7,
-          disposition: constants.OPEN_ALWAYS,
-          flags: 0,
-          mode: 0o666
-        }, (status, handle) =>
-          resume(status === 0 ? Effect.succeed(Handle.make(handle!)) : Effect.die(new Error(`CreateFileW: ${status}`))))
-      }),
+      openFile(path),
       (handle) =>
         Effect.async<void>((resume) => {
-          engine.kernel.call("CloseHandle", { handle }, () =>
-            resume(Effect.void))
+          engine.kernel.call("CloseHandle", { handle }, () => resume(Effect.void))
         })
     ))
 

@@ -7,7 +7,7 @@ import type { Block } from "../../../src/internal/kernel/Kernel.js"
 import { type Done, Model, Operation, type Storage, type TakeBack } from "../../../src/internal/kernel/model.js"
 import type { SlotTable } from "../../../src/internal/kernel/SlotTable.js"
 import { Driven } from "../driver.js"
-import { byteOf, type Event, INITIAL, type Trace } from "./record.js"
+import { byteOf, type Event, INITIAL, packetFollows, type Trace } from "./record.js"
 import type { End } from "./script.js"
 
 /** Why a trace is not admitted; nothing when it is. */
@@ -46,8 +46,7 @@ export const collect = ({ events, script }: Trace): ReadonlyArray<Outcome> => {
   events.forEach((event, at) => {
     switch (event._tag) {
       case "issue": {
-        const done = event.answer === C.ERROR_SUCCESS || event.answer === C.ERROR_MORE_DATA
-        const follows = event.answer === C.ERROR_IO_PENDING || (done && !script.skipMode)
+        const follows = packetFollows(event.answer, script.skipMode)
         outcomes[event.operation] = {
           ...event,
           issued: at,
@@ -161,8 +160,7 @@ const accounting = ({ events, script, strays, stuck }: Trace): ReadonlyArray<str
         storage.answer = event.answer
         model.startThreadpoolIo(threadpoolIo)
         model.issue(operation)
-        const done = event.answer === C.ERROR_SUCCESS || event.answer === C.ERROR_MORE_DATA
-        if (event.answer !== C.ERROR_IO_PENDING && !(done && !script.skipMode)) model.cancelThreadpoolIo(threadpoolIo)
+        if (!packetFollows(event.answer, script.skipMode)) model.cancelThreadpoolIo(threadpoolIo)
         return
       }
       case "packet":

@@ -55,6 +55,12 @@ const PATIENCE_MS = 10_000
 const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
 const sleep = (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms))
 
+/** The table of results: whether a packet follows what the initiating call has answered. */
+export const packetFollows = (answer: number, skipMode: boolean): boolean =>
+  answer === C.ERROR_IO_PENDING || (isDone(answer) && !skipMode)
+
+const isDone = (answer: number): boolean => answer === C.ERROR_SUCCESS || answer === C.ERROR_MORE_DATA
+
 /** The bytes of a write say whose they are. */
 export const byteOf = (operation: number): number => operation + 1
 
@@ -213,13 +219,12 @@ class Recorder {
     kernel.startThreadpoolIo(threadpoolIo)
     const answer = kernel.issue(operation)
     operation.answer = answer
-    const done = answer === C.ERROR_SUCCESS || answer === C.ERROR_MORE_DATA
-    const follows = answer === C.ERROR_IO_PENDING || (done && !skipMode)
+    const follows = packetFollows(answer, skipMode)
     if (!follows) {
       kernel.cancelThreadpoolIo(threadpoolIo)
       operation.done = true
     }
-    const bytes = follows || !done ? 0 : kernel.transferred(operation.slot)
+    const bytes = follows || !isDone(answer) ? 0 : kernel.transferred(operation.slot)
     if (kind !== "connect") {
       const data = follows ? undefined : dataOf(bytes)
       this.#events.push({ _tag: "issue", operation: number, end, kind, length, offset, answer, bytes, data })
