@@ -58,7 +58,8 @@ export const leaseOf = (buffer: PoolBuffer): Lease => (buffer as PoolBufferImpl)
  */
 export const isPoolBuffer = (u: unknown): u is PoolBuffer => typeof u === "object" && u !== null && TypeId in u
 
-class PoolBufferImpl implements PoolBuffer {
+/** @internal */
+export class PoolBufferImpl implements PoolBuffer {
   readonly [TypeId]: TypeId = TypeId
   #bytes: Uint8Array | undefined = undefined
   constructor(readonly lease: Lease, readonly size: number) {}

@@ -11,13 +11,17 @@ import type * as Pipeable from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
 import type { PoolBuffer } from "./BufferPool.js"
 import type { Completion } from "./Completion.js"
 import * as Handle from "./Handle.js"
 import { call, callIn } from "./internal/call.js"
 import * as c from "./internal/constants.js"
-import { offsetProblem } from "./internal/engine/offset.js"
+import { advance, offsetProblem } from "./internal/engine/offset.js"
+import * as chunks from "./internal/file/chunks.js"
 import * as locks from "./internal/file/locks.js"
+import * as sinks from "./internal/file/sink.js"
 import * as sparse from "./internal/file/sparse.js"
 import type { FileInformation, StorageInformation } from "./internal/kernel/Kernel.js"
 import type { Restore } from "./internal/settle.js"
@@ -552,12 +556,6 @@ const whole = (
   return size === 0 ? Effect.void : from(0)
 }
 
-const advance = (offset: number | bigint, by: number): number | bigint => {
-  if (typeof offset === "bigint") return offset + BigInt(by)
-  // What is no offset stays none, and is refused as such.
-  return Number.isSafeInteger(offset) && !Number.isSafeInteger(offset + by) ? BigInt(offset) + BigInt(by) : offset + by
-}
-
 /**
  * Writes at the end of the file, wherever that is at that moment (`Offset` and `OffsetHigh` 0xFFFFFFFF): one `WriteFile`.
  * Succeeds with the bytes written. On the portable kernel it is atomic among the appends through one open file only.
@@ -661,6 +659,180 @@ const transferVectored = (
   const inPlace = self.unbuffered && self.kernel.name === "win32"
   return Effect.map(submitAny(self, Operation.vectored(kind, { buffers, offset }, inPlace)), bytesTransferred)
 }
+
+// -----------------------------------------------------------------------------
+// chunk by chunk
+// -----------------------------------------------------------------------------
+
+/**
+ * How a file is gone through.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ChunkOptions extends RangeOptions {
+  /** Bytes in every chunk but the last. Default 1 MiB. */
+  readonly chunkSize?: number | undefined
+  /** Reads in flight ahead of whoever looks at the chunks. Default 4. */
+  readonly inFlight?: number | undefined
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface ForEachChunkOptions extends ChunkOptions {
+  /** `true` (the default): in the order of the file. `false`: as the reads complete. */
+  readonly ordered?: boolean | undefined
+}
+
+/**
+ * A chunk of a file, in memory that is lent: `size` bytes, which `bytes` shows and operations take in place. It is returned by
+ * itself; after that `bytes` throws, and operations on it are refused with `InvalidArgument`. What must outlive it is copied, as with
+ * `chunk.bytes.slice()`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface LentChunk extends PoolBuffer {
+  /** Where in the file it begins, in bytes. */
+  readonly offset: bigint
+}
+
+/**
+ * Shows an effect every byte of the file, or of a range, chunk by chunk: the fastest safe way. The chunk is lent until the effect
+ * has ended, and its memory goes round: at most `inFlight` + 1 chunks, whatever the size of the file. The effect runs for one
+ * chunk at a time, while the next ones are being read, and reading waits for it. Succeeds with the bytes that were seen.
+ *
+ * Every chunk but the last has `chunkSize` bytes. It ends where the file ends at the moment of the read that finds the end, or with
+ * `length`. When the effect fails, or is interrupted, when a read fails, or when the fiber is interrupted, the reads that are
+ * under way are cancelled and waited for. A read that fails is told in its turn, after the chunks before it.
+ *
+ * Fails with `InvalidArgument` for a range, size or number that cannot be, before anything is read. In an unbuffered file `offset`
+ * and `chunkSize` must be multiples of `alignment`.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { createHash } from "node:crypto"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const sha256 = (file: File.File) =>
+ *   Effect.suspend(() => {
+ *     const hash = createHash("sha256")
+ *     return File.forEachChunk(file, {}, (chunk) => Effect.sync(() => hash.update(chunk.bytes))).pipe(
+ *       Effect.map(() => hash.digest("hex"))
+ *     )
+ *   })
+ * ```
+ *
+ * @since 0.2.0
+ * @category streaming
+ */
+export const forEachChunk: {
+  <E, R>(
+    options: ForEachChunkOptions,
+    f: (chunk: LentChunk) => Effect.Effect<unknown, E, R>
+  ): (self: File) => Effect.Effect<bigint, E | Win32Error.Win32Error, R>
+  <E, R>(
+    self: File,
+    options: ForEachChunkOptions,
+    f: (chunk: LentChunk) => Effect.Effect<unknown, E, R>
+  ): Effect.Effect<bigint, E | Win32Error.Win32Error, R>
+} = dual(3, chunks.forEachChunk)
+
+/**
+ * The file, or a range of it, as a stream of chunks in file order, with `inFlight` reads ahead. Each chunk is memory of your own:
+ * keep it as long as you like. What has been read and not been asked for takes at most `inFlight` chunks.
+ *
+ * It ends where the file ends at the moment of the read that finds the end, or with `length`. When the stream ends, fails, is
+ * interrupted or is left early, the reads that are under way are cancelled and waited for; the file stays open. Fails as
+ * `forEachChunk` does.
+ *
+ * @example
+ * ```ts
+ * import { Stream } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const lines = (file: File.File) =>
+ *   File.stream(file, { chunkSize: 65536 }).pipe(Stream.decodeText(), Stream.splitLines)
+ * ```
+ *
+ * @since 0.2.0
+ * @category streaming
+ */
+export const stream = (self: File, options: ChunkOptions = {}): Stream.Stream<Uint8Array, Win32Error.Win32Error> =>
+  chunks.stream(self, options)
+
+/**
+ * Like `stream`, with memory that goes round: each chunk is lent until the next one is asked for, or the stream ends. Use it
+ * where each element is done with before the next is pulled (`Stream.runForEach`, `Stream.map`, `Stream.mapEffect` without
+ * concurrency). After anything that looks ahead or gathers (`buffer`, `grouped`, `runCollect`) the chunks have been returned, and
+ * `bytes` throws.
+ *
+ * @example
+ * ```ts
+ * import { Stream } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const zeros = (file: File.File) =>
+ *   Stream.runFold(File.streamRecycled(file), 0, (sum, chunk) =>
+ *     chunk.bytes.reduce((zeros, byte) => byte === 0 ? zeros + 1 : zeros, sum))
+ * ```
+ *
+ * @since 0.2.0
+ * @category streaming
+ */
+export const streamRecycled = (
+  self: File,
+  options: ChunkOptions = {}
+): Stream.Stream<LentChunk, Win32Error.Win32Error> => chunks.streamRecycled(self, options)
+
+/**
+ * How a sink writes.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface SinkOptions {
+  /** Where the first byte goes. Default 0. */
+  readonly offset?: number | bigint | undefined
+  /** Bytes that are gathered, and then written at once. Default 512 KiB. */
+  readonly chunkSize?: number | undefined
+  /** Writes in flight behind whoever brings the bytes. Default 4. */
+  readonly inFlight?: number | undefined
+  /** `sync` at the end: what was written is on the device when the sink succeeds. Default `false`. */
+  readonly sync?: boolean | undefined
+}
+
+/**
+ * Writes what comes, one after the other from `offset` on, and succeeds with the bytes written. The bytes are copied when they
+ * come, gathered into blocks of `chunkSize` and written with `inFlight` writes behind: at most so many blocks, and then the stream
+ * waits. The file is not cut: what it had behind stays (`truncate`, or a `disposition` that empties it).
+ *
+ * Interrupted means stopped: once the interruption, or the failure of the stream, has settled, nothing more is written. What was
+ * written by then is in the file, and need not be without gaps, because writes are in flight together; the same when a write
+ * fails. In an unbuffered file all must come to whole sectors.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const save = (path: string, bytes: Stream.Stream<Uint8Array>) =>
+ *   Effect.scoped(Effect.flatMap(
+ *     File.open(path, { access: "write", disposition: "createAlways" }),
+ *     (file) => Stream.run(bytes, File.sink(file, { sync: true }))
+ *   ))
+ * ```
+ *
+ * @since 0.2.0
+ * @category streaming
+ */
+export const sink = (
+  self: File,
+  options: SinkOptions = {}
+): Sink.Sink<bigint, Uint8Array, never, Win32Error.Win32Error> => sinks.sink(self, options, sync)
 
 // -----------------------------------------------------------------------------
 // locks

@@ -374,9 +374,12 @@ const outcome = (io: ThreadpoolIo, operation: Issued): Exit.Exit<Completion, Win
       return Exit.succeed(completionOf(operation, endOfFile))
     }
   }
-  if (ending === "defect") return Exit.die(operation.detail)
-  return Exit.fail(operationError(io, operation))
+  return failure(io, operation)
 }
+
+/** @internal Of an operation that did not succeed. */
+export const failure = (io: ThreadpoolIo, operation: Issued): Exit.Exit<never, Win32Error.Win32Error> =>
+  operation.ending === "defect" ? Exit.die(operation.detail) : Exit.fail(operationError(io, operation))
 
 const operationError = (io: ThreadpoolIo, operation: Issued): Win32Error.Win32Error => {
   const { detail, ending, request, status } = operation
@@ -402,7 +405,8 @@ const operationError = (io: ThreadpoolIo, operation: Issued): Win32Error.Win32Er
   })
 }
 
-const warnQuarantined = (io: ThreadpoolIo, operation: Issued): Effect.Effect<void> =>
+/** @internal */
+export const warnQuarantined = (io: ThreadpoolIo, operation: Issued): Effect.Effect<void> =>
   operation.ending !== "quarantined"
     ? Effect.void
     : Effect.logWarning("An operation did not settle after its cancellation and is quarantined").pipe(

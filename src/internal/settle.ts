@@ -43,3 +43,69 @@ export const settle = <A, E, B, E2>(
     }
   })
 }
+
+/**
+ * The same for many tickets at once, which one fiber starts and waits for: for some of them, or for all. What is started is
+ * started inside a mask, and whoever leaves early cancels all of it and waits again: `settleMany` around a fiber's use of it, or
+ * `stop` as a finalizer.
+ */
+export class Flight {
+  #underWay = 0
+  #enough: (() => boolean) | undefined = undefined
+  #wake: (() => void) | undefined = undefined
+
+  /** `cancelAll`: also starts nothing more. */
+  constructor(private readonly cancelAll: () => void) {}
+
+  get underWay(): number {
+    return this.#underWay
+  }
+
+  /** Takes on a ticket that has just been started. */
+  add(ticket: Ticket): void {
+    if (ticket.delivered) return
+    this.#underWay++
+    ticket.listener = this.#delivered
+  }
+
+  readonly #delivered = (): void => {
+    this.#underWay--
+    this.#look()
+  }
+
+  /** Wakes whoever waits, if it is for this. */
+  #look(): void {
+    if (this.#wake === undefined || !this.#enough!()) return
+    const wake = this.#wake
+    this.#wake = this.#enough = undefined
+    wake()
+  }
+
+  /** Waits until `enough` holds, which is asked again at every delivery. For one fiber at a time. */
+  until(enough: () => boolean): Effect.Effect<void> {
+    return Effect.async<void>((resume) => {
+      this.#enough = enough
+      this.#wake = () => resume(Exit.void)
+      this.#look()
+    })
+  }
+
+  readonly #idle = (): boolean => this.#underWay === 0
+
+  /** Nothing is under way when this has ended. Run uninterruptibly. */
+  readonly stop: Effect.Effect<void> = Effect.suspend(() => {
+    this.cancelAll()
+    return this.#underWay === 0 ? Effect.void : this.until(this.#idle)
+  })
+}
+
+/** Inside a mask: however `use` ends, nothing is under way, and `ended` has run, before anybody hears of it. */
+export const settleMany = <A, E, R>(
+  flight: Flight,
+  use: Effect.Effect<A, E, R>,
+  ended: Effect.Effect<void>
+): Effect.Effect<A, E, R> =>
+  Effect.matchCauseEffect(use, {
+    onSuccess: (value) => Effect.as(Effect.zipRight(flight.stop, ended), value),
+    onFailure: (cause) => Effect.zipRight(Effect.zipRight(flight.stop, ended), Effect.failCause(cause))
+  })

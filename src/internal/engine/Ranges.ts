@@ -13,10 +13,10 @@ export class Ranges {
   /** The kernel writes them: disjoint, sorted by start. */
   readonly #written: Array<Ranged> = []
   /** The kernel reads them: these may overlap each other. */
-  readonly #read = new Set<Ranged>()
+  #read: Set<Ranged> | undefined = undefined
 
   get inUse(): boolean {
-    return this.#written.length > 0 || this.#read.size > 0
+    return this.#written.length > 0 || (this.#read !== undefined && this.#read.size > 0)
   }
 
   /** Takes a range that is not empty for an operation; `false` when it conflicts with one in flight. */
@@ -27,18 +27,21 @@ export class Ranges {
     if (before !== undefined && before.rangeEnd > range.rangeStart) return false
     if (after !== undefined && after.rangeStart < range.rangeEnd) return false
     if (!kernelWrites) {
+      this.#read ??= new Set()
       this.#read.add(range)
       return true
     }
-    for (const other of this.#read) {
-      if (other.rangeStart < range.rangeEnd && range.rangeStart < other.rangeEnd) return false
+    if (this.#read !== undefined) {
+      for (const other of this.#read) {
+        if (other.rangeStart < range.rangeEnd && range.rangeStart < other.rangeEnd) return false
+      }
     }
     this.#written.splice(at, 0, range)
     return true
   }
 
   remove(range: Ranged): void {
-    if (this.#read.delete(range)) return
+    if (this.#read?.delete(range) === true) return
     const at = this.#position(range.rangeStart) - 1
     if (this.#written[at] !== range) throw new Error("a range was given back twice")
     this.#written.splice(at, 1)

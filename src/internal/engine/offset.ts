@@ -23,3 +23,9 @@ export const low = (offset: number | bigint): number =>
 
 export const high = (offset: number | bigint): number =>
   typeof offset === "bigint" ? Number(offset >> 32n) : Math.floor(offset / TWO_32)
+
+/** The offset `by` bytes behind. What is no offset stays none. */
+export const advance = (offset: number | bigint, by: number): number | bigint => {
+  if (typeof offset === "bigint") return offset + BigInt(by)
+  return Number.isSafeInteger(offset) && !Number.isSafeInteger(offset + by) ? BigInt(offset) + BigInt(by) : offset + by
+}

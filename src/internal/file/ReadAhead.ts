@@ -1,0 +1,113 @@
+/**
+ * A ring of reads: so many of them in flight or waiting to be taken, each into memory of the pool of its own, in file order or
+ * as they complete. It ends where the file does, or the range.
+ */
+import { advance } from "../engine/offset.js"
+import type { ThreadpoolIoObject } from "../engine/ThreadpoolIoObject.js"
+import { Flight } from "../settle.js"
+import { Transfer } from "./Transfer.js"
+
+/** What is read, in bytes. */
+export interface Range {
+  readonly offset: number | bigint
+  /** `Infinity`: to the end of the file. */
+  readonly length: number
+  readonly chunkSize: number
+  readonly inFlight: number
+  readonly alignment: number
+}
+
+/** A read of the ring. */
+export class Piece extends Transfer {
+  /** Bytes of it that belong to the range, and were there. */
+  get size(): number {
+    return Math.min(this.bytes, this.wanted)
+  }
+
+  constructor(
+    io: ThreadpoolIoObject,
+    lease: Transfer["lease"],
+    range: Range,
+    /** Bytes from the beginning of the range. */
+    readonly at: number,
+    readonly wanted: number
+  ) {
+    const { alignment, offset } = range
+    super(io, "read", lease, advance(offset, at), Math.ceil(wanted / alignment) * alignment, alignment)
+  }
+}
+
+export class ReadAhead {
+  readonly flight = new Flight(() => this.#cancel())
+  /** In flight or ready, in file order. */
+  readonly #pieces: Array<Piece> = []
+  /** The end of what has been asked for, and of what there is, as bytes from the beginning of the range. */
+  #asked = 0
+  #end: number
+  /** There was no memory for a single read. */
+  exhausted = false
+
+  constructor(readonly io: ThreadpoolIoObject, readonly range: Range, readonly ordered: boolean) {
+    this.#end = range.length
+  }
+
+  /** Starts reads, until enough are in flight or ready. */
+  pump(): void {
+    const { chunkSize, inFlight } = this.range
+    while (this.#pieces.length < inFlight && this.#asked < this.#end) {
+      const lease = this.io.engine.buffers.lease(chunkSize)
+      if (lease === undefined) {
+        this.exhausted = this.#pieces.length === 0
+        return
+      }
+      const wanted = Math.min(chunkSize, this.#end - this.#asked)
+      const piece = new Piece(this.io, lease, this.range, this.#asked, wanted)
+      this.#asked += wanted
+      this.#pieces.push(piece)
+      this.flight.add(piece.start())
+    }
+  }
+
+  /** `take` will not come without an answer: a piece, or that there is no more. */
+  readonly ready = (): boolean => this.finished || this.exhausted || this.#next() >= 0
+
+  /** Every piece of the range has been taken. */
+  get finished(): boolean {
+    return this.#asked >= this.#end && (this.#pieces.length === 0 || this.#pieces[0]!.at >= this.#end)
+  }
+
+  /** The next piece, which is then the taker's: it failed, or it has bytes. `undefined`: none is ready. */
+  take(): Piece | undefined {
+    for (let index = this.#next(); index >= 0; index = this.#next()) {
+      const piece = this.#pieces[index]!
+      this.#pieces.splice(index, 1)
+      if (piece.at < this.#end) {
+        if (piece.failed !== undefined) {
+          piece.lease.release()
+          return piece
+        }
+        if (piece.size < piece.wanted) this.#end = piece.at + piece.size
+        if (piece.size > 0) return piece
+      }
+      piece.lease.release()
+    }
+    return undefined
+  }
+
+  #next(): number {
+    if (!this.ordered) return this.#pieces.findIndex((piece) => piece.delivered)
+    return this.#pieces.length > 0 && this.#pieces[0]!.delivered ? 0 : -1
+  }
+
+  #cancel(): void {
+    this.#end = 0
+    for (const piece of this.#pieces) piece.cancel()
+  }
+
+  /** After the flight has stopped: the memory of what nobody has taken. Answers these pieces. */
+  release(): ReadonlyArray<Piece> {
+    const left = this.#pieces.splice(0)
+    for (const piece of left) piece.lease.release()
+    return left
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * One window of a file, moved whole from or to memory of the pool, in as many operations as it takes: one ticket. It knows
+ * nothing of fibers; what it starts and cancels goes through the engine.
+ */
+import { ERROR_HANDLE_EOF, ERROR_SUCCESS } from "../constants.js"
+import type { Lease } from "../engine/BufferPool.js"
+import { advance, high, low, offsetProblem } from "../engine/offset.js"
+import type { Operation, Request } from "../engine/Operation.js"
+import type { ThreadpoolIoObject } from "../engine/ThreadpoolIoObject.js"
+import type { Ticket } from "../settle.js"
+
+export class Transfer implements Ticket {
+  delivered = false
+  listener: (() => void) | undefined = undefined
+  /** Bytes moved: fewer than `length` when the file ends there. */
+  bytes = 0
+  /** The operation that did not succeed. */
+  failed: Operation | undefined = undefined
+  #operation: Operation | undefined = undefined
+  #cancelled = false
+
+  constructor(
+    readonly io: ThreadpoolIoObject,
+    readonly kind: "read" | "write",
+    readonly lease: Lease,
+    readonly offset: number | bigint,
+    readonly length: number,
+    /** Past the cache, a part that is not whole sectors is the last one of the file. */
+    readonly alignment: number
+  ) {}
+
+  start(): this {
+    const operation = this.#operation = this.io.submit(this.#request())
+    if (operation.delivered) this.#ended(operation)
+    else operation.listener = () => this.#ended(operation)
+    return this
+  }
+
+  cancel(): void {
+    this.#cancelled = true
+    if (!this.delivered) this.io.cancel(this.#operation!)
+  }
+
+  #ended(operation: Operation): void {
+    const { bytes, ending, status } = operation
+    const atEnd = status === ERROR_HANDLE_EOF && this.kind === "read"
+    if (ending !== "completed" || (status !== ERROR_SUCCESS && !atEnd)) this.failed = operation
+    else {
+      this.bytes += bytes
+      const more = bytes > 0 && this.bytes < this.length && this.bytes % this.alignment === 0
+      if (more && !this.#cancelled) return void this.start()
+    }
+    this.delivered = true
+    this.listener?.()
+  }
+
+  #request(): Request {
+    const read = this.kind === "read"
+    const offset = this.bytes === 0 ? this.offset : advance(this.offset, this.bytes)
+    const problem = offsetProblem(offset)
+    return {
+      syscall: read ? "ReadFile" : "WriteFile",
+      kind: this.kind,
+      access: read ? "kernel-writes" : "kernel-reads",
+      memory: this.lease,
+      start: this.bytes,
+      length: this.length - this.bytes,
+      offsetLow: low(offset),
+      offsetHigh: high(offset),
+      parameters: undefined,
+      input: undefined,
+      trueIsPending: false,
+      doneStatus: undefined,
+      problem
+    }
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * A file chunk by chunk, with reads in flight ahead of whoever looks at it: lent to an effect, or as a stream. No fiber of its
+ * own, and none per chunk: reads start where the consumer's fiber is, and complete into the ring.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { PoolBufferImpl } from "../../BufferPool.js"
+import type { ChunkOptions, File, ForEachChunkOptions, LentChunk } from "../../File.js"
+import * as ThreadpoolIo from "../../ThreadpoolIo.js"
+import * as Win32Error from "../../Win32Error.js"
+import * as c from "../constants.js"
+import { offsetProblem } from "../engine/offset.js"
+import { type Restore, settleMany } from "../settle.js"
+import { type Piece, type Range, ReadAhead } from "./ReadAhead.js"
+import type { Transfer } from "./Transfer.js"
+
+export const DEFAULT_CHUNK = 1 << 20
+export const DEFAULT_IN_FLIGHT = 4
+
+// --- what is asked for
+
+export const refused = (self: File, syscall: string, detail: string, code: number = c.ERROR_INVALID_PARAMETER) =>
+  Win32Error.make({ code, syscall, path: self.path, handle: self.io.handle, detail })
+
+/** Chunks, and how many at once; what is wrong with them otherwise. */
+export const shapeOf = (
+  { alignment }: File,
+  options: { readonly chunkSize?: number | undefined; readonly inFlight?: number | undefined },
+  defaultChunk: number
+): { readonly chunkSize: number; readonly inFlight: number } | string => {
+  const { chunkSize = defaultChunk, inFlight = DEFAULT_IN_FLIGHT } = options
+  if (!Number.isInteger(chunkSize) || chunkSize < 1 || chunkSize > c.MAXDWORD) {
+    return `a chunk is a whole number of bytes from 1 to ${c.MAXDWORD}, not ${chunkSize}`
+  }
+  if (chunkSize % alignment !== 0) return `without buffering, chunkSize must be a multiple of ${alignment}`
+  if (!Number.isInteger(inFlight) || inFlight < 1) return `inFlight must be an integer of at least 1, not ${inFlight}`
+  return { chunkSize, inFlight }
+}
+
+const rangeOf = (self: File, options: ChunkOptions): Range | string => {
+  const { length, offset = 0 } = options
+  const shape = shapeOf(self, options, DEFAULT_CHUNK)
+  if (typeof shape === "string") return shape
+  const problem = offsetProblem(offset) ?? (length === undefined ? undefined : offsetProblem(length))
+  if (problem !== undefined) return problem
+  if (BigInt(offset) % BigInt(self.alignment) !== 0n) {
+    return `without buffering, offset must be a multiple of ${self.alignment}`
+  }
+  return {
+    ...shape,
+    offset,
+    length: length === undefined ? Infinity : Number(length),
+    alignment: self.alignment
+  }
+}
+
+/** The ring, with its first reads under way. */
+const begin = (self: File, options: ChunkOptions, ordered: boolean): ReadAhead | Win32Error.Win32Error => {
+  const range = rangeOf(self, options)
+  if (typeof range === "string") return refused(self, "ReadFile", `Refused: ${range}.`)
+  const ring = new ReadAhead(self.io.object, range, ordered)
+  ring.pump()
+  return ring
+}
+
+// --- how it ends
+
+/** Why a transfer has not been made. */
+export const failureOf = (self: File, { failed }: Transfer): Effect.Effect<never, Win32Error.Win32Error> =>
+  ThreadpoolIo.failure(self.io, failed!)
+
+export const noMemory = () => Win32Error.make({ code: c.ERROR_NOT_ENOUGH_MEMORY, syscall: "VirtualAlloc" })
+
+/** Names what did not settle in time (rule 19). */
+export const warn = (self: File, left: ReadonlyArray<Transfer>): Effect.Effect<void> => {
+  const quarantined = left.filter(({ failed }) => failed?.ending === "quarantined")
+  return quarantined.length === 0
+    ? Effect.void
+    : Effect.forEach(quarantined, ({ failed }) => ThreadpoolIo.warnQuarantined(self.io, failed!), { discard: true })
+}
+
+const ended = (self: File, ring: ReadAhead): Effect.Effect<void> => Effect.suspend(() => warn(self, ring.release()))
+
+/** The next piece, once there is one or none will come. */
+const next = <A, E, R>(
+  restore: Restore,
+  self: File,
+  ring: ReadAhead,
+  use: (piece: Piece | undefined) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | Win32Error.Win32Error, R> => {
+  const take = (): Effect.Effect<A, E | Win32Error.Win32Error, R> => {
+    if (ring.exhausted) return Effect.fail(noMemory())
+    const piece = ring.take()
+    if (piece?.failed !== undefined) return failureOf(self, piece)
+    if (piece === undefined && !ring.finished) return next(restore, self, ring, use)
+    return use(piece)
+  }
+  return ring.ready() ? take() : Effect.flatMap(restore(ring.flight.until(ring.ready)), take)
+}
+
+// --- lent
+
+class Lent extends PoolBufferImpl implements LentChunk {
+  constructor(readonly offset: bigint, piece: Piece) {
+    super(piece.lease, piece.size)
+  }
+}
+
+const lend = ({ range }: ReadAhead, piece: Piece): Lent => new Lent(BigInt(range.offset) + BigInt(piece.at), piece)
+
+export const forEachChunk = <E, R>(
+  self: File,
+  options: ForEachChunkOptions,
+  f: (chunk: LentChunk) => Effect.Effect<unknown, E, R>
+): Effect.Effect<bigint, E | Win32Error.Win32Error, R> =>
+  Effect.uninterruptibleMask((restore) => {
+    const ring = begin(self, options, options.ordered ?? true)
+    if (ring instanceof Win32Error.Win32Error) return Effect.fail(ring)
+    let seen = 0
+    let lent: Lent | undefined
+    const giveBack = () => {
+      lent?.lease.release()
+      lent = undefined
+    }
+    const use = (piece: Piece | undefined): Effect.Effect<unknown, E, R> => {
+      if (piece === undefined) return Effect.void
+      ring.pump()
+      seen += piece.size
+      lent = lend(ring, piece)
+      return restore(f(lent))
+    }
+    const loop = Effect.whileLoop({
+      while: () => !ring.finished,
+      body: () => next(restore, self, ring, use),
+      step: giveBack
+    })
+    return Effect.map(
+      settleMany(ring.flight, loop, Effect.zipRight(Effect.sync(giveBack), ended(self, ring))),
+      () => BigInt(seen)
+    )
+  })
+
+// --- as a stream
+
+type Pull<A> = Effect.Effect<Chunk.Chunk<A>, Option.Option<Win32Error.Win32Error>>
+
+/** A stream whose end, however it comes, stops the ring and gives its memory back. */
+const streamOf = <A>(
+  self: File,
+  options: ChunkOptions,
+  pull: (ring: ReadAhead) => { readonly next: (restore: Restore) => Pull<A>; readonly release?: () => void }
+): Stream.Stream<A, Win32Error.Win32Error> =>
+  Stream.fromPull(
+    Effect.suspend(() => {
+      const ring = begin(self, options, true)
+      if (ring instanceof Win32Error.Win32Error) return Effect.succeed(Effect.fail(Option.some(ring)))
+      const { next, release } = pull(ring)
+      const stop = Effect.zipRight(
+        ring.flight.stop,
+        Effect.suspend(() => {
+          release?.()
+          return ended(self, ring)
+        })
+      )
+      return Effect.as(Effect.addFinalizer(() => stop), Effect.uninterruptibleMask(next))
+    }).pipe(Effect.uninterruptible)
+  )
+
+/** Memory of the consumer's own, which need not be zeroed first. */
+const copyOf = ({ lease, size }: Piece): Uint8Array => {
+  const copy = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer)
+  const { bytes } = lease.block!
+  copy.set(bytes.length === size ? bytes : bytes.subarray(0, size))
+  lease.release()
+  return copy
+}
+
+/** All that is ready, as one chunk of the stream. */
+export const stream = (self: File, options: ChunkOptions): Stream.Stream<Uint8Array, Win32Error.Win32Error> =>
+  streamOf(self, options, (ring) => {
+    let failed: Piece | undefined
+    const pull = (restore: Restore): Pull<Uint8Array> => {
+      const copies: Array<Uint8Array> = []
+      while (failed === undefined && copies.length < ring.range.inFlight) {
+        const piece = ring.take()
+        if (piece === undefined) break
+        if (piece.failed !== undefined) failed = piece
+        else copies.push(copyOf(piece))
+        ring.pump()
+      }
+      if (copies.length > 0) return Effect.succeed(Chunk.unsafeFromArray(copies))
+      if (failed !== undefined) return Effect.mapError(failureOf(self, failed), Option.some)
+      if (ring.exhausted) return Effect.fail(Option.some(noMemory()))
+      if (ring.finished) return Effect.fail(Option.none())
+      return Effect.flatMap(restore(ring.flight.until(ring.ready)), () => pull(restore))
+    }
+    return { next: pull }
+  })
+
+export const streamRecycled = (self: File, options: ChunkOptions): Stream.Stream<LentChunk, Win32Error.Win32Error> =>
+  streamOf(self, options, (ring) => {
+    let lent: Lent | undefined
+    const giveBack = () => {
+      lent?.lease.release()
+      lent = undefined
+    }
+    const pull = (restore: Restore): Pull<LentChunk> => {
+      giveBack()
+      const piece = Effect.mapError(next(restore, self, ring, Effect.succeed), Option.some)
+      return Effect.flatMap(piece, (piece) => {
+        if (piece === undefined) return Effect.fail(Option.none())
+        ring.pump()
+        lent = lend(ring, piece)
+        return Effect.succeed(Chunk.of(lent))
+      })
+    }
+    return { next: pull, release: giveBack }
+  })

@@ -1,0 +1,106 @@
+/**
+ * A file as a sink: what comes is gathered into blocks, of which several are written at once.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Sink from "effect/Sink"
+import type { File, SinkOptions } from "../../File.js"
+import type * as Win32Error from "../../Win32Error.js"
+import * as c from "../constants.js"
+import { offsetProblem } from "../engine/offset.js"
+import type { Restore } from "../settle.js"
+import { failureOf, noMemory, refused, shapeOf, warn } from "./chunks.js"
+import { type Target, WriteBehind } from "./WriteBehind.js"
+
+export const DEFAULT_BLOCK = 512 << 10
+
+type Push<A> = Effect.Effect<A, readonly [Either.Either<bigint, Win32Error.Win32Error>, Chunk.Chunk<never>]>
+
+const targetOf = (self: File, options: SinkOptions): Target | string => {
+  const { offset = 0 } = options
+  const shape = shapeOf(self, options, DEFAULT_BLOCK)
+  if (typeof shape === "string") return shape
+  const problem = offsetProblem(offset)
+  if (problem !== undefined) return problem
+  if (BigInt(offset) % BigInt(self.alignment) !== 0n) {
+    return `without buffering, offset must be a multiple of ${self.alignment}`
+  }
+  return { ...shape, offset, alignment: self.alignment }
+}
+
+const end = (result: Either.Either<bigint, Win32Error.Win32Error>): Push<never> => Effect.fail([result, Chunk.empty()])
+
+/** Why nothing more can be written. */
+const failed = (self: File, ring: WriteBehind): Push<never> => {
+  const { failed } = ring
+  if (failed === undefined) return end(Either.left(noMemory()))
+  if (failed.failed === undefined) {
+    return end(Either.left(refused(self, "WriteFile", "Nothing was written.", c.ERROR_WRITE_FAULT)))
+  }
+  return Effect.catchAll(failureOf(self, failed), (error) => end(Either.left(error)))
+}
+
+export const sink = (
+  self: File,
+  options: SinkOptions,
+  sync: (self: File) => Effect.Effect<void, Win32Error.Win32Error>
+): Sink.Sink<bigint, Uint8Array, never, Win32Error.Win32Error> =>
+  Sink.fromPush(Effect.uninterruptible(Effect.suspend(() => {
+    const target = targetOf(self, options)
+    if (typeof target === "string") {
+      return Effect.succeed(() => end(Either.left(refused(self, "WriteFile", `Refused: ${target}.`))))
+    }
+    const ring = new WriteBehind(self.io.object, target)
+    const stop = Effect.zipRight(ring.flight.stop, Effect.suspend(() => warn(self, ring.release())))
+    return Effect.as(
+      Effect.addFinalizer(() => stop),
+      Option.match({
+        onNone: () => Effect.uninterruptibleMask((restore) => finish(restore, self, ring, options.sync === true, sync)),
+        onSome: (bytes: Chunk.Chunk<Uint8Array>) =>
+          Effect.uninterruptibleMask((restore) => take(restore, self, ring, Chunk.toReadonlyArray(bytes), 0, 0))
+      })
+    )
+  })))
+
+/** Takes in all of it, waiting for writes to end where there is no room. */
+const take = (
+  restore: Restore,
+  self: File,
+  ring: WriteBehind,
+  all: ReadonlyArray<Uint8Array>,
+  index: number,
+  from: number
+): Push<void> => {
+  let at = from
+  for (let one = index; one < all.length; one++, at = 0) {
+    at = ring.take(all[one]!, at)
+    if (ring.over) return failed(self, ring)
+    if (at < all[one]!.length) {
+      return Effect.flatMap(restore(ring.flight.until(ring.ready)), () => take(restore, self, ring, all, one, at))
+    }
+  }
+  return Effect.void
+}
+
+const finish = (
+  restore: Restore,
+  self: File,
+  ring: WriteBehind,
+  synced: boolean,
+  sync: (self: File) => Effect.Effect<void, Win32Error.Win32Error>
+): Push<never> => {
+  const finished: Push<never> = Effect.suspend(() => {
+    if (ring.over) return failed(self, ring)
+    const written = end(Either.right(BigInt(ring.taken)))
+    return synced
+      ? Effect.matchEffect(restore(sync(self)), {
+        onFailure: (error) => end(Either.left(error)),
+        onSuccess: () => written
+      })
+      : written
+  })
+  ring.flush()
+  return ring.done() ? finished : Effect.flatMap(restore(ring.flight.until(ring.done)), () => finished)
+}
