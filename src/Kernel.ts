@@ -74,13 +74,14 @@ export class Kernel extends Context.Tag("effect-threadpool-io/Kernel")<Kernel, K
 /** @internal */
 export const fromInternal = (
   load: Effect.Effect<Internal.Kernel, Win32Error.Win32Error>,
-  options: Kernel.Options = {}
+  options: Kernel.Options = {},
+  host: Host.Host = Host.node
 ): Layer.Layer<Kernel, Win32Error.Win32Error> =>
   Layer.scoped(
     Kernel,
     Effect.gen(function*() {
       const kernel = yield* load
-      const engine = new Engine(kernel, Host.node)
+      const engine = new Engine(kernel, host)
       const publishLast = internalMetrics.publisher(engine)
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {

@@ -28,6 +28,7 @@ import {
 import type { Operation as Issued } from "./internal/engine/Operation.js"
 import type { CloseReport, ThreadpoolIoObject } from "./internal/engine/ThreadpoolIoObject.js"
 import { MAX_WAITING_CALLBACKS, waitingCallbacks } from "./internal/kernel/budget.js"
+import * as origin from "./internal/origin.js"
 import * as settling from "./internal/settle.js"
 import { Kernel } from "./Kernel.js"
 import type { Ledger } from "./Ledger.js"
@@ -459,6 +460,7 @@ export const submit: {
   (operation: Operation): (self: ThreadpoolIo) => Effect.Effect<Completion, Win32Error.Win32Error>
   (self: ThreadpoolIo, operation: Operation): Effect.Effect<Completion, Win32Error.Win32Error>
 } = dual(2, (self: ThreadpoolIo, operation: Operation) => {
+  origin.note(operation.request)
   const effect = Effect.uninterruptibleMask((restore) => {
     const issued = self.object.submit(operation.request)
     return settling.settle(
@@ -508,6 +510,7 @@ export const cancellableIn = (
   self: ThreadpoolIo,
   operation: Pick<Operation, "request">
 ): Effect.Effect<Completion, Win32Error.Win32Error> => {
+  origin.note(operation.request)
   const effect = Effect.suspend(() => {
     const issued = self.object.submit(operation.request)
     return settling.settle(

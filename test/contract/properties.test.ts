@@ -8,12 +8,12 @@ import * as fc from "effect/FastCheck"
 import * as Runtime from "effect/Runtime"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as File from "../../src/File.js"
+import { MemoryFile } from "../../src/internal/kernel/simulated/memory.js"
 import type * as Kernel from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import type { Win32Error } from "../../src/Win32Error.js"
 import { contract, freshPath, pattern } from "../support/claims.js"
 import * as lab from "../support/lab.js"
-import { MemoryFile } from "../support/memory.js"
 import { makeSparse } from "../support/sparse.js"
 
 const seed = Number(process.env["TPIO_SEED"] ?? Date.now() % 2 ** 31)

@@ -11,12 +11,12 @@ import type { PoolBuffer } from "../../src/BufferPool.js"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as File from "../../src/File.js"
 import type { IssueKind, Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
+import { MemoryFile } from "../../src/internal/kernel/simulated/memory.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import { contract, failureOf, fileOf, freshPath, movement, pattern, refused } from "../support/claims.js"
 import * as lab from "../support/lab.js"
-import { MemoryFile } from "../support/memory.js"
 import * as pipe from "../support/pipe.js"
 
 const writing = { access: "readwrite", disposition: "openAlways" } as const

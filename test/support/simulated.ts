@@ -14,8 +14,8 @@ import type {
   Kernel
 } from "../../src/internal/kernel/Kernel.js"
 import { type Done, Model, Operation, type Storage, type TakeBack } from "../../src/internal/kernel/model.js"
+import { MemoryFiles, type OpenFile } from "../../src/internal/kernel/simulated/memory.js"
 import type { SlotTable } from "../../src/internal/kernel/SlotTable.js"
-import { MemoryFiles, type OpenFile } from "./memory.js"
 
 // --- what an operation does
 

@@ -1,15 +1,26 @@
 /**
- * Files in memory for the simulated kernel: sparse, so that an offset above 4 GiB costs one page; a flat name space,
+ * Files in memory: sparse, so that an offset above 4 GiB costs one page; a flat name space,
  * since no test of the kernel asks for folders. Refuses by throwing a Win32 code.
  */
-import * as C from "../../src/internal/constants.js"
-import type { Calls, FileInformation } from "../../src/internal/kernel/Kernel.js"
+import * as C from "../../constants.js"
+import type { Calls, FileInformation } from "../Kernel.js"
 
-const PAGE = 0x10000
+const PAGE = 0x1000
+/** What a disk writes at once, whatever happens to its power. */
+export const SECTOR = 512
 const VOLUME = 1n
+
+/** A write that the disk's cache has and its surface may not have. */
+interface Unflushed {
+  readonly offset: number
+  readonly bytes: Uint8Array
+}
 
 export class MemoryFile {
   readonly #pages = new Map<number, Uint8Array>()
+  /** Since the last flush, where somebody wants to know; and what was there then. */
+  #unflushed: Array<Unflushed> | undefined = undefined
+  #flushed: MemoryFile | undefined = undefined
   size = 0
   mode: number
   links = 1
@@ -32,6 +43,7 @@ export class MemoryFile {
   }
 
   write(bytes: Uint8Array, offset: number): void {
+    this.#unflushed?.push({ offset, bytes: bytes.slice() })
     this.#eachPage(offset, bytes.length, (page, at, from, count) => {
       let target = this.#pages.get(page)
       if (target === undefined) this.#pages.set(page, target = new Uint8Array(PAGE))
@@ -45,7 +57,44 @@ export class MemoryFile {
       if (page * PAGE >= size) this.#pages.delete(page)
       else bytes.fill(0, Math.min(PAGE, size - page * PAGE))
     }
+    // The length of a file is in the journal: it is not lost.
+    if (this.#flushed !== undefined && size < this.#flushed.size) this.#flushed.truncate(size)
     this.size = size
+  }
+
+  // --- the disk below
+
+  /** From now on it is known what a power cut would leave. */
+  remember(): void {
+    this.flush(true)
+  }
+
+  flush(remember = this.#flushed !== undefined): void {
+    if (!remember) return
+    this.#flushed = this.#copy()
+    this.#unflushed = []
+  }
+
+  /** The power goes: of each write since the last flush, `survives` says how many of its sectors had arrived. */
+  cutPower(survives: (sectors: number) => number): void {
+    const flushed = this.#flushed
+    if (flushed === undefined) return
+    for (const { bytes, offset } of this.#unflushed!) {
+      const sectors = Math.ceil((offset % SECTOR + bytes.length) / SECTOR)
+      const arrived = survives(sectors) * SECTOR - offset % SECTOR
+      if (arrived > 0) flushed.write(bytes.subarray(0, Math.min(arrived, bytes.length)), offset)
+    }
+    this.truncate(0)
+    this.write(flushed.contents(), 0)
+    this.truncate(flushed.size)
+    this.remember()
+  }
+
+  #copy(): MemoryFile {
+    const copy = new MemoryFile(this.index, this.mode)
+    for (const [page, bytes] of this.#pages) copy.#pages.set(page, bytes.slice())
+    copy.size = this.size
+    return copy
   }
 
   /** All of it, for a test to look at. */
@@ -75,7 +124,7 @@ export interface OpenFile {
   readonly readable: boolean
   readonly writable: boolean
   readonly writableAttributes: boolean
-  readonly deleteOnClose: string | undefined
+  deleteOnClose: string | undefined
 }
 
 const has = (value: number, bits: number): boolean => (value & bits) !== 0
@@ -86,10 +135,13 @@ const refuseUnless = (condition: boolean, code: number): void => {
 
 export class MemoryFiles {
   readonly names = new Map<string, MemoryFile>()
+  /** New files remember what was flushed. */
+  remembers = false
   #lastIndex = 0n
 
   create(name: string, mode = 0o666): MemoryFile {
     const file = new MemoryFile(++this.#lastIndex, mode)
+    if (this.remembers) file.remember()
     this.names.set(name, file)
     return file
   }
@@ -119,8 +171,9 @@ export class MemoryFiles {
     if (deleteOnClose !== undefined && this.names.get(deleteOnClose) === file) this.remove(deleteOnClose)
   }
 
-  flush({ writable }: OpenFile): void {
+  flush({ file, writable }: OpenFile): void {
     refuseUnless(writable, C.ERROR_ACCESS_DENIED)
+    file.flush()
   }
 
   information({ file }: OpenFile): FileInformation {

@@ -1,0 +1,243 @@
+/**
+ * A simulated disk: files in memory with locks, a capacity, and a power supply that can fail. Reads and writes happen at once,
+ * early, later, in part or never, as the system's choices have it.
+ */
+import * as C from "../../constants.js"
+import type { Issue, LockParameters } from "../Kernel.js"
+import { type MemoryFile, MemoryFiles, type OpenFile } from "./memory.js"
+import type { SimulatedFile, SimulatedOperation, System } from "./system.js"
+
+export class Disk {
+  readonly files = new MemoryFiles()
+  /** Bytes that the files may have together. */
+  capacity = Infinity
+  /** Bytes that they have. */
+  #used = 0
+  /** How often the power has gone; a handle from before is of no use. */
+  epoch = 0
+  readonly #locks = new Map<MemoryFile, Locks>()
+
+  constructor(readonly system: System) {}
+
+  locksOf(file: MemoryFile): Locks {
+    let locks = this.#locks.get(file)
+    if (locks === undefined) this.#locks.set(file, locks = new Locks(this.system))
+    return locks
+  }
+
+  /** Room for so many more bytes at this place, of those wanted. */
+  room(file: MemoryFile, offset: number, bytes: number): number {
+    if (this.capacity === Infinity) return bytes
+    this.#used = 0
+    for (const one of this.files.names.values()) this.#used += one.size
+    return Math.max(0, Math.min(bytes, file.size + this.capacity - this.#used - offset))
+  }
+
+  /** From now on the disk knows what a power cut would leave. */
+  remember(): void {
+    for (const file of this.files.names.values()) file.remember()
+    this.files.remembers = true
+  }
+
+  /** What was written and not flushed is lost, or torn at a sector; every handle is dead. */
+  cutPower(): void {
+    const { choices } = this.system.world
+    for (const file of this.files.names.values()) file.cutPower((sectors) => choices.below(sectors + 1))
+    this.#locks.clear()
+    this.epoch++
+  }
+}
+
+export class DiskFile implements SimulatedFile {
+  readonly #epoch: number
+
+  constructor(readonly disk: Disk, readonly open: OpenFile, readonly path: string) {
+    this.#epoch = disk.epoch
+  }
+
+  /** The disk is gone as far as this handle goes. */
+  get dead(): boolean {
+    return this.#epoch !== this.disk.epoch
+  }
+
+  issue(operation: SimulatedOperation): number {
+    const { kind } = operation.issue!
+    if (this.dead) return C.ERROR_IO_DEVICE
+    if (kind === "lock") return this.#lock(operation)
+    if (kind !== "read" && kind !== "write") return C.ERROR_NOT_SUPPORTED
+    if (!(kind === "read" ? this.open.readable : this.open.writable)) return C.ERROR_ACCESS_DENIED
+    const append = isAppend(operation.issue!)
+    if (kind === "read" && append) return C.ERROR_INVALID_PARAMETER
+    if (!append && offsetOf(operation.issue!) + operation.issue!.length > Number.MAX_SAFE_INTEGER) {
+      return C.ERROR_INVALID_PARAMETER
+    }
+    return this.disk.system.run(operation, () => this.#transfer(operation))
+  }
+
+  #transfer(operation: SimulatedOperation): number {
+    if (this.dead) return C.ERROR_IO_DEVICE
+    return operation.issue!.kind === "read" ? this.#read(operation) : this.#write(operation)
+  }
+
+  #read(operation: SimulatedOperation): number {
+    const { file } = this.open
+    const offset = offsetOf(operation.issue!)
+    const wanted = operation.issue!.length
+    if (wanted === 0) return C.ERROR_SUCCESS
+    const available = Math.max(0, Math.min(wanted, file.size - offset))
+    if (available === 0) return C.ERROR_HANDLE_EOF
+    if (this.disk.locksOf(file).forbids(this, offset, available, false)) return C.ERROR_LOCK_VIOLATION
+    operation.bytes = this.disk.system.share(available)
+    operation.transfer((memory) => file.read(memory.subarray(0, operation.bytes), offset))
+    return C.ERROR_SUCCESS
+  }
+
+  #write(operation: SimulatedOperation): number {
+    const { file } = this.open
+    const append = isAppend(operation.issue!)
+    const offset = append ? file.size : offsetOf(operation.issue!)
+    const wanted = operation.issue!.length
+    if (wanted === 0) return C.ERROR_SUCCESS
+    if (this.disk.locksOf(file).forbids(this, offset, wanted, true)) return C.ERROR_LOCK_VIOLATION
+    const room = this.disk.room(file, offset, wanted)
+    if (room === 0) return C.ERROR_DISK_FULL
+    operation.bytes = Math.min(room, append ? wanted : this.disk.system.share(wanted))
+    operation.transfer((memory) => file.write(memory.subarray(0, operation.bytes), offset))
+    return C.ERROR_SUCCESS
+  }
+
+  cancel(operation: SimulatedOperation): void {
+    const { system } = this.disk
+    const waits = this.disk.locksOf(this.open.file).waits(operation)
+    if (operation.cancelled || (!waits && operation.pending === undefined)) return
+    if (!waits && system.percent(system.behaviour.lost)) {
+      system.happened.cancelsLost++
+      return
+    }
+    system.cancel(operation, () => {
+      operation.pending?.()
+      operation.pending = undefined
+      this.disk.locksOf(this.open.file).withdraw(operation)
+      // A write may have come some of the way.
+      const { issue } = operation
+      if (issue!.kind === "write" && !isAppend(issue!) && system.percent(system.behaviour.short)) {
+        this.#transfer(operation)
+      }
+    })
+  }
+
+  #lock(operation: SimulatedOperation): number {
+    const { flags, lengthHigh, lengthLow } = operation.issue!.parameters as LockParameters
+    const { offsetHigh, offsetLow } = operation.issue!
+    return this.disk.locksOf(this.open.file).take(operation, {
+      owner: this,
+      from: join(offsetHigh, offsetLow),
+      length: join(lengthHigh, lengthLow),
+      exclusive: (flags & C.LOCKFILE_EXCLUSIVE_LOCK) !== 0
+    }, (flags & C.LOCKFILE_FAIL_IMMEDIATELY) === 0)
+  }
+
+  unlock(from: bigint, length: bigint): number {
+    return this.disk.locksOf(this.open.file).giveBack(this, from, length)
+  }
+
+  close(): void {
+    this.disk.locksOf(this.open.file).forget(this)
+    if (!this.dead) this.disk.files.close(this.open)
+  }
+}
+
+interface Lock {
+  readonly owner: DiskFile
+  readonly from: bigint
+  readonly length: bigint
+  readonly exclusive: boolean
+}
+
+/** The locks of one file, and who waits for one, first come first served. */
+class Locks {
+  readonly #held: Array<Lock> = []
+  readonly #waiting: Array<{ readonly operation: SimulatedOperation; readonly lock: Lock }> = []
+
+  constructor(readonly system: System) {}
+
+  take(operation: SimulatedOperation, lock: Lock, wait: boolean): number {
+    if (this.#free(lock)) {
+      // Held from this moment: how its owner hears of it is another matter.
+      this.#held.push(lock)
+      const way = this.system.way()
+      if (way === "inline") return C.ERROR_SUCCESS
+      if (way === "early") operation.finish(C.ERROR_SUCCESS)
+      else this.#granted(operation)
+      return C.ERROR_IO_PENDING
+    }
+    if (!wait) return C.ERROR_LOCK_VIOLATION
+    this.#waiting.push({ operation, lock })
+    return C.ERROR_IO_PENDING
+  }
+
+  /** Too late to be cancelled. */
+  #granted(operation: SimulatedOperation): void {
+    this.system.world.later(this.system.latency(), () => operation.finish(C.ERROR_SUCCESS))
+  }
+
+  giveBack(owner: DiskFile, from: bigint, length: bigint): number {
+    const at = this.#held.findIndex((lock) => lock.owner === owner && lock.from === from && lock.length === length)
+    if (at < 0) return ERROR_NOT_LOCKED
+    this.#held.splice(at, 1)
+    this.#serve()
+    return C.ERROR_SUCCESS
+  }
+
+  waits(operation: SimulatedOperation): boolean {
+    return this.#waiting.some((one) => one.operation === operation)
+  }
+
+  withdraw(operation: SimulatedOperation): void {
+    const at = this.#waiting.findIndex((one) => one.operation === operation)
+    if (at >= 0) this.#waiting.splice(at, 1)
+  }
+
+  forget(owner: DiskFile): void {
+    for (let at = this.#held.length - 1; at >= 0; at--) if (this.#held[at]!.owner === owner) this.#held.splice(at, 1)
+    this.#serve()
+  }
+
+  /** Locks are mandatory: they hold for reads and writes through other handles, and a shared one for every write. */
+  forbids(by: DiskFile, offset: number, length: number, write: boolean): boolean {
+    if (this.#held.length === 0) return false
+    const from = BigInt(offset)
+    return this.#held.some((lock) =>
+      overlap(lock, { from, length: BigInt(length) }) && (lock.exclusive ? lock.owner !== by : write)
+    )
+  }
+
+  #free(wanted: Lock): boolean {
+    return !this.#held.some((lock) => (lock.exclusive || wanted.exclusive) && overlap(lock, wanted))
+  }
+
+  #serve(): void {
+    for (let at = 0; at < this.#waiting.length;) {
+      const { lock, operation } = this.#waiting[at]!
+      if (!this.#free(lock)) {
+        at++
+        continue
+      }
+      this.#waiting.splice(at, 1)
+      this.#held.push(lock)
+      this.#granted(operation)
+    }
+  }
+}
+
+const ERROR_NOT_LOCKED = 158
+
+const overlap = (one: Pick<Lock, "from" | "length">, other: Pick<Lock, "from" | "length">): boolean =>
+  one.from < other.from + other.length && other.from < one.from + one.length
+
+const join = (high: number, low: number): bigint => (BigInt(high) << 32n) | BigInt(low)
+
+const offsetOf = ({ offsetHigh, offsetLow }: Issue): number => offsetHigh * 0x1_0000_0000 + offsetLow
+
+const isAppend = ({ kind, offsetHigh, offsetLow }: Issue): boolean =>
+  kind === "write" && offsetLow === C.MAXDWORD && offsetHigh === C.MAXDWORD

@@ -1,0 +1,327 @@
+/**
+ * The simulated kernel: the model of TP_IO over a disk and pipes in memory, in virtual time. The choices decide what every
+ * operation does, of all that the contract allows; the kernel watches what is asked of it, and names whoever breaks a rule.
+ */
+import * as C from "../../constants.js"
+import { ContractViolation } from "../ContractViolation.js"
+import type { Block, CallDone, CallName, Calls, CustomIssue, FileInformation, Issue } from "../Kernel.js"
+import { type Done, Model, type OtherCalls, type Storage, type TakeBack } from "../model.js"
+import type { SlotTable } from "../SlotTable.js"
+import { type Behaviour, type Fault, healthy } from "./Behaviour.js"
+import { Disk, DiskFile } from "./disk.js"
+import { SECTOR } from "./memory.js"
+import { isPipePath, PipeEnd, Pipes } from "./pipes.js"
+import { type SimulatedFile, SimulatedOperation, System } from "./system.js"
+import type { World } from "./World.js"
+
+export interface Options {
+  readonly behaviour?: Partial<Behaviour> | undefined
+  readonly faults?: ReadonlyArray<Fault> | undefined
+  /** Bytes that all files may have together. */
+  readonly capacity?: number | undefined
+  /** Tells where the operation was made that is being issued. */
+  readonly originOf?: ((issue: Issue) => string | undefined) | undefined
+}
+
+/** What is open at this moment, by name. */
+export interface Open {
+  readonly handles: ReadonlyArray<string>
+  readonly operations: ReadonlyArray<string>
+}
+
+export class SimulatedKernel extends Model<SimulatedFile, SimulatedOperation> {
+  readonly system: System
+  readonly disk: Disk
+  readonly #storage: SimulatedStorage
+
+  constructor(readonly world: World, options: Options = {}) {
+    const system = new System(world, { ...healthy, ...options.behaviour }, options.faults ?? [])
+    const storage = new SimulatedStorage(system, options.originOf)
+    super(storage)
+    this.system = system
+    this.disk = storage.disk
+    this.disk.capacity = options.capacity ?? Infinity
+    this.#storage = storage
+  }
+
+  /** Every rule that was broken, in order; also those whose exceptions somebody has caught. */
+  get violations(): ReadonlyArray<ContractViolation> {
+    return this.#storage.violations
+  }
+
+  // Whatever breaks a rule is remembered, and told together with what was under way.
+  override free(block: Block): void {
+    this.#watched(() => super.free(block))
+  }
+
+  override closeThreadpoolIo(threadpoolIo: number): void {
+    this.#watched(() => super.closeThreadpoolIo(threadpoolIo))
+  }
+
+  override unbind(handle: number): boolean {
+    return this.#watched(() => super.unbind(handle))
+  }
+
+  override startThreadpoolIo(threadpoolIo: number): void {
+    this.#watched(() => super.startThreadpoolIo(threadpoolIo))
+  }
+
+  override cancelThreadpoolIo(threadpoolIo: number): void {
+    this.#watched(() => super.cancelThreadpoolIo(threadpoolIo))
+  }
+
+  override issue(issue: Issue): number {
+    return this.#watched(() => super.issue(issue))
+  }
+
+  override call<K extends CallName>(name: K, arguments_: Calls[K][0], done: CallDone<K>): () => boolean {
+    return this.#watched(() => super.call(name, arguments_, done))
+  }
+
+  #watched<A>(run: () => A): A {
+    try {
+      return run()
+    } catch (defect) {
+      throw defect instanceof ContractViolation ? this.#storage.violated(defect) : defect
+    }
+  }
+
+  /** What has been opened and not closed, and what has been issued and not completed. */
+  get openNow(): Open {
+    return this.#storage.census()
+  }
+}
+
+class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
+  readonly name = "simulated"
+  readonly canUnbind = true
+  readonly disk: Disk
+  readonly pipes: Pipes
+  readonly violations: Array<ContractViolation> = []
+  readonly #operations: Array<SimulatedOperation> = []
+  readonly #files = new Set<SimulatedFile>()
+
+  constructor(readonly system: System, readonly originOf: ((issue: Issue) => string | undefined) | undefined) {
+    this.disk = new Disk(system)
+    this.pipes = new Pipes(system)
+  }
+
+  allocate(bytes: number): Block {
+    return { address: 0, bytes: new Uint8Array(bytes) }
+  }
+
+  operation(slot: number, slots: SlotTable): SimulatedOperation {
+    const operation = new SimulatedOperation(slot, slots)
+    this.#operations.push(operation)
+    return operation
+  }
+
+  census(): Open {
+    return {
+      handles: [...this.#files].map(({ path }) => path),
+      operations: this.#operations.filter(({ issue }) => issue !== undefined).map(String)
+    }
+  }
+
+  violated(violation: ContractViolation): ContractViolation {
+    this.violations.push(violation)
+    violation.inFlight = this.census().operations
+    return violation
+  }
+
+  // --- operations
+
+  issue(operation: SimulatedOperation): number {
+    const issue = operation.issue!
+    const { behaviour, happened } = this.system
+    operation.take(++this.system.issued, this.originOf?.(issue))
+    if (issue.kind === "custom") return this.#custom(operation, issue)
+    if (this.system.percent(behaviour.never)) {
+      operation.stuck = true
+      operation.follows = "packet"
+      happened.never++
+      return C.ERROR_IO_PENDING
+    }
+    const code = this.system.fault(operation.syscall)
+    if (code !== C.ERROR_SUCCESS) return this.system.run(operation, () => code)
+    return operation.object.file.issue(operation)
+  }
+
+  /** A caller's own function: there is no memory with an address here, so it is told 0 for every address. */
+  #custom(operation: SimulatedOperation, { handle, length, parameters }: Issue): number {
+    const status = (parameters as CustomIssue)({ handle, overlapped: 0, address: 0, length })
+    // Nobody else completes it, so the kernel does: with nothing transferred.
+    if (status === C.ERROR_IO_PENDING) this.system.end(operation, () => operation.finish(C.ERROR_SUCCESS))
+    return status
+  }
+
+  post(operation: SimulatedOperation, status: number): void {
+    this.system.world.later(this.system.latency(), () => {
+      this.system.happened.packets++
+      operation.finish(status)
+    })
+  }
+
+  cancel(operation: SimulatedOperation): void {
+    if (!operation.stuck) operation.object.file.cancel(operation)
+  }
+
+  // --- calls
+
+  open(arguments_: Calls["CreateFileW"][0], done: Done<SimulatedFile>): TakeBack {
+    return this.#call("CreateFileW", done, () =>
+      this.#opened(
+        isPipePath(arguments_.path)
+          ? refused(this.pipes.open(arguments_.path))
+          : new DiskFile(this.disk, this.disk.files.open(arguments_), arguments_.path)
+      ))
+  }
+
+  #opened<F extends SimulatedFile>(file: F): F {
+    this.#files.add(file)
+    return file
+  }
+
+  close(file: SimulatedFile, done: Done<void>): TakeBack {
+    return this.#call("CloseHandle", done, () => this.#closed(file))
+  }
+
+  #closed(file: SimulatedFile): void {
+    this.#files.delete(file)
+    file.close()
+  }
+
+  flush(file: SimulatedFile, done: Done<void>): TakeBack {
+    if (file instanceof PipeEnd) {
+      return begun(this.system.world.later(this.system.latency(), () => file.flush(done)))
+    }
+    return this.#onDisk("FlushFileBuffers", file, done, ({ open }) => this.disk.files.flush(open))
+  }
+
+  information(file: SimulatedFile, done: Done<FileInformation>): TakeBack {
+    return this.#onDisk("GetFileInformationByHandle", file, done, ({ open }) => this.disk.files.information(open))
+  }
+
+  setEndOfFile(file: SimulatedFile, length: bigint, done: Done<void>): TakeBack {
+    return this.#onDisk("SetEndOfFile", file, done, ({ open }) => this.disk.files.setEndOfFile(open, length))
+  }
+
+  setBasicInformation(file: SimulatedFile, information: Calls["SetBasicInformation"][0], done: Done<void>): TakeBack {
+    return this.#onDisk(
+      "SetBasicInformation",
+      file,
+      done,
+      ({ open }) => this.disk.files.setBasicInformation(open, information)
+    )
+  }
+
+  move(arguments_: Calls["MoveFileExW"][0], done: Done<void>): TakeBack {
+    return this.#call("MoveFileExW", done, () => this.disk.files.move(arguments_))
+  }
+
+  remove({ path }: Calls["DeleteFileW"][0], done: Done<void>): TakeBack {
+    return this.#call("DeleteFileW", done, () => this.disk.files.remove(path))
+  }
+
+  wait(done: Done<void>): TakeBack {
+    return this.turn(() => done(C.ERROR_SUCCESS))
+  }
+
+  turn(run: () => void): TakeBack {
+    return this.system.world.later(this.system.latency(), run)
+  }
+
+  readonly otherCalls: OtherCalls<SimulatedFile> = {
+    CreateNamedPipeW: (arguments_, done, handles) =>
+      this.#call("CreateNamedPipeW", done, () => handles.open(this.#opened(refused(this.pipes.create(arguments_))))),
+    DisconnectNamedPipe: ({ handle }, done, { file }) =>
+      this.#onPipe("DisconnectNamedPipe", file(handle), done, (end) => void refused(end.disconnect() || undefined)),
+    SetNamedPipeHandleState: ({ handle, messages }, done, { file }) =>
+      this.#onPipe("SetNamedPipeHandleState", file(handle), done, (end) => {
+        if (messages && !end.messages) throw C.ERROR_INVALID_PARAMETER
+        end.readsMessages = messages
+      }),
+    PeekNamedPipe: ({ handle }, done, { file }) =>
+      this.#onPipe("PeekNamedPipe", file(handle), done, (end) => refused(end.peek())),
+    GetNamedPipeInfo: ({ handle }, done, { file }) =>
+      this.#onPipe("GetNamedPipeInfo", file(handle), done, (end) => end.information()),
+    UnlockFileEx: ({ handle, length, offset }, done, { file }) =>
+      this.#onDisk("UnlockFileEx", file(handle), done, (opened) => {
+        refused(opened.unlock(offset, length) || undefined)
+      }),
+    GetStorageInformation: ({ handle }, done, { file }) =>
+      this.#onDisk("GetStorageInformation", file(handle), done, () => ({
+        logicalBytesPerSector: SECTOR,
+        physicalBytesPerSector: SECTOR
+      })),
+    SetAllocationInformation: ({ handle, length }, done, { file }) =>
+      this.#onDisk("SetAllocationInformation", file(handle), done, ({ open }) => {
+        if (!open.writable) throw C.ERROR_ACCESS_DENIED
+        if (this.disk.room(open.file, 0, Number(length)) < Number(length)) throw C.ERROR_DISK_FULL
+      }),
+    SetDispositionInformation: ({ handle, remove }, done, { file }) =>
+      this.#onDisk("SetDispositionInformation", file(handle), done, ({ open, path }) => {
+        open.deleteOnClose = remove ? path : undefined
+      }),
+    SetRenameInformation: ({ handle, replace, to }, done, { file }) =>
+      this.#onDisk("SetRenameInformation", file(handle), done, (opened) => {
+        const { files } = this.disk
+        const from = [...files.names].find(([, one]) => one === opened.open.file)?.[0]
+        if (from === undefined) throw C.ERROR_ACCESS_DENIED
+        files.move({ from, to, replace })
+      })
+  }
+
+  #onDisk<A>(
+    name: CallName,
+    file: SimulatedFile | undefined,
+    done: Done<A>,
+    work: (file: DiskFile) => A
+  ): TakeBack {
+    return this.#call(name, done, () => {
+      if (file === undefined) throw C.ERROR_INVALID_HANDLE
+      if (!(file instanceof DiskFile)) throw C.ERROR_INVALID_FUNCTION
+      if (file.dead) throw C.ERROR_IO_DEVICE
+      return work(file)
+    })
+  }
+
+  #onPipe<A>(name: CallName, file: SimulatedFile | undefined, done: Done<A>, work: (end: PipeEnd) => A): TakeBack {
+    return this.#call(name, done, () => {
+      if (file === undefined) throw C.ERROR_INVALID_HANDLE
+      if (!(file instanceof PipeEnd)) throw C.ERROR_INVALID_FUNCTION
+      return work(file)
+    })
+  }
+
+  /** Waits for a thread, from which it can be taken back; runs; answers: each in a turn of its own. */
+  #call<A>(name: CallName, done: Done<A>, work: () => A): TakeBack {
+    return this.system.world.later(this.system.latency(), () => {
+      // A handle that could not be closed would be open for ever: that is not among the things that happen.
+      const code = name === "CloseHandle" ? C.ERROR_SUCCESS : this.system.fault(name)
+      const { status, value } = code === C.ERROR_SUCCESS
+        ? attempt(work)
+        : { status: code, value: undefined }
+      if (this.system.percent(this.system.behaviour.late)) {
+        this.system.world.later(this.system.latency(), () => done(status, value))
+      } else done(status, value)
+    })
+  }
+}
+
+const begun = (_: TakeBack): TakeBack => () => false
+
+/** Files and pipes refuse by throwing a code. */
+const refused = <A>(answer: A | number): A => {
+  if (typeof answer === "number") throw answer
+  return answer
+}
+
+const attempt = <A>(work: () => A): { readonly status: number; readonly value: A | undefined } => {
+  try {
+    return { status: C.ERROR_SUCCESS, value: work() }
+  } catch (code) {
+    if (typeof code !== "number") throw code
+    return { status: code, value: undefined }
+  }
+}

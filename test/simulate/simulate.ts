@@ -1,0 +1,92 @@
+/**
+ * One random program per seed, on one of the systems; and what to type to see it again.
+ */
+import { replayed, seeded, shrink } from "../../src/internal/kernel/simulated/Choices.js"
+import type { Choices } from "../../src/internal/kernel/simulated/Choices.js"
+import { Happenings } from "../../src/internal/kernel/simulated/system.js"
+import { defaults, type Run, run } from "../../src/internal/testing/run.js"
+import { profiles } from "./profiles.js"
+import { Doings, program } from "./program.js"
+
+export interface Outcome extends Run {
+  readonly profile: string
+  readonly doings: Doings
+}
+
+/** The run that these decisions make: the first of them say which system it is, and how long the program. */
+export const simulate = async (choices: Choices): Promise<Outcome> => {
+  const profile = profiles[choices.below(profiles.length)]!
+  const length = 8 + choices.below(250)
+  const { doings, run: body } = program(choices, profile, length)
+  const { behaviour, capacity } = profile
+  const done = await run(body, choices, { ...defaults, behaviour, capacity, drainTimeoutMs: 5000 })
+  return Object.assign(done, { profile: profile.name, doings })
+}
+
+export const ofSeed = (seed: number): Promise<Outcome> => simulate(seeded(seed))
+
+export const ofLine = (line: string): Promise<Outcome> => {
+  const [kind, rest = ""] = line.split(":")
+  return kind === "seed"
+    ? ofSeed(Number(rest))
+    : simulate(replayed(rest === "" ? [] : rest.split(".").map(Number)))
+}
+
+/** What to type to see a failing run again, made as plain as it can be within so many runs. */
+export const reproduction = async (failing: Outcome, runs = 2000): Promise<string> => {
+  const list = await shrink(failing.taken, async (candidate) => {
+    const { problems, taken } = await simulate(replayed(candidate))
+    return problems.length > 0 ? taken : undefined
+  }, runs)
+  return `npm run test:simulate -- --replay list:${list.join(".")}`
+}
+
+/** Figures of many runs. */
+export class Figures {
+  seeds = 0
+  operations = 0
+  milliseconds = 0
+  readonly happened = new Happenings()
+  readonly doings = new Doings()
+  readonly ledger = { completedByCallback: 0, completedInline: 0, failedAtStart: 0, cancelled: 0, quarantined: 0 }
+  readonly profiles: Record<string, number> = {}
+
+  add({ doings, happened, milliseconds, operations, profile, simulated }: Outcome): void {
+    this.seeds++
+    this.operations += operations
+    this.milliseconds += milliseconds
+    sum(this.happened, happened)
+    sum(this.doings, doings)
+    sum(this.ledger, simulated.engine.counters)
+    this.profiles[profile] = (this.profiles[profile] ?? 0) + 1
+  }
+
+  /** Those of another process. */
+  merge(other: Figures): void {
+    this.seeds += other.seeds
+    this.operations += other.operations
+    this.milliseconds += other.milliseconds
+    sum(this.happened, other.happened)
+    sum(this.doings, other.doings)
+    sum(this.ledger, other.ledger)
+    for (const [name, count] of Object.entries(other.profiles)) this.profiles[name] = (this.profiles[name] ?? 0) + count
+  }
+
+  table(): string {
+    const row = (title: string, figures: object) =>
+      `${title.padEnd(10)} ${Object.entries(figures).map(([name, count]) => `${name} ${count}`).join(", ")}`
+    return [
+      row("systems", this.profiles),
+      row("ledger", this.ledger),
+      row("happened", this.happened),
+      row("programs", this.doings),
+      `time       ${(this.milliseconds / 3_600_000).toFixed(1)} hours of virtual time`
+    ].join("\n")
+  }
+}
+
+const sum = <A extends object>(into: A, from: A): void => {
+  for (const key of Object.keys(into) as Array<keyof A>) {
+    into[key] = (into[key] as number + (from[key] as number)) as A[keyof A]
+  }
+}
