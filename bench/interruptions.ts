@@ -3,11 +3,10 @@
 //   npm run stress -- [--operations 100000] [--seed N] [--kernel auto|win32|portable]; npm run stress:kernel32
 import * as Effect from "effect/Effect"
 import { parseArgs } from "node:util"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import * as Kernel from "../src/Kernel.js"
 import * as Ledger from "../src/Ledger.js"
 import { run } from "../test/support/interruptions.js"
+import { collectGarbage } from "./harness/garbage.js"
 
 const { values } = parseArgs({
   options: {
@@ -24,9 +23,6 @@ const ROUNDS = 20
 
 /** What the process may have grown by since a fifth of the rounds, when everything has run often enough to be compiled. */
 const MOST_GROWTH = 16 << 20
-
-setFlagsFromString("--expose-gc")
-const collectGarbage = runInNewContext("gc") as () => void
 
 const resident: Array<number> = []
 const begin = performance.now()

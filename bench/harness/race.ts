@@ -1,0 +1,122 @@
+// Contestants in turn: each round runs every one of them once and begins with another, so that whatever changes on the machine
+// meets them all. There are no pauses in between, because memory that was given back is dear to get again.
+import * as Effect from "effect/Effect"
+import { type Case, type Contestant, isMet, type Phase } from "./Scenario.js"
+import { median, summarize, type Summary } from "./statistics.js"
+
+export interface ContestantResult extends Summary {
+  readonly name: string
+  readonly role: Contestant["role"]
+  readonly samples: ReadonlyArray<number>
+  /** Milliseconds of processor time of one run, the median. */
+  readonly cpuMillis: number
+}
+
+export interface GoalResult {
+  readonly row: string
+  readonly text: string
+  readonly relation: "≥" | "≤"
+  readonly bound: number
+  readonly unit: string
+  readonly measured: number | undefined
+  /** `undefined`: it cannot be judged here, for this reason. */
+  readonly met: boolean | undefined
+  readonly unjudged?: string | undefined
+}
+
+export interface CaseResult {
+  readonly label: string
+  readonly unit: string
+  readonly better: "higher" | "lower"
+  readonly rounds: number
+  readonly contestants: ReadonlyArray<ContestantResult>
+  readonly goals: ReadonlyArray<GoalResult>
+  readonly notes: ReadonlyArray<string>
+}
+
+export interface RaceOptions {
+  readonly rounds: number
+  readonly warmUps: number
+  readonly progress: (text: string) => void
+  /** Before each run, on nobody's time. */
+  readonly before: () => void
+}
+
+interface Sample {
+  readonly value: number
+  readonly cpuMillis: number
+}
+
+export const race = <R>(one: Case<R>, options: RaceOptions): Effect.Effect<CaseResult, Error, R> =>
+  Effect.gen(function*() {
+    const { contestants } = one
+    const samples = new Map(contestants.map(({ name }) => [name, [] as Array<Sample>]))
+    for (let round = -options.warmUps; round < options.rounds; round++) {
+      const phase: Phase = round < 0 ? "warm-up" : "measured"
+      for (let i = 0; i < contestants.length; i++) {
+        const contestant = contestants[(i + Math.max(round, 0)) % contestants.length]!
+        options.progress(`${one.label}: ${phase === "warm-up" ? phase : `round ${round + 1}`}, ${contestant.name}`)
+        const sample = yield* runOnce(one, contestant, phase, options)
+        if (phase === "measured") samples.get(contestant.name)!.push(sample)
+      }
+    }
+    return conclude(one, options.rounds, samples)
+  })
+
+const runOnce = <R>(
+  one: Case<R>,
+  { name, run }: Contestant<R>,
+  phase: Phase,
+  { before }: RaceOptions
+): Effect.Effect<Sample, Error, R> =>
+  Effect.suspend(() => {
+    before()
+    const cpu = process.cpuUsage()
+    const begin = performance.now()
+    return Effect.flatMap(run(phase), (outcome) => {
+      const millis = outcome.millis ?? performance.now() - begin
+      const { system, user } = process.cpuUsage(cpu)
+      const { expected } = one
+      const right = expected?.[outcome.looked ?? phase]
+      if (outcome.checksum !== right) {
+        return Effect.fail(`read something else than is there: ${outcome.checksum}, not ${right}`)
+      }
+      const value = one.measure.valueOf({ millis, amount: outcome.amount ?? one.amount, value: outcome.value ?? NaN })
+      return Number.isFinite(value)
+        ? Effect.succeed({ value, cpuMillis: outcome.cpuMillis ?? (user + system) / 1000 })
+        : Effect.fail("told no value")
+    })
+  }).pipe(
+    Effect.sandbox,
+    Effect.mapError((cause) => new Error(`${one.label}, ${name}: ${String(cause)}`, { cause }))
+  )
+
+/** Goals are judged round by round: what was measured side by side is compared, and then the median taken. */
+export const conclude = <R>(
+  { contestants, goals, label, measure, notes }: Case<R>,
+  rounds: number,
+  samples: ReadonlyMap<string, ReadonlyArray<Sample>>
+): CaseResult => {
+  const valueIn = (round: number) => (name: string): number => {
+    const runs = samples.get(name)
+    if (runs === undefined) throw new Error(`${label}: no contestant is called ${name}`)
+    return runs[round]!.value
+  }
+  return {
+    label,
+    unit: measure.unit,
+    better: measure.better,
+    rounds,
+    notes: notes ?? [],
+    contestants: contestants.map(({ name, role }) => {
+      const runs = samples.get(name)!
+      const values = runs.map(({ value }) => value)
+      return { name, role, ...summarize(values), samples: values, cpuMillis: median(runs.map((run) => run.cpuMillis)) }
+    }),
+    goals: goals.map(({ of, unjudged, ...goal }) => {
+      if (unjudged !== undefined) return { ...goal, measured: undefined, met: undefined, unjudged }
+      const measured = median(Array.from({ length: rounds }, (_, round) => of(valueIn(round))))
+      return { ...goal, measured, met: isMet(measured, goal) }
+    })
+  }
+}

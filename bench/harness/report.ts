@@ -1,0 +1,62 @@
+// What a whole run of the benchmark has found, and how it is kept: one JSON file for each kernel, and a chart for each scenario.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { availableParallelism, release } from "node:os"
+import { join } from "node:path"
+import { chart } from "./chart.js"
+import type { CaseResult } from "./race.js"
+
+export interface MachineReport {
+  readonly kernel: string
+  readonly node: string
+  readonly system: string
+  readonly processors: number
+  readonly date: string
+  readonly command: string
+}
+
+export interface ScenarioResult {
+  readonly name: string
+  readonly title: string
+  readonly cases: ReadonlyArray<CaseResult>
+  readonly notes: ReadonlyArray<string>
+}
+
+/** A scenario with the machine as it was that day: a later run of some scenarios leaves the others as they are. */
+export interface KeptScenario extends ScenarioResult {
+  readonly machine: MachineReport
+}
+
+export const machine = (kernel: string, isWine: boolean, command: string): MachineReport => ({
+  kernel,
+  node: process.version.slice(1),
+  system: isWine
+    ? "Wine"
+    : `${{ linux: "Linux", darwin: "macOS", win32: "Windows" }[process.platform as string]} ${release()}`,
+  processors: availableParallelism(),
+  date: new Date().toISOString().slice(0, 10),
+  command
+})
+
+export const keep = (directory: string, machine: MachineReport, scenarios: ReadonlyArray<ScenarioResult>): void => {
+  const charts = join(directory, machine.kernel)
+  const file = join(directory, `${machine.kernel}.json`)
+  mkdirSync(charts, { recursive: true })
+  const kept = new Map(before(file).map((scenario) => [scenario.name, scenario]))
+  for (const scenario of scenarios) {
+    kept.set(scenario.name, { ...scenario, machine })
+    writeFileSync(join(charts, `${scenario.name}.svg`), chart(scenario, machine))
+  }
+  writeFileSync(file, `${JSON.stringify([...kept.values()], rounded, 1)}\n`)
+}
+
+const before = (file: string): ReadonlyArray<KeptScenario> => {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"))
+  } catch {
+    return []
+  }
+}
+
+/** Six digits say more than any clock here. */
+const rounded = (_: string, value: unknown): unknown =>
+  typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value

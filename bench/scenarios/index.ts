@@ -1,0 +1,15 @@
+// All scenarios, in the order in which they are run.
+import type { MakeScenario } from "../harness/Bench.js"
+import { inFlight } from "./inFlight.js"
+import { pipe } from "./pipe.js"
+import { random } from "./random.js"
+import { sequential } from "./sequential.js"
+import { submit } from "./submit.js"
+
+export const scenarios: { readonly [name: string]: MakeScenario } = {
+  sequential,
+  random,
+  submit,
+  "in-flight": inFlight,
+  pipe
+}
