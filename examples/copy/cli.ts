@@ -11,7 +11,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { type CopyFailure, failure } from "./Failure.js"
+import { type Refused, refused } from "./Failure.js"
 import { quoted, size } from "./text.js"
 
 const VERSION = "0.1.0"
@@ -27,6 +27,8 @@ export interface Settings {
   readonly kernel: "auto" | "win32" | "portable"
   readonly overwrite: boolean
   readonly verify: Verify
+  readonly resume: boolean
+  readonly keepGoing: boolean
   readonly keep: boolean
 }
 
@@ -116,6 +118,15 @@ const config = {
     "read: read back what was written and compare the SHA-256. durable: flush it to the disk, then read it back past the " +
       "cache where the system can. none: neither hash nor read back."
   ),
+  resume: Options.boolean("resume").pipe(
+    Options.withDescription(
+      "Go on with what a copy left that was killed: files that are complete are compared and left alone, a partial one is " +
+        "compared as far as its journal says, and gone on with. Ctrl-C then keeps what is partial."
+    )
+  ),
+  keepGoing: Options.boolean("keep-going").pipe(
+    Options.withDescription("When a file cannot be copied, copy the others, and say at the end which could not.")
+  ),
   keep: Options.boolean("keep").pipe(
     Options.withDescription("Without SOURCE and DESTINATION: keep the temporary copy.")
   )
@@ -138,6 +149,11 @@ const description = HelpDoc.blocks([
     "Every file gets its final name only when it is complete and verified. A copy that fails removes all that it has made; what " +
       "it has replaced under --overwrite cannot be restored. Ctrl-C removes what is partial and keeps the files that are complete; " +
       "a second Ctrl-C leaves at once. Exit code: 0 copied, 1 failed, 130 Ctrl-C, 143 SIGTERM."
+  ),
+  HelpDoc.p(
+    "After a kill or a crash, the same command with --resume goes on: beside the partial file of a large source there is a journal " +
+      "(unless --verify none and no --resume), and what it says is believed only after it has been read back. Other partial files " +
+      "of processes that have ended are removed."
   )
 ])
 
@@ -145,11 +161,11 @@ const description = HelpDoc.blocks([
 const environment = Layer.mergeAll(FileSystem.layerNoop({}), Path.layer, NodeTerminal.layer)
 
 /** The settings; `undefined` when the command line asked for help, the version or the like, which has been printed. */
-export const parse = (argv: ReadonlyArray<string>): Effect.Effect<Settings | undefined, CopyFailure> =>
+export const parse = (argv: ReadonlyArray<string>): Effect.Effect<Settings | undefined, Refused> =>
   Effect.suspend(() => {
     const unknown = unknownOption(argv.slice(2))
     if (unknown !== undefined) {
-      return Effect.fail(badOption(`There is no option ${quoted(unknown)}; --help lists them.`))
+      return Effect.fail(refused(`There is no option ${quoted(unknown)}; --help lists them.`))
     }
     let settings: Settings | undefined
     const command = Command.make("copy", config, (parsed) =>
@@ -158,7 +174,7 @@ export const parse = (argv: ReadonlyArray<string>): Effect.Effect<Settings | und
       })).pipe(Command.withDescription(description))
     return Command.run(command, { name: "copy", version: VERSION })(argv).pipe(
       Effect.map(() => settings),
-      Effect.catchIf(ValidationError.isValidationError, (error) => Effect.fail(badOption(sentenceOf(error)))),
+      Effect.catchIf(ValidationError.isValidationError, (error) => Effect.fail(refused(sentenceOf(error)))),
       withoutErrorOutput,
       Effect.provide(environment)
     )
@@ -168,22 +184,23 @@ export const parse = (argv: ReadonlyArray<string>): Effect.Effect<Settings | und
 const withoutErrorOutput = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Console.consoleWith((console) => Console.withConsole(effect, { ...console, error: () => Effect.void }))
 
-const badOption = (sentence: string): CopyFailure => failure("BadOption", sentence)
-
 interface Parsed extends Omit<Settings, "paths"> {
   readonly source: Option.Option<string>
   readonly destination: Option.Option<string>
 }
 
 /** What no single option can say. */
-const check = ({ destination, source, ...rest }: Parsed): Effect.Effect<Settings, CopyFailure> => {
-  const refuse = (sentence: string) => Effect.fail(badOption(sentence))
+const check = ({ destination, source, ...rest }: Parsed): Effect.Effect<Settings, Refused> => {
+  const refuse = (sentence: string) => Effect.fail(refused(sentence))
   if (Option.isSome(source) !== Option.isSome(destination)) {
     return refuse("Name both SOURCE and DESTINATION, or neither to copy the project's node_modules.")
   }
   const paths = Option.isSome(source) && Option.isSome(destination)
     ? { source: source.value, destination: destination.value }
     : undefined
+  if (rest.resume && paths === undefined) {
+    return refuse("--resume needs SOURCE and DESTINATION: the temporary copy is a new one each time.")
+  }
   if (paths?.source === "" || paths?.destination === "") return refuse("SOURCE and DESTINATION must not be empty.")
   const memory = rest.chunk * rest.queueDepth * rest.concurrency
   if (memory > MOST_MEMORY) {
@@ -200,7 +217,7 @@ const check = ({ destination, source, ...rest }: Parsed): Effect.Effect<Settings
 }
 
 const known = new Set([
-  ...["queue-depth", "concurrency", "chunk", "kernel", "overwrite", "verify", "keep"],
+  ...["queue-depth", "concurrency", "chunk", "kernel", "overwrite", "verify", "keep", "resume", "keep-going"],
   ...["help", "version", "wizard", "completions", "log-level"]
 ])
 

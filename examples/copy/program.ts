@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import { existsSync, realpathSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -10,15 +11,12 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Kernel from "../../src/Kernel.js"
 import * as Ledger from "../../src/Ledger.js"
+import * as Pipeline from "../../src/Pipeline.js"
+import type { PipelineError } from "../../src/PipelineError.js"
 import type * as Win32Error from "../../src/Win32Error.js"
 import { parse, type Settings } from "./cli.js"
-import { copyTree } from "./copyTree.js"
-import type { CopyFailure } from "./Failure.js"
-import { cannot, failure } from "./Failure.js"
-import type { Job } from "./Job.js"
-import { Journal } from "./Journal.js"
-import { makePlan, type Plan } from "./plan.js"
-import { Progress } from "./Progress.js"
+import { Display } from "./Display.js"
+import { type Refused, refused } from "./Failure.js"
 import { count, duration, quoted, size, withoutPeriod } from "./text.js"
 
 /** What happens outside of the program, and what it leaves behind when it is killed. */
@@ -30,7 +28,9 @@ export interface World {
   partials: () => Iterable<string>
 }
 
-export const program = (world: World): Effect.Effect<void, CopyFailure> =>
+type Failure = PipelineError | Refused
+
+export const program = (world: World): Effect.Effect<void, Failure> =>
   Effect.gen(function*() {
     const settings = yield* parse(world.argv)
     if (settings === undefined) return
@@ -44,25 +44,30 @@ const run = (
   world: World,
   settings: Settings,
   paths: NonNullable<Settings["paths"]>
-): Effect.Effect<void, CopyFailure> => {
-  const journal = new Journal()
-  const progress = new Progress(world.out, settings.verify !== "none")
-  world.partials = () => journal.partials
+): Effect.Effect<void, Failure> => {
+  const display = new Display(world.out, settings.verify !== "none")
+  world.partials = () => display.progress?.partials() ?? []
   const say = (line: string) => Effect.sync(() => world.out.write(`${line}\n`))
   const copy = Effect.gen(function*() {
     const kernel = yield* Kernel.Kernel
-    const job: Job = { settings, journal, progress, keptModes: new Map(), unbuffered: kernel.name === "win32" }
-    const plan = yield* makePlan(paths.source, paths.destination)
-    if (settings.verify === "durable" && !job.unbuffered) {
+    if (settings.verify === "durable" && kernel.name !== "win32") {
       yield* say("The portable kernel cannot read past the cache: what was flushed is read back through it.")
     }
-    progress.start({ files: plan.files.length, bytes: plan.bytes })
-    yield* copyTree(job, plan)
-    return plan
+    return yield* Pipeline.copyTree(paths.source, paths.destination, {
+      chunkSize: settings.chunk,
+      inFlight: settings.queueDepth,
+      concurrency: settings.concurrency,
+      overwrite: settings.overwrite,
+      verify: settings.verify,
+      resume: settings.resume,
+      onFailure: settings.keepGoing ? "collect" : settings.resume ? "keep" : "undo",
+      onProgress: display.watch
+    })
   })
   const ended = copy.pipe(
-    Effect.ensuring(Effect.sync(() => progress.stop())),
-    Effect.onExit((exit) => Effect.zipRight(atEnd(exit, settings, journal, progress, say), sayLedger(say)))
+    Effect.ensuring(Effect.sync(() => display.stop())),
+    Effect.onExit((exit) => Effect.zipRight(atEnd(exit, settings, display, say), sayLedger(say))),
+    Effect.mapError((error) => settings.overwrite ? error : withAdvice(error))
   )
   return ended.pipe(
     Effect.provide(Kernel.layerOptions({ kernel: settings.kernel })),
@@ -72,29 +77,39 @@ const run = (
   )
 }
 
+const withAdvice = (error: PipelineError): Failure =>
+  error.reason === "AlreadyExists"
+    ? refused(`${withoutPeriod(error.sentence)}; --overwrite replaces files, and copies into directories.`, error)
+    : error
+
 type Say = (line: string) => Effect.Effect<unknown>
 
 const atEnd = (
-  exit: Exit.Exit<Plan, CopyFailure>,
+  exit: Exit.Exit<Pipeline.Copied, PipelineError>,
   settings: Settings,
-  journal: Journal,
-  progress: Progress,
+  display: Display,
   say: Say
-): Effect.Effect<unknown, never, Kernel.Kernel> => {
-  if (Exit.isSuccess(exit)) return say(summary(exit.value, settings, progress))
-  if (Cause.isInterruptedOnly(exit.cause)) {
-    const kept = `Interrupted. ${
-      count(progress.files, "file is", "files are")
-    } complete and kept; nothing partial is left.`
-    return Effect.zipRight(journal.removeEmptyDirectories(), say(kept))
+): Effect.Effect<unknown> => {
+  if (Exit.isSuccess(exit)) return say(summary(exit.value, settings, display))
+  const { progress } = display
+  const error = Cause.failureOption(exit.cause)
+  if (Option.isNone(error)) {
+    if (!Cause.isInterruptedOnly(exit.cause)) return Effect.void
+    const files = count(progress?.files ?? 0, "file is", "files are")
+    return say(
+      `Interrupted. ${files} complete and kept; ${
+        settings.resume ? "what is partial is kept where it has a journal." : "nothing partial is left."
+      }`
+    )
   }
-  return Effect.flatMap(journal.undo(), (left) =>
-    Effect.zipRight(
-      left.length > 0 ? say(`Could not be removed again: ${left.map(quoted).join(", ")}.`) : Effect.void,
-      journal.replaced > 0
-        ? say(`${count(journal.replaced, "file")} had been replaced and cannot be restored.`)
-        : Effect.void
-    ))
+  const { failures, left, replaced } = error.value
+  const lines = failures.map(({ sentence }) => sentence)
+  if (settings.keepGoing || settings.resume) {
+    lines.push(`${count(progress?.files ?? 0, "file is", "files are")} complete and kept.`)
+  }
+  if (left.length > 0) lines.push(`Could not be removed again: ${left.map(quoted).join(", ")}.`)
+  if (replaced > 0) lines.push(`${count(replaced, "file")} had been replaced and cannot be restored.`)
+  return lines.length > 0 ? say(lines.join("\n")) : Effect.void
 }
 
 const verified: { readonly [V in Settings["verify"]]: string } = {
@@ -103,14 +118,17 @@ const verified: { readonly [V in Settings["verify"]]: string } = {
   durable: "Verified: every file was flushed to the disk, read back and has the SHA-256 of its source."
 }
 
-const summary = (plan: Plan, settings: Settings, progress: Progress): string => {
-  const things = [count(plan.files.length, "file"), count(plan.directories.length, "directory", "directories")]
-  if (plan.links.length > 0) things.push(count(plan.links.length, "link"))
-  const seconds = progress.elapsedSeconds
-  return `Copied ${things.join(", ")}: ${size(progress.bytes)} in ${duration(seconds)}, ${
-    size(progress.bytes / seconds)
-  }/s.\n` +
+const summary = (copied: Pipeline.Copied, settings: Settings, display: Display): string => {
+  const things = [count(copied.files, "file"), count(copied.directories, "directory", "directories")]
+  if (copied.links > 0) things.push(count(copied.links, "link"))
+  const seconds = display.elapsedSeconds
+  const rate = `${size((copied.bytes - copied.foundBytes) / seconds)}/s`
+  const found = copied.foundBytes > 0 || copied.foundFiles > 0
+    ? `Of that, ${count(copied.foundFiles, "file")} and ${size(copied.foundBytes)} had been copied before.\n`
+    : ""
+  return `Copied ${things.join(", ")}: ${size(copied.bytes)} in ${duration(seconds)}, ${rate}.\n${found}${
     verified[settings.verify]
+  }`
 }
 
 const sayLedger = (say: Say): Effect.Effect<void, never, Kernel.Kernel> =>
@@ -119,20 +137,20 @@ const sayLedger = (say: Say): Effect.Effect<void, never, Kernel.Kernel> =>
     (kernel) => Effect.flatMap(Kernel.ledger, (ledger) => say(`Ledger (${kernel.name}): ${Ledger.format(ledger)}.`))
   )
 
-const noKernel = (error: Win32Error.Win32Error): CopyFailure =>
-  failure("BadOption", `The win32 kernel cannot be had here: ${withoutPeriod(error.text)}.`, error)
+const noKernel = (error: Win32Error.Win32Error): Refused =>
+  refused(`The win32 kernel cannot be had here: ${withoutPeriod(error.text)}.`, error)
 
 // --- without SOURCE and DESTINATION
 
 /** The node_modules of the project that this program belongs to: beside the nearest package.json above its file. */
-const ownNodeModules: Effect.Effect<string, CopyFailure> = Effect.suspend(() => {
+const ownNodeModules: Effect.Effect<string, Refused> = Effect.suspend(() => {
   const program = realpathSync(fileURLToPath(import.meta.url))
   for (let directory = dirname(program);; directory = dirname(directory)) {
     const candidate = join(directory, "node_modules")
     if (existsSync(join(directory, "package.json")) && existsSync(candidate)) return Effect.succeed(candidate)
     if (dirname(directory) === directory) {
       return Effect.fail(
-        failure("SourceMissing", "There is no node_modules above this program to copy: run `npm ci` first.")
+        refused("There is no node_modules above this program to copy: run `npm ci` first.")
       )
     }
   }
@@ -141,12 +159,12 @@ const ownNodeModules: Effect.Effect<string, CopyFailure> = Effect.suspend(() => 
 const withTemporaryDirectory = <A>(
   world: World,
   keep: boolean,
-  use: (directory: string) => Effect.Effect<A, CopyFailure>
-): Effect.Effect<A, CopyFailure> => {
+  use: (directory: string) => Effect.Effect<A, Failure>
+): Effect.Effect<A, Failure> => {
   const parent = tmpdir()
   const acquire = Effect.tryPromise({
     try: () => mkdtemp(join(parent, "threadpool-io-copy-")),
-    catch: (error) => cannot("make a directory in", parent)(error)
+    catch: (error) => refused(`Cannot make a directory in ${quoted(parent)}: ${String(error)}.`, error)
   })
   const release = (directory: string) =>
     keep

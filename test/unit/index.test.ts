@@ -92,6 +92,8 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "write",
     "writeVectored"
   ],
+  Pipeline: ["copy", "copyTree", "hash", "progress", "transform"],
+  PipelineError: ["PipelineError", "make"],
   Threadpool: ["TypeId", "isThreadpool", "make", "stackInformation"],
   ThreadpoolIo: [
     "TypeId",

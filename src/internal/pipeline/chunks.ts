@@ -1,10 +1,13 @@
-// The chunks of one file, several at once, each in a buffer that the kernel fills and empties in place.
+/**
+ * The chunks of one file, several at once, each in a buffer that the kernel fills and empties in place.
+ */
 import * as Effect from "effect/Effect"
-import * as BufferPool from "../../src/BufferPool.js"
-import * as File from "../../src/File.js"
-import type { Kernel } from "../../src/Kernel.js"
-import * as Operation from "../../src/Operation.js"
-import type { Win32Error } from "../../src/Win32Error.js"
+import * as BufferPool from "../../BufferPool.js"
+import * as File from "../../File.js"
+import type { Kernel } from "../../Kernel.js"
+import * as Operation from "../../Operation.js"
+import type { Win32Error } from "../../Win32Error.js"
+import { LARGEST_SECTOR } from "../constants.js"
 import { forEachOfFew } from "./fibers.js"
 
 export interface Chunk {
@@ -15,8 +18,9 @@ export interface Chunk {
 }
 
 export interface Shape {
-  /** Bytes in the file. */
-  readonly size: number
+  /** The first byte, and the first one behind. */
+  readonly from: number
+  readonly to: number
   /** Bytes in every chunk but the last. */
   readonly chunk: number
   /** Chunks in flight. */
@@ -24,17 +28,18 @@ export interface Shape {
 }
 
 /**
- * A file of one chunk uses the buffer it is given; a longer one has as many fibers as its queue is deep, with a buffer each.
+ * A stretch of one chunk uses the buffer it is given; a longer one has as many fibers as its queue is deep, with a buffer each.
  */
 export const forEachChunk = <E, R>(
-  { chunk, depth, size }: Shape,
+  { chunk, depth, from, to }: Shape,
   buffer: BufferPool.PoolBuffer,
   work: (chunk: Chunk) => Effect.Effect<void, E, R>
 ): Effect.Effect<void, E | Win32Error, Kernel | R> => {
-  if (size <= chunk) return size === 0 ? Effect.void : work({ index: 0, offset: 0, length: size, buffer })
+  const size = to - from
+  if (size <= chunk) return size <= 0 ? Effect.void : work({ index: 0, offset: from, length: size, buffer })
   const chunks = {
     length: Math.ceil(size / chunk),
-    at: (index: number) => ({ index, offset: index * chunk, length: Math.min(chunk, size - index * chunk) })
+    at: (index: number) => ({ index, offset: from + index * chunk, length: Math.min(chunk, size - index * chunk) })
   }
   return Effect.scoped(
     forEachOfFew(chunks, depth, BufferPool.make(buffer.size), (one, buffer) => work({ ...one, buffer }))
@@ -53,30 +58,31 @@ export const readChunk = (file: File.File, chunk: Chunk, done = 0): Effect.Effec
   )
 }
 
-/** What `FILE_FLAG_NO_BUFFERING` transfers at least, on any disk. */
-const SECTOR = 4096
-
 /** The same past the cache: whole sectors are asked for, and only the end of the file brings less. */
 export const readChunkUnbuffered = (
   file: File.File,
   { buffer, length, offset }: Chunk
 ): Effect.Effect<number, Win32Error> =>
   Effect.map(
-    File.submit(file, Operation.read({ buffer, start: 0, length: Math.ceil(length / SECTOR) * SECTOR, offset })),
+    File.submit(
+      file,
+      Operation.read({ buffer, start: 0, length: Math.ceil(length / LARGEST_SECTOR) * LARGEST_SECTOR, offset })
+    ),
     ({ bytesTransferred }) => Math.min(bytesTransferred, length)
   )
 
-/** Writes the whole chunk. */
-export const writeChunk = (file: File.File, chunk: Chunk, done = 0): Effect.Effect<void, Win32Error> => {
-  const { buffer, length, offset } = chunk
-  return Effect.flatMap(
-    File.submit(file, Operation.write({ buffer, start: done, length: length - done, offset: offset + done })),
+/** Writes the bytes of the chunk from `start` to `end`. */
+export const writePart = (file: File.File, chunk: Chunk, start: number, end: number): Effect.Effect<void, Win32Error> =>
+  Effect.flatMap(
+    File.submit(
+      file,
+      Operation.write({ buffer: chunk.buffer, start, length: end - start, offset: chunk.offset + start })
+    ),
     ({ bytesTransferred }) => {
-      const now = done + bytesTransferred
-      return now === length ? Effect.void : writeChunk(file, chunk, now)
+      const now = start + bytesTransferred
+      return now === end ? Effect.void : writePart(file, chunk, now, end)
     }
   )
-}
 
 /** Lets the fibers pass in the order of their chunks: what they hash must be in file order. */
 export class InOrder {

@@ -1,17 +1,20 @@
-// What this run has made, in order, so that a failure can take all of it back and nothing else.
+/**
+ * What a copy has made, in order, so that a failure can take all of it back and nothing else.
+ */
 import * as Effect from "effect/Effect"
 import { chmodSync, rmdirSync, unlinkSync } from "node:fs"
-import * as File from "../../src/File.js"
-import type { Kernel } from "../../src/Kernel.js"
-import { errnoOf } from "./Failure.js"
+import * as File from "../../File.js"
+import type { Kernel } from "../../Kernel.js"
+import { errnoOf } from "./failures.js"
 import { whileTurns } from "./turns.js"
 
-type Made = { readonly kind: "directory" | "file" | "link"; readonly path: string }
+interface Thing {
+  readonly kind: "directory" | "file" | "link"
+  readonly path: string
+}
 
-export class Journal {
-  readonly #made: Array<Made> = []
-  /** Files under their temporary names: what a run that is killed leaves behind. */
-  readonly partials = new Set<string>()
+export class Made {
+  readonly #made: Array<Thing> = []
   /** Files and links that stood where ours stand now. Nothing brings them back. */
   replaced = 0
 
@@ -45,7 +48,7 @@ export class Journal {
     )
   }
 
-  /** Removes the directories that have stayed empty, deepest first: an interrupted run keeps its complete files only. */
+  /** Removes the directories that have stayed empty, deepest first: an interrupted copy keeps its complete files only. */
   removeEmptyDirectories(): Effect.Effect<void> {
     const directories = this.#made.filter((made) => made.kind === "directory")
     return Effect.orDie(whileTurns(() => {
@@ -57,10 +60,15 @@ export class Journal {
 }
 
 /** Answers whether it is gone. Files through the library, which waits while another program looks at one (rule 31). */
-const remove = ({ kind, path }: Made): Effect.Effect<boolean, never, Kernel> => {
+const remove = ({ kind, path }: Thing): Effect.Effect<boolean, never, Kernel> => {
   if (kind === "directory") return Effect.sync(() => isGone(() => rmdirSync(path)))
   if (kind === "link") return Effect.sync(() => isGone(() => unlinkSync(path)))
-  return Effect.suspend(() => {
+  return removeFile(path)
+}
+
+/** Answers whether it is gone. */
+export const removeFile = (path: string): Effect.Effect<boolean, never, Kernel> =>
+  Effect.suspend(() => {
     // Windows does not delete what is read-only, and a copy of a read-only file is.
     if (process.platform === "win32") makeWritable(path)
     return File.remove(path)
@@ -68,7 +76,6 @@ const remove = ({ kind, path }: Made): Effect.Effect<boolean, never, Kernel> => 
     Effect.as(true),
     Effect.catchAll((error) => Effect.succeed(error.reason === "NotFound"))
   )
-}
 
 const isGone = (removal: () => void): boolean => {
   try {
@@ -79,10 +86,10 @@ const isGone = (removal: () => void): boolean => {
   }
 }
 
-const makeWritable = (path: string): void => {
+export const makeWritable = (path: string): void => {
   try {
     chmodSync(path, 0o700)
   } catch {
-    // The removal will tell.
+    // The removal, or whatever it is wanted for, will tell.
   }
 }

@@ -1,6 +1,8 @@
-// What the parts of one file's copy share.
+/**
+ * What the parts of one file's copy share.
+ */
 import type { BigIntStats } from "node:fs"
-import type { PoolBuffer } from "../../src/BufferPool.js"
+import type { PoolBuffer } from "../../BufferPool.js"
 import type { Job } from "./Job.js"
 import type { PlannedFile } from "./plan.js"
 
@@ -10,9 +12,14 @@ export interface Copying {
   /** What the source was when its copy began: what the copy is to be, unless the source has changed at its end. */
   readonly stat: BigIntStats
   readonly target: string
+  readonly tag: string
   /** The temporary name, and whether what has it is ours to remove. */
   readonly partial: string
   partialIsOurs: boolean
+  /** The path of its journal, if it gets one. */
+  readonly journal: string | undefined
   /** Holds one chunk. */
   readonly buffer: PoolBuffer
+  /** Where the data that has been written ends. */
+  writtenTo: number
 }

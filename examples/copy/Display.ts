@@ -1,4 +1,5 @@
 // How far the copy is: a bar on a terminal, now and then a line elsewhere.
+import type { Progress } from "../../src/Pipeline.js"
 import { count, duration, grouped, size } from "./text.js"
 
 const REDRAW_MS = 100
@@ -11,15 +12,9 @@ const HIDE_CURSOR = "\x1b[?25l"
 const SHOW_CURSOR = "\x1b[?25h"
 const ERASE_LINE = "\r\x1b[2K"
 
-export interface Totals {
-  readonly files: number
-  readonly bytes: number
-}
-
-export class Progress {
-  files = 0
-  bytes = 0
-  #verifiedBytes = 0
+export class Display {
+  /** What the library tells, once it knows what there is to copy. */
+  progress: Progress | undefined = undefined
   readonly #began = performance.now()
   #timer: ReturnType<typeof setInterval> | undefined = undefined
 
@@ -29,23 +24,18 @@ export class Progress {
     return (performance.now() - this.#began) / 1000
   }
 
-  copied(bytes: number): void {
-    this.bytes += bytes
+  /** The library's own object: it is looked at now and then. */
+  readonly watch = (progress: Progress): void => {
+    if (this.progress !== undefined) return
+    this.progress = progress
+    this.#start(progress)
   }
 
-  verified(bytes: number): void {
-    this.#verifiedBytes += bytes
-  }
-
-  file(): void {
-    this.files++
-  }
-
-  start(totals: Totals): void {
+  #start(progress: Progress): void {
     if (this.out.isTTY) {
       this.out.write(HIDE_CURSOR)
-      this.#timer = setInterval(() => this.out.write(ERASE_LINE + this.#bar(totals)), REDRAW_MS)
-    } else this.#timer = setInterval(() => this.out.write(`${this.#line(totals)}\n`), LINE_MS)
+      this.#timer = setInterval(() => this.out.write(ERASE_LINE + this.#bar(progress)), REDRAW_MS)
+    } else this.#timer = setInterval(() => this.out.write(`${this.#line(progress)}\n`), LINE_MS)
     this.#timer.unref()
   }
 
@@ -58,10 +48,10 @@ export class Progress {
   }
 
   /** From 0 to 1. */
-  #fraction({ bytes, files }: Totals): number {
+  #fraction({ bytes, files, totalBytes, totalFiles, verifiedBytes }: Progress): number {
     const passes = this.verifies ? 2 : 1
-    const work = bytes * passes + files * FILE_WORK
-    const done = this.bytes + this.#verifiedBytes + this.files * FILE_WORK
+    const work = totalBytes * passes + totalFiles * FILE_WORK
+    const done = bytes + Math.min(verifiedBytes, totalBytes) + files * FILE_WORK
     return work === 0 ? 1 : Math.min(1, done / work)
   }
 
@@ -71,18 +61,17 @@ export class Progress {
     return `, ${duration(elapsed * (1 - fraction) / fraction)} left`
   }
 
-  #line(totals: Totals): string {
-    const rate = `${size(this.bytes / this.elapsedSeconds)}/s`
-    return `${size(this.bytes)} of ${size(totals.bytes)}, ${grouped(this.files)} of ${
-      count(totals.files, "file")
-    }, ${rate}` +
-      this.#timeLeft(this.#fraction(totals))
+  #line(progress: Progress): string {
+    const { bytes, files, foundBytes, totalBytes, totalFiles } = progress
+    const rate = `${size((bytes - foundBytes) / this.elapsedSeconds)}/s`
+    return `${size(bytes)} of ${size(totalBytes)}, ${grouped(files)} of ${count(totalFiles, "file")}, ${rate}` +
+      this.#timeLeft(this.#fraction(progress))
   }
 
   /** One column is left free: some terminals wrap when the last one is written. */
-  #bar(totals: Totals): string {
-    const fraction = this.#fraction(totals)
-    const text = ` ${String(Math.floor(fraction * 100)).padStart(3)} %  ${this.#line(totals)}`
+  #bar(progress: Progress): string {
+    const fraction = this.#fraction(progress)
+    const text = ` ${String(Math.floor(fraction * 100)).padStart(3)} %  ${this.#line(progress)}`
     const columns = (this.out.columns || 80) - 1
     const width = Math.min(40, columns - text.length - 2)
     if (width < 5) return text.trimStart().slice(0, columns)

@@ -1,9 +1,12 @@
-// What is there to copy: walks the source and refuses, before anything is made, what cannot be copied.
+/**
+ * What is there to copy: walks the source and refuses, before anything is made, what cannot be copied.
+ */
 import * as Effect from "effect/Effect"
 import { isUtf8 } from "node:buffer"
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
-import { cannot, type CopyFailure, errnoOf, failure } from "./Failure.js"
+import { PipelineError } from "../../PipelineError.js"
+import { cannot, errnoOf, failure } from "./failures.js"
 import { foldedCase, inside } from "./names.js"
 import { quoted } from "./text.js"
 import { whileTurns } from "./turns.js"
@@ -39,10 +42,17 @@ export interface Plan {
   readonly sameButCase: readonly [first: string, second: string] | undefined
 }
 
-/** Refuses what makes no sense as a whole, then walks. */
-export const makePlan = (source: string, destination: string): Effect.Effect<Plan, CopyFailure> =>
+/**
+ * Refuses what makes no sense as a whole, then walks. What cannot be copied goes to `failures` where there are any, and is left
+ * out of the plan.
+ */
+export const makePlan = (
+  source: string,
+  destination: string,
+  failures?: Array<PipelineError>
+): Effect.Effect<Plan, PipelineError> =>
   Effect.suspend(() => {
-    const walk = new Walk()
+    const walk = new Walk(failures)
     let begun = false
     return Effect.as(
       whileTurns(() => {
@@ -71,6 +81,8 @@ class Walk implements Plan {
   readonly #pending: Array<Pending> = []
   #listing: { readonly of: Pending; readonly names: ReadonlyArray<string>; next: number } | undefined = undefined
 
+  constructor(private readonly failures: Array<PipelineError> | undefined) {}
+
   /** Whether there is anything to walk. */
   begin(source: string, destination: string): boolean {
     const stat = sourceStat(source)
@@ -86,6 +98,16 @@ class Walk implements Plan {
 
   /** One more name; `false` when that was the last. */
   step(): boolean {
+    try {
+      return this.#step()
+    } catch (thrown) {
+      if (this.failures === undefined || !(thrown instanceof PipelineError)) throw thrown
+      this.failures.push(thrown)
+      return true
+    }
+  }
+
+  #step(): boolean {
     if (this.#listing === undefined) {
       const of = this.#pending.pop()
       if (of === undefined) return false
@@ -112,7 +134,11 @@ class Walk implements Plan {
     // Where links look like what they point to, a link to a directory above would be walked for ever.
     for (let { above } = directory; above !== undefined; above = above.above) {
       if (isSame(above.stat, directory.stat)) {
-        throw failure("Nested", `${quoted(directory.source)} is a link to ${quoted(above.source)}, which it is in.`)
+        throw failure(
+          "Nested",
+          directory.source,
+          `${quoted(directory.source)} is a link to ${quoted(above.source)}, which it is in.`
+        )
       }
     }
     this.#pending.push(directory)
@@ -120,7 +146,9 @@ class Walk implements Plan {
   }
 
   #file(source: string, directory: string, name: string, stat: BigIntStats): void {
-    if (!stat.isFile()) throw failure("SpecialFile", `${quoted(source)} is a ${kindOf(stat)}, which cannot be copied.`)
+    if (!stat.isFile()) {
+      throw failure("SpecialFile", source, `${quoted(source)} is a ${kindOf(stat)}, which cannot be copied.`)
+    }
     const size = Number(stat.size)
     this.files.push({ source, directory, name, size })
     this.bytes += size
@@ -145,7 +173,7 @@ const attempt = <A>(doing: string, path: string, f: () => A): A => {
   try {
     return f()
   } catch (error) {
-    throw cannot(doing, path)(error)
+    throw error instanceof PipelineError ? error : cannot(doing, path)(error)
   }
 }
 
@@ -155,7 +183,7 @@ const sourceStat = (source: string): BigIntStats => {
   } catch (error) {
     const code = errnoOf(error)
     if (code !== "ENOENT" && code !== "ENOTDIR") throw cannot("read", source)(error)
-    throw failure("SourceMissing", `There is no ${quoted(source)} to copy.`, error)
+    throw failure("NotFound", source, `There is no ${quoted(source)} to copy.`, error)
   }
 }
 
@@ -173,6 +201,7 @@ const refuseBytes = (directory: string, names: ReadonlyArray<Buffer>): void => {
   if (bad === undefined) return
   throw failure(
     "BadName",
+    directory,
     `In ${quoted(directory)} there is a name that is not UTF-8, ${ascii(bad)}, and cannot be copied.`
   )
 }
@@ -184,7 +213,7 @@ const ascii = (name: Buffer): string =>
 const linkText = (link: string): string => {
   const text = readlinkSync(link)
   if (text.includes("\ufffd") && !isUtf8(readlinkSync(link, { encoding: "buffer" }))) {
-    throw failure("BadName", `The link ${quoted(link)} points to a name that is not UTF-8, and cannot be copied.`)
+    throw failure("BadName", link, `The link ${quoted(link)} points to a name that is not UTF-8, and cannot be copied.`)
   }
   return text
 }
@@ -203,20 +232,24 @@ const isSame = (a: BigIntStats, b: BigIntStats): boolean => a.ino !== 0n && a.in
 const refuseNesting = (source: string, sourceStat: BigIntStats, destination: string): void => {
   const parent = dirname(destination)
   const parentStat = attempt("use the directory", parent, () => statSync(parent, { bigint: true }))
-  if (!parentStat.isDirectory()) throw failure("System", `${quoted(parent)} is not a directory.`)
+  if (!parentStat.isDirectory()) throw failure("NotFound", parent, `${quoted(parent)} is not a directory.`)
   const destinationStat = attempt(
     "look at",
     destination,
     () => statSync(destination, { bigint: true, throwIfNoEntry: false })
   )
   if (destinationStat !== undefined && isSame(sourceStat, destinationStat)) {
-    throw failure("Nested", `${quoted(source)} and ${quoted(destination)} are the same.`)
+    throw failure("Nested", source, `${quoted(source)} and ${quoted(destination)} are the same.`)
   }
   if (sourceStat.isDirectory() && lies(realpathSync.native(parent), sourceStat)) {
-    throw failure("Nested", `The destination ${quoted(destination)} is inside the source ${quoted(source)}.`)
+    throw failure(
+      "Nested",
+      destination,
+      `The destination ${quoted(destination)} is inside the source ${quoted(source)}.`
+    )
   }
   if (destinationStat?.isDirectory() === true && lies(dirname(realpathSync.native(source)), destinationStat)) {
-    throw failure("Nested", `The source ${quoted(source)} is inside the destination ${quoted(destination)}.`)
+    throw failure("Nested", source, `The source ${quoted(source)} is inside the destination ${quoted(destination)}.`)
   }
 }
 

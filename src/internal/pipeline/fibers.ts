@@ -1,5 +1,7 @@
-// Bounded concurrency for many small pieces of work: a few fibers that each take the next item, where `Effect.forEach` would
-// start and join a fiber for every single one.
+/**
+ * Bounded concurrency for many small pieces of work: a few fibers that each take the next item, where `Effect.forEach` would
+ * start and join a fiber for every single one.
+ */
 import * as Effect from "effect/Effect"
 
 /** `fiber` gets what each fiber needs for itself, in its scope; `work` is done for every item in turn. */

@@ -1,0 +1,352 @@
+/**
+ * Whole files and trees: copied, hashed, transformed. In bounded memory whatever their size, with reads and writes in flight
+ * together, and with a name only for what is complete.
+ *
+ * @since 0.2.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import * as File from "./File.js"
+import * as copying from "./internal/pipeline/copy.js"
+import * as hashing from "./internal/pipeline/hash.js"
+import * as watching from "./internal/pipeline/progressStream.js"
+import * as transforming from "./internal/pipeline/transform.js"
+import type { Kernel } from "./Kernel.js"
+import type { PipelineError } from "./PipelineError.js"
+import type { Win32Error } from "./Win32Error.js"
+
+// -----------------------------------------------------------------------------
+// copying
+// -----------------------------------------------------------------------------
+
+/**
+ * How a file is copied.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface CopyOptions {
+  /** Bytes per read and write. Default 512 KiB. */
+  readonly chunkSize?: number | undefined
+  /** Chunks in flight in each file: reads and writes together. Default 4. */
+  readonly inFlight?: number | undefined
+  /** Replaces the file that has the name. Default `false`: fails with `AlreadyExists`, without a check that could race. */
+  readonly overwrite?: boolean | undefined
+  /**
+   * - `none` (default): what was written is not read back.
+   * - `read`: the copy is read back, and its SHA-256 compared with that of what was read from the source.
+   * - `durable`: it is flushed to the device, read back past the cache where the system can (Windows), and flushed again with its
+   *   times; the directory too, where directories can be. `chunkSize` must be a multiple of 4096.
+   */
+  readonly verify?: "none" | "read" | "durable" | undefined
+  /**
+   * What the copy has from its source besides the contents. Default: both. Times of access and modification to the microsecond
+   * (on Windows to 100 ns); permission bits without setuid and setgid, or on Windows the read-only attribute.
+   */
+  readonly preserve?: ReadonlyArray<"times" | "permissions"> | undefined
+  /**
+   * Goes on with what an earlier copy has left that was killed, or was made with `resume` and did not come to its end. Default
+   * `false`.
+   *
+   * - A file that is there and is what it is to be is left alone: of the size and the contents of its source, or with
+   *   `verify: "none"` of its size and time of modification. Any other is replaced with `overwrite`, and otherwise fails with
+   *   `AlreadyExists`.
+   * - A partial file whose journal speaks of the same source (inode, size and time of modification) is read back up to where the
+   *   journal says, compared with the SHA-256 that the journal has of each stretch, and gone on with from where they differ.
+   *   Nothing that an earlier copy has written is believed without that.
+   * - Partial files of processes that have ended are removed where they are of no use. Those of running processes, and of other
+   *   machines, are left alone.
+   *
+   * When this copy is interrupted, or the system refuses something (a full disk), a partial file with a journal is kept.
+   */
+  readonly resume?: boolean | undefined
+  /**
+   * Whether a journal is kept beside the partial file of a source of more than `journalEvery` bytes, so that a later copy can
+   * `resume` it when the process is killed. Default: with `resume`, and with `verify` other than `none`, where the SHA-256 is
+   * made anyway.
+   *
+   * An entry is written after the data that it speaks of: whenever the process is killed, it tells no more than is true. The
+   * system's own end (a power failure) the two outlive together with `verify: "durable"`, which flushes them in that order;
+   * otherwise what was lost is found when it is read back, and copied again.
+   */
+  readonly journal?: boolean | undefined
+  /** Bytes between two entries of a journal. Default 32 MiB. */
+  readonly journalEvery?: number | undefined
+  /** Told whenever there is something to tell, on the fiber that copies: be quick. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+}
+
+/**
+ * How a tree is copied.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface CopyTreeOptions extends CopyOptions {
+  /** Files at once. Default 8. */
+  readonly concurrency?: number | undefined
+  /**
+   * What the failure of one file means for the others.
+   *
+   * - `undo` (default): they are interrupted, and everything that this copy has made is removed again. What it had replaced
+   *   cannot be restored; the error tells how many.
+   * - `keep`: they are interrupted; the files that are complete are kept. The default with `resume`.
+   * - `collect`: they are copied. At the end it fails with `FilesFailed`, and `failures` says what with.
+   *
+   * An interruption keeps the files that are complete, and removes directories that have stayed empty.
+   */
+  readonly onFailure?: "undo" | "keep" | "collect" | undefined
+}
+
+/**
+ * How far a copy is. It is the same object each time and tells of the moment in which it is looked at, also later: copy what is
+ * to stay.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Progress {
+  /** Files that have their final names. */
+  readonly files: number
+  /** Bytes that have been read and handed on to be written, and those that were there. */
+  readonly bytes: number
+  /** Bytes that have been read back. */
+  readonly verifiedBytes: number
+  /** Of `files` and `bytes`: what an earlier copy had made. */
+  readonly foundFiles: number
+  readonly foundBytes: number
+  /** What there is to copy; 0 until that is known. */
+  readonly totalFiles: number
+  readonly totalBytes: number
+  /** The temporary files of this moment: what is left behind if the process is killed now. */
+  readonly partials: () => ReadonlyArray<string>
+}
+
+/**
+ * What a copy has done.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Copied {
+  readonly files: number
+  readonly directories: number
+  readonly links: number
+  readonly bytes: number
+  /** Of `files` and `bytes`: what an earlier copy had made (`resume`). */
+  readonly foundFiles: number
+  readonly foundBytes: number
+  /** Files and links that were replaced (`overwrite`). */
+  readonly replaced: number
+}
+
+/**
+ * Copies one file. It has a temporary name beside the final one until it is complete, and verified if that was asked for; then
+ * it is renamed, atomically, and without `overwrite` in a way that replaces nothing. When it fails or is interrupted, what is
+ * partial is removed (but see `resume`), what is in flight is cancelled, and both are waited for.
+ *
+ * A symbolic link as source is followed. Holes stay holes: where the system tells what is allocated they are not even read, and
+ * elsewhere runs of zeros of 64 KiB and more are not written. The source is looked at again at the end: `Changed` when it is not
+ * what it was. Not carried over: ownership, ACLs, extended attributes, alternate data streams, hard links.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Kernel, Pipeline } from "effect-threadpool-io"
+ *
+ * const backUp = Pipeline.copy("disk.img", "/backup/disk.img", { verify: "read", resume: true }).pipe(
+ *   Effect.tap(({ foundBytes }) => Effect.log(`${foundBytes} bytes had been copied before`)),
+ *   Effect.provide(Kernel.layer)
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category copying
+ */
+export const copy = (
+  from: string,
+  to: string,
+  options: CopyOptions = {}
+): Effect.Effect<Copied, PipelineError, Kernel> => copying.copy(from, to, options)
+
+/**
+ * Copies a directory with all that is in it, or one file: `copy` of every file, `concurrency` of them at once. Directories and
+ * symbolic links are copied too, links as links; a link to the source itself is followed. With `overwrite` it copies into
+ * directories that are there.
+ *
+ * Before anything is made, it fails when the source is missing, when one of the two is inside the other, when there is a FIFO, a
+ * socket or a device, and for names that are not UTF-8.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Kernel, Pipeline } from "effect-threadpool-io"
+ *
+ * const mirror = Pipeline.copyTree("photos", "/backup/photos", { onFailure: "collect" }).pipe(
+ *   Effect.catchIf((error) => error.reason === "FilesFailed", ({ failures }) =>
+ *     Effect.forEach(failures, ({ message }) => Effect.logWarning(message), { discard: true })),
+ *   Effect.provide(Kernel.layer)
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category copying
+ */
+export const copyTree = (
+  from: string,
+  to: string,
+  options: CopyTreeOptions = {}
+): Effect.Effect<Copied, PipelineError, Kernel> => copying.copyTree(from, to, options)
+
+/**
+ * What is told of a file that is read once.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface BytesProgress {
+  readonly bytes: number
+  readonly totalBytes: number
+}
+
+// -----------------------------------------------------------------------------
+// hashing
+// -----------------------------------------------------------------------------
+
+/**
+ * How a file is hashed.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface HashOptions {
+  /** A name that `crypto.createHash` knows. Default `sha256`. */
+  readonly algorithm?: string | undefined
+  /** How the digest is written. Default `hex`. */
+  readonly encoding?: "hex" | "base64" | "base64url" | undefined
+  /** Bytes per read. Default 512 KiB. */
+  readonly chunkSize?: number | undefined
+  /** Reads in flight. Default 4. */
+  readonly inFlight?: number | undefined
+  readonly onProgress?: ((progress: BytesProgress) => void) | undefined
+}
+
+/**
+ * The digest of a file's contents, by default its SHA-256 in hexadecimal. Reads are in flight while the bytes before are hashed.
+ * Takes a path, or a `File` that is open for reading. What is appended meanwhile does not count.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Kernel, Pipeline } from "effect-threadpool-io"
+ *
+ * const same = (a: string, b: string) =>
+ *   Effect.zipWith(Pipeline.hash(a), Pipeline.hash(b), (a, b) => a === b, { concurrent: true }).pipe(
+ *     Effect.provide(Kernel.layer)
+ *   )
+ * ```
+ *
+ * @since 0.2.0
+ * @category hashing
+ */
+export const hash = (
+  source: string | File.File,
+  options: HashOptions = {}
+): Effect.Effect<string, Win32Error, Kernel> =>
+  typeof source === "string"
+    ? File.withFile(source, { hint: "sequential" }, (file) => hashing.hashFile(file, options))
+    : hashing.hashFile(source, options)
+
+// -----------------------------------------------------------------------------
+// transforming
+// -----------------------------------------------------------------------------
+
+/**
+ * How a file is transformed.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface TransformOptions {
+  /** Bytes per read. Default 512 KiB. */
+  readonly chunkSize?: number | undefined
+  /** Reads ahead, and writes behind. Default 4 each. */
+  readonly inFlight?: number | undefined
+  /** Replaces the file that has the name. Default `false`: fails with `AlreadyExists`. */
+  readonly overwrite?: boolean | undefined
+  /** Flushes the result to the device before it gets its name. Default `false`. */
+  readonly durable?: boolean | undefined
+  /** What the result has from its source. Default: permissions. */
+  readonly preserve?: ReadonlyArray<"times" | "permissions"> | undefined
+  /** Told of the bytes that have been read. */
+  readonly onProgress?: ((progress: BytesProgress) => void) | undefined
+}
+
+/**
+ * What a transformation has read and written, in bytes.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Transformed {
+  readonly bytesRead: number
+  readonly bytesWritten: number
+}
+
+/**
+ * Runs the contents of a file through a stream function, as compression or encryption, into another file, which gets its name
+ * when it is complete: atomically, and without `overwrite` in a way that replaces nothing. The slowest of reading, the function
+ * and writing holds back the others. When any of them fails, or on interruption, reads and writes are cancelled and waited for,
+ * and what is partial is removed.
+ *
+ * @example
+ * ```ts
+ * import * as NodeStream from "@effect/platform-node/NodeStream"
+ * import { Effect } from "effect"
+ * import { Kernel, Pipeline } from "effect-threadpool-io"
+ * import { createGzip } from "node:zlib"
+ *
+ * const compressed = Pipeline.transform(
+ *   "access.log",
+ *   "access.log.gz",
+ *   NodeStream.pipeThroughDuplex(() => createGzip(), (cause) => new Error("gzip", { cause })),
+ *   { overwrite: true }
+ * ).pipe(Effect.provide(Kernel.layer))
+ * ```
+ *
+ * @since 0.2.0
+ * @category transforming
+ */
+export const transform = <E, R>(
+  from: string,
+  to: string,
+  f: (bytes: Stream.Stream<Uint8Array, Win32Error>) => Stream.Stream<Uint8Array, E, R>,
+  options: TransformOptions = {}
+): Effect.Effect<Transformed, E | PipelineError, R | Kernel> => transforming.transform(from, to, f, options)
+
+// -----------------------------------------------------------------------------
+// progress
+// -----------------------------------------------------------------------------
+
+/**
+ * Runs a pipeline as a stream of its progress: the state of the moment whenever somebody asks for it and there is something new,
+ * and the last one before the stream ends. Whoever is slow misses states in between; the pipeline does not wait. The stream fails
+ * as the pipeline does, and a stream that is left early interrupts it, and waits for it.
+ *
+ * @example
+ * ```ts
+ * import { Console, Schedule, Stream } from "effect"
+ * import { Pipeline } from "effect-threadpool-io"
+ *
+ * const copyAndTell = Pipeline.progress((onProgress) => Pipeline.copyTree("photos", "backup", { onProgress })).pipe(
+ *   Stream.schedule(Schedule.spaced("200 millis")),
+ *   Stream.runForEach(({ bytes, totalBytes }) => Console.log(`${bytes} of ${totalBytes} bytes`))
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category progress
+ */
+export const progress: <A, E, R, P extends object = Progress>(
+  run: (onProgress: (progress: P) => void) => Effect.Effect<A, E, R>
+) => Stream.Stream<P, E, R> = watching.progress

@@ -1,0 +1,22 @@
+/**
+ * What all parts of one copy share.
+ */
+import type { PipelineError } from "../../PipelineError.js"
+import type { Left } from "./leftovers.js"
+import type { Made } from "./Made.js"
+import type { Progress } from "./Progress.js"
+import type { Settings } from "./Settings.js"
+
+export interface Job {
+  readonly settings: Settings
+  readonly made: Made
+  readonly progress: Progress
+  /** Whether it is the real kernel32: reads can go past the cache, and files are sparse only when they are told to be. */
+  readonly win32: boolean
+  /** By directory: the mode that a file made there with that mode has kept. */
+  readonly keptModes: Map<string, number>
+  /** By directory: what an earlier copy left in it. */
+  readonly left: Map<string, Left>
+  /** Of a copy that collects them. */
+  readonly failures: Array<PipelineError>
+}

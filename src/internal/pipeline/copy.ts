@@ -1,0 +1,56 @@
+/**
+ * A copy from its two paths and its options.
+ */
+import * as Effect from "effect/Effect"
+import { statSync } from "node:fs"
+import { Kernel } from "../../Kernel.js"
+import type { Copied, CopyOptions, CopyTreeOptions } from "../../Pipeline.js"
+import { PipelineError } from "../../PipelineError.js"
+import { copyPlanned } from "./copyTree.js"
+import { failure } from "./failures.js"
+import type { Job } from "./Job.js"
+import { Made } from "./Made.js"
+import { makePlan } from "./plan.js"
+import { Progress } from "./Progress.js"
+import { settingsOf } from "./Settings.js"
+import { quoted } from "./text.js"
+
+export const copyTree = (
+  from: string,
+  to: string,
+  options: CopyTreeOptions
+): Effect.Effect<Copied, PipelineError, Kernel> =>
+  Effect.flatMap(Kernel, (kernel) => {
+    const settings = settingsOf(from, options)
+    if (settings instanceof PipelineError) return Effect.fail(settings)
+    const job: Job = {
+      settings,
+      made: new Made(),
+      progress: new Progress(options.onProgress),
+      win32: kernel.name === "win32",
+      keptModes: new Map(),
+      left: new Map(),
+      failures: []
+    }
+    const failures = settings.onFailure === "collect" ? job.failures : undefined
+    return Effect.flatMap(makePlan(from, to, failures), (plan) => {
+      job.progress.planned(plan.files.length, plan.bytes)
+      return copyPlanned(job, plan, to)
+    })
+  })
+
+export const copy = (from: string, to: string, options: CopyOptions): Effect.Effect<Copied, PipelineError, Kernel> =>
+  Effect.suspend(() =>
+    isDirectory(from)
+      ? Effect.fail(failure("SpecialFile", from, `${quoted(from)} is a directory: Pipeline.copyTree copies those.`))
+      : copyTree(from, to, options)
+  )
+
+const isDirectory = (path: string): boolean => {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    // The plan says what is wrong.
+    return false
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Going on with what an earlier copy left: a file that is complete, or a partial one with its journal.
+ */
+import * as Effect from "effect/Effect"
+import { createHash } from "node:crypto"
+import { type BigIntStats, lstatSync } from "node:fs"
+import type { PoolBuffer } from "../../BufferPool.js"
+import * as File from "../../File.js"
+import type { Kernel } from "../../Kernel.js"
+import type { Win32Error } from "../../Win32Error.js"
+import { forEachChunk, InOrder, readChunk } from "./chunks.js"
+import type { Job } from "./Job.js"
+import { type Read, readJournal } from "./journal.js"
+import { makeWritable, removeFile } from "./Made.js"
+import { inside, journalName, partialName, stemOf } from "./names.js"
+import type { PlannedFile } from "./plan.js"
+import { nextTag } from "./tags.js"
+
+/** A partial file that has become ours, with its journal. */
+export interface Adopted {
+  readonly tag: string
+  readonly journal: Read
+}
+
+/**
+ * Takes over the partial file that has come furthest, and removes the others. The rename of the journal decides between two
+ * copies that try to: the second one finds it gone.
+ */
+export const adopt = (
+  { left }: Job,
+  { directory, name }: PlannedFile,
+  stat: BigIntStats
+): Effect.Effect<Adopted | undefined, never, Kernel> => {
+  const tags = left.get(directory)?.journaled.get(stemOf(name)) ?? []
+  if (tags.length === 0) return Effect.succeed(undefined)
+  const paths = (tag: string) => ({
+    partial: inside(directory, partialName(name, tag)),
+    journal: inside(directory, journalName(name, tag))
+  })
+  const remove = (tag: string) => Effect.zipRight(removeFile(paths(tag).partial), removeFile(paths(tag).journal))
+  return Effect.gen(function*() {
+    let best: Adopted | undefined
+    for (const tag of tags) {
+      const journal = yield* readJournal(paths(tag).journal, name, stat)
+      const better = journal.entries.length > 0 &&
+        (best === undefined || journal.entries.at(-1)!.to > best.journal.entries.at(-1)!.to)
+      const worse = better ? best?.tag : tag
+      if (better) best = { tag, journal }
+      if (worse !== undefined) yield* remove(worse)
+    }
+    if (best === undefined) return undefined
+    const tag = nextTag()
+    const [from, to] = [paths(best.tag), paths(tag)]
+    // It may have the permissions of a source that is read-only already.
+    makeWritable(from.partial)
+    const taken = Effect.zipRight(File.rename(from.journal, to.journal), File.rename(from.partial, to.partial))
+    return yield* Effect.match(taken, {
+      onSuccess: () => ({ tag, journal: best.journal }),
+      onFailure: () => undefined
+    })
+  })
+}
+
+/**
+ * Whether the copy is there already: of the size, and by its time of modification or, where the copy is verified or that time
+ * says nothing, by its contents.
+ */
+export const lookAtTarget = (
+  { settings }: Job,
+  { source }: PlannedFile,
+  stat: BigIntStats,
+  target: string,
+  buffer: PoolBuffer
+): Effect.Effect<"absent" | "complete" | "another", Win32Error, Kernel> =>
+  Effect.suspend(() => {
+    const there = lstatSync(target, { bigint: true, throwIfNoEntry: false })
+    if (there === undefined) return Effect.succeed("absent")
+    if (!there.isFile() || there.size !== stat.size) return Effect.succeed("another")
+    const answer = (same: boolean) => same ? "complete" : "another"
+    if (settings.verify === "none" && settings.times) {
+      return Effect.succeed(answer(sameTime(there.mtimeNs, stat.mtimeNs)))
+    }
+    const sum = (path: string) =>
+      File.withFile(path, { hint: "sequential" }, (file) => {
+        const hash = createHash("sha256")
+        const order = new InOrder()
+        const shape = { from: 0, to: Number(stat.size), chunk: settings.chunk, depth: settings.inFlight }
+        return Effect.map(
+          forEachChunk(shape, buffer, (chunk) =>
+            Effect.flatMap(readChunk(file, chunk), (bytes) =>
+              order.pass(chunk.index, () => {
+                hash.update(chunk.buffer.bytes.subarray(0, bytes))
+              }))),
+          () => hash.digest("hex")
+        )
+      })
+    return Effect.zipWith(sum(source), sum(target), (a, b) => answer(a === b))
+  })
+
+/** To what a copy's time can be set to: microseconds. */
+const sameTime = (a: bigint, b: bigint): boolean => a / 1000n === b / 1000n

@@ -1,0 +1,130 @@
+/**
+ * One file through a stream function into another.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { lstatSync } from "node:fs"
+import { basename, dirname } from "node:path"
+import * as File from "../../File.js"
+import type { Kernel } from "../../Kernel.js"
+import type { Transformed, TransformOptions } from "../../Pipeline.js"
+import type { PipelineError } from "../../PipelineError.js"
+import type { Win32Error } from "../../Win32Error.js"
+import { FILE_ATTRIBUTE_READONLY } from "../constants.js"
+import { alreadyExists, cannot, failure } from "./failures.js"
+import { removeFile } from "./Made.js"
+import { inside, partialName } from "./names.js"
+import { permissions } from "./permissions.js"
+import { quoted } from "./text.js"
+
+const CHUNK = 512 << 10
+
+export const transform = <E, R>(
+  from: string,
+  to: string,
+  f: (bytes: Stream.Stream<Uint8Array, Win32Error>) => Stream.Stream<Uint8Array, E, R>,
+  options: TransformOptions
+): Effect.Effect<Transformed, E | PipelineError, R | Kernel> =>
+  Effect.uninterruptibleMask((restore) => {
+    const partial = inside(dirname(to), partialName(basename(to)))
+    const replace = options.overwrite ?? false
+    let ours = true
+    const fill = Effect.scoped(Effect.gen(function*() {
+      const source = yield* Effect.mapError(openSource(from), cannot("read", from))
+      const target = yield* Effect.mapError(openTarget(partial, source.stat, options), (error) => {
+        // What has that name already is somebody else's.
+        if (error.reason === "AlreadyExists") ours = false
+        return cannot("write", to)(error)
+      })
+      const done = yield* pump(source, target, to, f, options)
+      yield* Effect.mapError(finish(source.stat, target, options), cannot("write", to))
+      return done
+    }))
+    const named = Effect.mapError(File.rename(partial, to, { replace }), (error) => nameError(to, error))
+    return Effect.onError(
+      Effect.zipLeft(restore(fill), named),
+      () => ours ? removeFile(partial) : Effect.void
+    )
+  })
+
+const nameError = (to: string, error: Win32Error): PipelineError => {
+  if (lstatSync(to, { throwIfNoEntry: false })?.isDirectory() === true) {
+    return failure("AlreadyExists", to, `${quoted(to)} is a directory and cannot be replaced by a file.`, error)
+  }
+  return error.reason === "AlreadyExists" ? alreadyExists(to, error) : cannot("make", to)(error)
+}
+
+interface Source {
+  readonly file: File.File
+  readonly stat: File.Stat
+}
+
+const openSource = (path: string): Effect.Effect<Source, Win32Error, Kernel | Scope.Scope> =>
+  Effect.flatMap(
+    File.open(path, { hint: "sequential" }),
+    (file) => Effect.map(File.stat(file), (stat) => ({ file, stat }))
+  )
+
+const keeps = ({ preserve = ["permissions"] }: TransformOptions, what: "times" | "permissions"): boolean =>
+  preserve.includes(what)
+
+const openTarget = (path: string, { mode }: File.Stat, options: TransformOptions) =>
+  File.open(path, {
+    access: "write",
+    disposition: "createNew",
+    mode: mode === undefined || !keeps(options, "permissions") ? 0o666 : permissions(mode)
+  })
+
+const pump = <E, R>(
+  { file, stat }: Source,
+  target: File.File,
+  to: string,
+  f: (bytes: Stream.Stream<Uint8Array, Win32Error>) => Stream.Stream<Uint8Array, E, R>,
+  options: TransformOptions
+): Effect.Effect<Transformed, E | PipelineError, R> => {
+  const totalBytes = Number(stat.size)
+  let bytesRead = 0
+  let bytesWritten = 0
+  const bytes = Stream.tap(bytesOf(file, options), ({ length }) =>
+    Effect.sync(() => {
+      bytesRead += length
+      options.onProgress?.({ bytes: bytesRead, totalBytes })
+    }))
+  return Effect.map(
+    Stream.runForEach(f(bytes), (chunk) => {
+      const at = bytesWritten
+      bytesWritten += chunk.length
+      return Effect.mapError(File.writeAll(target, chunk, at), cannot("write", to))
+    }),
+    () => ({ bytesRead, bytesWritten })
+  )
+}
+
+const bytesOf = (file: File.File, { chunkSize = CHUNK }: TransformOptions): Stream.Stream<Uint8Array, Win32Error> =>
+  Stream.suspend(() => {
+    let at = 0
+    return Stream.repeatEffectOption(Effect.suspend(() => {
+      const buffer = new Uint8Array(chunkSize)
+      return Effect.flatMap(Effect.mapError(File.read(file, buffer, at), Option.some), (bytes) => {
+        at += bytes
+        return bytes === 0 ? Effect.fail(Option.none()) : Effect.succeed(buffer.subarray(0, bytes))
+      })
+    }))
+  })
+
+const finish = (
+  { accessTimeNs, attributes, mode, modifiedTimeNs }: File.Stat,
+  target: File.File,
+  options: TransformOptions
+): Effect.Effect<void, Win32Error> => {
+  const times = keeps(options, "times") ? { accessTimeNs, modifiedTimeNs } : {}
+  // What the umask has taken away, and on Windows the attribute.
+  const rights = !keeps(options, "permissions") ? {} : mode === undefined
+    ? (attributes & FILE_ATTRIBUTE_READONLY) === 0 ? {} : { readOnly: true }
+    : { mode: permissions(mode) }
+  const changes = { ...times, ...rights }
+  const set = Object.keys(changes).length === 0 ? Effect.void : File.setBasicInfo(target, changes)
+  return options.durable === true ? Effect.zipRight(set, File.sync(target)) : set
+}
