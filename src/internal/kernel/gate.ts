@@ -1,9 +1,10 @@
 /**
- * Who may occupy a thread of libuv, in order of arrival. libuv has four for the whole process; the portable kernel
- * leaves one to everybody else, so that a slow disk never stops their `dns.lookup`.
+ * Who may occupy a thread, in order of arrival. libuv has four for the whole process; the portable kernel leaves one to
+ * everybody else, so that a slow disk never stops their `dns.lookup`. Its own threads have as many requests as fit.
  */
+import type { Requests } from "./portable/requests.js"
 
-/** Something that takes one libuv thread at a time from `run` until it calls `Gate.leave`. */
+/** Something that makes one request at a time from `run` until it calls `Gate.leave`. */
 export interface Job {
   next: Job | undefined
   previous: Job | undefined
@@ -44,7 +45,7 @@ export class Gate {
   readonly #queue = new Queue()
   #running = 0
 
-  constructor(readonly limit: number) {}
+  constructor(readonly limit: number, readonly requests: Requests) {}
 
   enter(job: Job): void {
     if (this.#running === this.limit) {

@@ -2,7 +2,7 @@
  * The portable kernel: the model of TP_IO over node:fs and real files. Honest about what node cannot do: a read or
  * write that runs is not stopped by a cancel, which drops what is queued and lets the rest complete.
  */
-import * as fs from "node:fs"
+import { callbackify } from "node:util"
 import * as C from "../constants.js"
 import { statusOf } from "./errno.js"
 import { Gate, type Job, limitOf, Queue } from "./gate.js"
@@ -11,22 +11,46 @@ import { type Done, Model, Operation, type OtherCalls, type Storage, type TakeBa
 import { openDirectory, opensDirectory, prepareDirectoryChanges } from "./portable/directory.js"
 import * as fileCalls from "./portable/fileCalls.js"
 import { isPipePath, Pipes } from "./portable/pipe.js"
+import { libuv, type Stat } from "./portable/requests.js"
+import { CAPACITY, DATA, Threads } from "./portable/threads.js"
 import * as posix from "./posix.js"
 import type { SlotTable } from "./SlotTable.js"
 
 export interface Options {
-  /** How many libuv threads this kernel may occupy; by default all but one, together with all other such kernels. */
+  /** How many libuv threads this kernel may occupy, and no others; by default all but one, together with all other such kernels. */
   readonly threads?: number | undefined
 }
 
 /** The most that one read(2) or write(2) is asked for: node takes a signed 32-bit length. */
 const MAX_STEP = 0x40000000
 
-/** One for all kernels: they share libuv's threads. A worker has a gate of its own, since it cannot see this one. */
-const sharedGate = new Gate(limitOf(process.env["UV_THREADPOOL_SIZE"]))
+/** Who does what the kernel asks for. */
+export interface Workforce {
+  readonly libuv: Gate
+  /** Threads of the kernel's own, for what is small. */
+  readonly own: { readonly threads: Threads; readonly gate: Gate } | undefined
+}
 
-export const make = (options: Options = {}): Kernel =>
-  new Model(new PortableStorage(options.threads === undefined ? sharedGate : new Gate(options.threads)))
+let shared: Workforce | undefined
+
+/** One for all kernels: they share libuv's threads. A worker has one of its own, since it cannot see this one. */
+const sharedWorkforce = (): Workforce => {
+  if (shared === undefined) {
+    const threads = new Threads()
+    shared = {
+      libuv: new Gate(limitOf(process.env["UV_THREADPOOL_SIZE"]), libuv),
+      own: { threads, gate: new Gate(CAPACITY, threads) }
+    }
+  }
+  return shared
+}
+
+export const make = ({ threads }: Options = {}): Kernel =>
+  new Model(
+    new PortableStorage(
+      threads === undefined ? sharedWorkforce() : { libuv: new Gate(threads, libuv), own: undefined }
+    )
+  )
 
 /** What a handle of this kernel is open on. */
 export interface PortableFile {
@@ -56,8 +80,11 @@ class DiskFile implements PortableFile {
     operation.offset = append ? undefined : offsetOf(issue)
     // Rule 9: a request for nothing succeeds, at the end of the file too.
     if (issue.length === 0) this.storage.post(operation, C.ERROR_SUCCESS)
-    else if (append) this.#append(operation)
-    else operation.gate.enter(operation)
+    else {
+      operation.gate = this.storage.gateFor(issue.length)
+      if (append) this.#append(operation)
+      else operation.gate.enter(operation)
+    }
     return C.ERROR_IO_PENDING
   }
 
@@ -82,7 +109,7 @@ class DiskFile implements PortableFile {
     const { queue } = operation
     const first = this.#firstAppends?.indexOf(operation) ?? -1
     if (first >= 0) this.#firstAppends!.splice(first, 1)
-    else if (queue === undefined) return
+    else if (queue === undefined && !operation.withdraw()) return
     queue?.remove(operation)
     // It had come first among the appends and waited at the gate: the next one is first now.
     const appends = operation.offset === undefined ? this.appends : undefined
@@ -93,9 +120,9 @@ class DiskFile implements PortableFile {
   close(done: Done<void>): TakeBack {
     let takeBack: TakeBack | undefined
     const begin = (): void => {
-      takeBack = this.storage.run((told) => {
+      takeBack = this.storage.run((requests, told) => {
         this.appends?.closed()
-        posix.closeFile(this.posix)(told)
+        posix.closeFile(this.posix)(requests, told)
       }, done)
     }
     if (this.users === 0) begin()
@@ -109,8 +136,16 @@ class DiskFile implements PortableFile {
 
   /** A call that uses the descriptor. */
   use<A>(work: (file: posix.PosixFile) => posix.Work<A>, done: Done<A>): TakeBack {
+    return this.#using(done, (done) => this.storage.run((requests, told) => work(this.posix)(requests, told), done))
+  }
+
+  usePromise<A>(work: (file: posix.PosixFile) => Promise<A>, done: Done<A>): TakeBack {
+    return this.#using(done, (done) => this.storage.runPromise(() => work(this.posix), done))
+  }
+
+  #using<A>(done: Done<A>, begin: (done: Done<A>) => TakeBack): TakeBack {
     this.users++
-    const takeBack = this.storage.run<A>((told) => work(this.posix)(told), (status, value, cause) => {
+    const takeBack = begin((status, value, cause) => {
       this.left()
       done(status, value, cause)
     })
@@ -184,7 +219,8 @@ export class PortableOperation extends Operation<PortableFile> implements Job {
   /** The status of a packet that waits for a turn of its own. */
   decided = 0
 
-  constructor(slot: number, slots: SlotTable, readonly gate: Gate) {
+  /** `gate` is where it waits for its thread. */
+  constructor(slot: number, slots: SlotTable, public gate: Gate) {
     super(slot, slots)
   }
 
@@ -193,7 +229,7 @@ export class PortableOperation extends Operation<PortableFile> implements Job {
   }
 
   run(): void {
-    if (this.offset === undefined) fs.fstat(this.#file.posix.fd, this.#sized)
+    if (this.offset === undefined) this.gate.requests.fstat(this.#file.posix.fd, this.#sized)
     else this.#step()
   }
 
@@ -203,23 +239,32 @@ export class PortableOperation extends Operation<PortableFile> implements Job {
     const done = this.bytes
     const step = Math.min(length - done, MAX_STEP)
     try {
-      if (kind === "read") fs.read(fd, block!.bytes, start + done, step, this.offset! + done, this.#transferred)
-      else fs.write(fd, block!.bytes, start + done, step, this.offset! + done, this.#transferred)
+      const { requests } = this.gate
+      if (kind === "read") requests.read(fd, block!.bytes, start + done, step, this.offset! + done, this.#transferred)
+      else requests.write(fd, block!.bytes, start + done, step, this.offset! + done, this.#transferred)
     } catch (error) {
       // A caller's own memory was taken away while the operation waited. A turn of its own: many of these would nest.
       setImmediate(() => this.#finish(statusOf(error), done))
     }
   }
 
-  readonly #sized = (error: Error | null, stat: fs.Stats | undefined): void => {
+  readonly #sized = (error: Error | null, stat: Stat | undefined): void => {
     if (error !== null) return this.#finish(statusOf(error), 0)
-    this.offset = stat!.size
+    this.offset = Number(stat!.size)
     this.#step()
   }
 
-  readonly #transferred = (error: Error | null, count: number): void => {
+  /** Takes its request back when no thread has begun it. */
+  withdraw(): boolean {
+    if (!this.gate.requests.withdraw(this.#transferred)) return false
+    this.#leave()
+    return true
+  }
+
+  readonly #transferred = (error: Error | null, transferred: number | undefined): void => {
     if (error !== null) return this.#finish(statusOf(error), this.bytes)
     const { kind, length } = this.issue!
+    const count = transferred!
     const bytes = this.bytes + count
     if (bytes === length) return this.#finish(C.ERROR_SUCCESS, bytes)
     if (kind === "read" && count < MAX_STEP) {
@@ -233,10 +278,14 @@ export class PortableOperation extends Operation<PortableFile> implements Job {
 
   /** The next operation gets the thread before anybody hears of this one. */
   #finish(status: number, bytes: number): void {
+    this.#leave()
+    this.complete(status, bytes)
+  }
+
+  #leave(): void {
     const { kind, offsetHigh, offsetLow } = this.issue!
     if (kind === "write" && isAppend(offsetLow, offsetHigh)) this.#file.appends!.leave()
     this.gate.leave()
-    this.complete(status, bytes)
   }
 }
 
@@ -253,7 +302,7 @@ class Call<A> implements Job {
 
   run(): void {
     try {
-      this.work(this.#told)
+      this.work(this.gate.requests, this.#told)
     } catch (error) {
       // Refused before anything was asked for: a turn of its own, because many of these would nest.
       setImmediate(() => this.#finish(statusOf(error), undefined, error))
@@ -278,15 +327,21 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
   readonly otherCalls: OtherCalls<PortableFile> = {
     ...this.#pipes.calls,
     SetDispositionInformation: ({ handle, remove }, done, { file }) =>
-      this.#onDisk(file(handle), (posixFile) => fileCalls.setDisposition(posixFile, remove), done),
+      this.#named(file(handle), (posixFile) => fileCalls.setDisposition(posixFile, remove), done),
     SetRenameInformation: ({ handle, replace, to }, done, { file }) =>
-      this.#onDisk(file(handle), (posixFile) => fileCalls.setName(posixFile, { replace, to }), done),
+      this.#named(file(handle), (posixFile) => fileCalls.setName(posixFile, { replace, to }), done),
     PrepareDirectoryChanges: (arguments_, done, handles) => prepareDirectoryChanges(this, arguments_, done, handles)
   }
   /** Operations whose end is known already: their packets come in the next turn. */
   #posted: Array<PortableOperation> = []
 
-  constructor(readonly gate: Gate) {}
+  constructor(readonly workforce: Workforce) {}
+
+  /** Where a request for so many bytes waits for its thread. */
+  gateFor(bytes: number): Gate {
+    const { libuv, own } = this.workforce
+    return own !== undefined && bytes <= DATA && own.threads.wanted() ? own.gate : libuv
+  }
 
   allocate(bytes: number): Block | undefined {
     try {
@@ -297,7 +352,7 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
   }
 
   operation(slot: number, slots: SlotTable): PortableOperation {
-    return new PortableOperation(slot, slots, this.gate)
+    return new PortableOperation(slot, slots, this.workforce.libuv)
   }
 
   issue(operation: PortableOperation): number {
@@ -336,7 +391,7 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
 
   open(arguments_: Calls["CreateFileW"][0], done: Done<PortableFile>): TakeBack {
     if (isPipePath(arguments_.path)) return this.#pipes.open(arguments_.path, done)
-    if (opensDirectory(arguments_)) return this.run(openDirectory(this, arguments_), done)
+    if (opensDirectory(arguments_)) return this.runPromise(() => openDirectory(this, arguments_), done)
     return this.run(posix.createFile(arguments_), (status, file, cause) => {
       done(status, file === undefined ? undefined : new DiskFile(this, file), cause)
     })
@@ -386,10 +441,18 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
     }
   }
 
-  /** Work for one of libuv's threads, in its turn. */
+  /** Work for a thread, in its turn. */
   run<A>(work: posix.Work<A>, done: Done<A>): TakeBack {
-    const call = new Call(this.gate, work, done)
-    this.gate.enter(call)
+    return this.#enter(new Call(this.gateFor(0), work, done))
+  }
+
+  /** Work that asks libuv for what it needs. */
+  runPromise<A>(work: () => Promise<A>, done: Done<A>): TakeBack {
+    return this.#enter(new Call(this.workforce.libuv, (_, told) => callbackify(work)(told), done))
+  }
+
+  #enter<A>(call: Call<A>): TakeBack {
+    call.gate.enter(call)
     return () => {
       if (call.queue === undefined) return false
       call.queue.remove(call)
@@ -403,6 +466,16 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
     done: Done<A>
   ): TakeBack {
     if (file instanceof DiskFile) return file.use(work, done)
+    return this.turn(() => done(file === undefined ? C.ERROR_INVALID_HANDLE : C.ERROR_INVALID_FUNCTION))
+  }
+
+  /** What is done to a file's name. */
+  #named(
+    file: PortableFile | undefined,
+    work: (file: posix.PosixFile) => Promise<void>,
+    done: Done<void>
+  ): TakeBack {
+    if (file instanceof DiskFile) return file.usePromise(work, done)
     return this.turn(() => done(file === undefined ? C.ERROR_INVALID_HANDLE : C.ERROR_INVALID_FUNCTION))
   }
 }

@@ -9,24 +9,20 @@ import { promisify } from "node:util"
 import * as C from "../constants.js"
 import { errnoOf, Refusal } from "./errno.js"
 import type { Calls, FileInformation } from "./Kernel.js"
+import type { Requests, Stat } from "./portable/requests.js"
 
 const { constants } = fs
-const fstat = promisify(fs.fstat)
-const lstat = promisify(fs.lstat)
-const futimes = promisify(fs.futimes)
-const fchmod = promisify(fs.fchmod)
-const readlink = promisify(fs.readlink)
-const symlink = promisify(fs.symlink)
-const link = promisify(fs.link)
-const unlink = promisify(fs.unlink)
 
 /** Calls back once. May also throw, before it has asked for anything. */
-export type Work<A> = (done: (error: unknown, value?: A) => void) => void
+export type Work<A> = (requests: Requests, done: (error: unknown, value?: A) => void) => void
 
 /** For what is seldom asked for. */
-export const promised = <A>(promise: Promise<A>): Work<A> => (done) => {
-  promise.then((value) => done(null, value), done)
+const promised = <A>(work: (requests: Requests) => Promise<A>): Work<A> => (requests, done) => {
+  work(requests).then((value) => done(null, value), done)
 }
+
+const asked = <A>(ask: (answer: (error: Error | null, value?: A) => void) => void): Promise<A> =>
+  promisify<A>(ask as (answer: (error: Error | null, value: A) => void) => void)()
 
 type CreateFile = Calls["CreateFileW"][0]
 type BasicInformation = Calls["SetBasicInformation"][0]
@@ -43,11 +39,11 @@ export interface PosixFile {
   name: string | undefined
 }
 
-const identityOf = (stat: fs.BigIntStats): string => `${stat.dev}:${stat.ino}`
+const identityOf = (stat: Stat): string => `${stat.dev}:${stat.ino}`
 
 /** Device and inode. */
-export const identity = ({ fd }: PosixFile): Work<string> => (done) =>
-  fs.fstat(fd, { bigint: true }, (error, stat) => error === null ? done(null, identityOf(stat)) : done(error))
+export const identity = ({ fd }: PosixFile): Work<string> => (requests, done) =>
+  requests.fstat(fd, (error, stat) => error === null ? done(null, identityOf(stat!)) : done(error))
 
 // --- CreateFileW
 
@@ -97,39 +93,47 @@ const openError = (error: NodeJS.ErrnoException): Error =>
   errnoOf(error) === "EEXIST" ? new Refusal(C.ERROR_FILE_EXISTS, "CREATE_NEW found the file there", error) : error
 
 /** Regular files only: a read of a FIFO or a terminal would occupy a libuv thread for ever. */
-const requireRegular = (stat: fs.Stats): Refusal | undefined => {
-  if (stat.isDirectory()) return new Refusal(C.ERROR_ACCESS_DENIED, "a directory cannot be opened as a file")
-  if (!stat.isFile()) return new Refusal(C.ERROR_NOT_SUPPORTED, "the portable kernel opens regular files only")
+const requireRegular = ({ mode }: Stat): Refusal | undefined => {
+  const type = mode & constants.S_IFMT
+  if (type === constants.S_IFDIR) return new Refusal(C.ERROR_ACCESS_DENIED, "a directory cannot be opened as a file")
+  if (type !== constants.S_IFREG) {
+    return new Refusal(C.ERROR_NOT_SUPPORTED, "the portable kernel opens regular files only")
+  }
   return undefined
 }
 
-export const createFile = (arguments_: CreateFile): Work<PosixFile> => (done) => {
-  const { access, disposition, flags } = arguments_
+export const createFile = (arguments_: CreateFile): Work<PosixFile> => (requests, done) => {
+  const { access, disposition, flags, mode, path: name } = arguments_
   const open = openFlags(arguments_)
-  if (arguments_.path.includes("\0")) throw new Refusal(C.ERROR_INVALID_NAME, "a file name cannot contain NUL")
-  const deleteOnClose = has(flags, C.FILE_FLAG_DELETE_ON_CLOSE) ? absolute(arguments_.path) : undefined
-  fs.open(arguments_.path, open, arguments_.mode, (error, fd) => {
+  if (name.includes("\0")) throw new Refusal(C.ERROR_INVALID_NAME, "a file name cannot contain NUL")
+  const writable = has(access, C.GENERIC_WRITE)
+  const opened = (fd: number): PosixFile => ({
+    fd,
+    readable: has(access, C.GENERIC_READ),
+    writable,
+    writableAttributes: writable || has(access, C.FILE_WRITE_ATTRIBUTES),
+    deleteOnClose: has(flags, C.FILE_FLAG_DELETE_ON_CLOSE) ? absolute(name) : undefined,
+    name: has(access, C.DELETE) ? absolute(name) : undefined
+  })
+  // What has just been made is a regular file, and empty.
+  if (disposition === C.CREATE_NEW) {
+    return requests.open(
+      name,
+      open,
+      mode,
+      (error, fd) => error === null ? done(null, opened(fd!)) : done(openError(error))
+    )
+  }
+  requests.openAndStat(name, open, mode, (error, there) => {
     if (error !== null) return done(openError(error))
-    const writable = has(access, C.GENERIC_WRITE)
-    const file: PosixFile = {
-      fd,
-      readable: has(access, C.GENERIC_READ),
-      writable,
-      writableAttributes: writable || has(access, C.FILE_WRITE_ATTRIBUTES),
-      deleteOnClose,
-      name: has(access, C.DELETE) ? absolute(arguments_.path) : undefined
-    }
-    // What has just been made is a regular file, and empty.
-    if (disposition === C.CREATE_NEW) return done(null, file)
+    const { fd, stat } = there!
     const ended = (problem: Error | null | undefined) => {
-      if (problem === null || problem === undefined) done(null, file)
-      else fs.close(fd, () => done(problem))
+      if (problem === null || problem === undefined) done(null, opened(fd))
+      else requests.close(fd, () => done(problem))
     }
-    fs.fstat(fd, (error, stat) => {
-      const problem = error ?? requireRegular(stat)
-      if (problem === undefined && truncates(arguments_) && stat.size > 0) fs.ftruncate(fd, 0, ended)
-      else ended(problem)
-    })
+    const problem = requireRegular(stat)
+    if (problem === undefined && truncates(arguments_) && stat.size > 0n) requests.ftruncate(fd, 0, ended)
+    else ended(problem)
   })
 }
 
@@ -137,18 +141,21 @@ export const createFile = (arguments_: CreateFile): Work<PosixFile> => (done) =>
 export const absolute = (name: string): string => path.isAbsolute(name) ? name : `${process.cwd()}/${name}`
 
 /** Windows deletes the file; POSIX can only remove a name, and does so when the name still means the file. */
-const deleteName = async (fd: number, name: string): Promise<void> => {
+const deleteName = async (requests: Requests, fd: number, name: string): Promise<void> => {
   try {
-    const [there, file] = await Promise.all([lstat(name, { bigint: true }), fstat(fd, { bigint: true })])
-    if (identityOf(there) === identityOf(file)) await unlink(name)
+    const there = await asked<Stat>((answer) => requests.lstat(name, answer))
+    const file = await asked<Stat>((answer) => requests.fstat(fd, answer))
+    if (identityOf(there) === identityOf(file)) await asked<void>((answer) => requests.unlink(name, answer))
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") throw error
   }
 }
 
-export const closeFile = ({ deleteOnClose, fd }: PosixFile): Work<void> => (done) => {
-  if (deleteOnClose === undefined) return fs.close(fd, done)
-  promised(deleteName(fd, deleteOnClose))((problem) => fs.close(fd, (error) => done(problem ?? error)))
+export const closeFile = ({ deleteOnClose, fd }: PosixFile): Work<void> => (requests, done) => {
+  if (deleteOnClose === undefined) return requests.close(fd, done)
+  promised((requests) => deleteName(requests, fd, deleteOnClose))(requests, (problem) => {
+    requests.close(fd, (error) => done(problem ?? error))
+  })
 }
 
 // --- what an open file is asked
@@ -157,20 +164,20 @@ const requireAccess = (granted: boolean, name: string): void => {
   if (!granted) throw new Refusal(C.ERROR_ACCESS_DENIED, `the handle was opened without ${name}`)
 }
 
-export const flush = (file: PosixFile): Work<void> => (done) => {
+export const flush = (file: PosixFile): Work<void> => (requests, done) => {
   requireAccess(file.writable, "GENERIC_WRITE")
-  fs.fsync(file.fd, done)
+  requests.fsync(file.fd, done)
 }
 
 const WRITE_BITS = 0o222
 const OWNER_WRITES = 0o200
 const MODE_BITS = 0o7777
 
-export const information = ({ fd }: PosixFile): Work<FileInformation> => (done) =>
-  fs.fstat(fd, { bigint: true }, (error, stat) => error === null ? done(null, informationOf(stat)) : done(error))
+export const information = ({ fd }: PosixFile): Work<FileInformation> => (requests, done) =>
+  requests.fstat(fd, (error, stat) => error === null ? done(null, informationOf(stat!)) : done(error))
 
-const informationOf = (stat: fs.BigIntStats): FileInformation => {
-  const mode = Number(stat.mode) & MODE_BITS
+const informationOf = (stat: Stat): FileInformation => {
+  const mode = stat.mode & MODE_BITS
   return {
     size: stat.size,
     accessTimeNs: stat.atimeNs,
@@ -178,29 +185,29 @@ const informationOf = (stat: fs.BigIntStats): FileInformation => {
     createdTimeNs: stat.birthtimeNs,
     attributes: (mode & WRITE_BITS) === 0 ? C.FILE_ATTRIBUTE_READONLY : C.FILE_ATTRIBUTE_NORMAL,
     mode,
-    numberOfLinks: Number(stat.nlink),
+    numberOfLinks: stat.nlink,
     volume: stat.dev,
     fileIndex: stat.ino
   }
 }
 
-export const setEndOfFile = (file: PosixFile, length: bigint): Work<void> => (done) => {
+export const setEndOfFile = (file: PosixFile, length: bigint): Work<void> => (requests, done) => {
   requireAccess(file.writable, "GENERIC_WRITE")
   if (length < 0n || length > BigInt(Number.MAX_SAFE_INTEGER)) {
     throw new Refusal(C.ERROR_INVALID_PARAMETER, `${length} is no length that node can set`)
   }
-  fs.ftruncate(file.fd, Number(length), done)
+  requests.ftruncate(file.fd, Number(length), done)
 }
 
 /**
  * libuv takes seconds as a double, about 240 ns apart today, and cuts off towards zero: the next one away from it keeps
- * the microsecond. As text, because node takes a negative number for "now".
+ * the microsecond.
  */
-const seconds = (ns: bigint): string => {
+const seconds = (ns: bigint): number => {
   const magnitude = ns < 0n ? -ns : ns
   let time = Number(magnitude) / 1e9
   while (kept(time) < magnitude) time += time * Number.EPSILON
-  return ns < 0n ? `-${time}` : `${time}`
+  return ns < 0n ? -time : time
 }
 
 const kept = (time: number): bigint => {
@@ -208,25 +215,28 @@ const kept = (time: number): bigint => {
   return BigInt(whole) * 1_000_000_000n + BigInt(Math.floor((time - whole) * 1e9))
 }
 
-export const setBasicInformation = (file: PosixFile, information: BasicInformation): Work<void> => (done) => {
+export const setBasicInformation = (file: PosixFile, information: BasicInformation): Work<void> => (requests, done) => {
   requireAccess(file.writableAttributes, "FILE_WRITE_ATTRIBUTES")
   const { accessTimeNs, mode, modifiedTimeNs, readOnly } = information
   if (mode === undefined && readOnly === undefined && accessTimeNs !== undefined && modifiedTimeNs !== undefined) {
-    return fs.futimes(file.fd, seconds(accessTimeNs), seconds(modifiedTimeNs), done)
+    return requests.futimes(file.fd, seconds(accessTimeNs), seconds(modifiedTimeNs), done)
   }
-  promised(setEach(file, information))(done)
+  promised((requests) => setEach(requests, file, information))(requests, done)
 }
 
 /** A time that is to stay is written back as it was read: POSIX's "omit" is not to be had from node 20. */
-const setEach = async ({ fd }: PosixFile, information: BasicInformation): Promise<void> => {
+const setEach = async (requests: Requests, { fd }: PosixFile, information: BasicInformation): Promise<void> => {
   const { accessTimeNs, mode, modifiedTimeNs, readOnly } = information
-  const stat = await fstat(fd, { bigint: true })
-  const present = Number(stat.mode) & MODE_BITS
-  if (mode !== undefined) await fchmod(fd, mode & MODE_BITS)
+  const stat = await asked<Stat>((answer) => requests.fstat(fd, answer))
+  const chmod = (mode: number) => asked<void>((answer) => requests.fchmod(fd, mode, answer))
+  const present = stat.mode & MODE_BITS
+  if (mode !== undefined) await chmod(mode & MODE_BITS)
   // Who could write before is not known any more: the owner can again, and nobody else is given more than that.
-  else if (readOnly !== undefined) await fchmod(fd, readOnly ? present & ~WRITE_BITS : present | OWNER_WRITES)
+  else if (readOnly !== undefined) await chmod(readOnly ? present & ~WRITE_BITS : present | OWNER_WRITES)
   if (accessTimeNs === undefined && modifiedTimeNs === undefined) return
-  await futimes(fd, seconds(accessTimeNs ?? stat.atimeNs), seconds(modifiedTimeNs ?? stat.mtimeNs))
+  const accessed = seconds(accessTimeNs ?? stat.atimeNs)
+  const modified = seconds(modifiedTimeNs ?? stat.mtimeNs)
+  await asked<void>((answer) => requests.futimes(fd, accessed, modified, answer))
 }
 
 // --- names
@@ -237,37 +247,37 @@ const setEach = async ({ fd }: PosixFile, information: BasicInformation): Promis
  * answers 183, and deleting `from` ends it (rename(2) of two names of one file does nothing). What somebody puts in the
  * place of `from` in between is removed in its stead: POSIX cannot make the removal depend on what the name means.
  */
-export const moveFile = ({ from, replace, to }: Calls["MoveFileExW"][0]): Work<void> => (done) => {
-  if (replace) return fs.rename(from, to, done)
-  addName(from, to)((error) => {
-    if (error !== null) return done(error)
-    fs.unlink(from, (error) => {
-      if (error === null) return done(null)
-      // Somebody moved or deleted it first: the removal of the old name decides who has moved the file.
-      fs.unlink(to, () => done(error))
-    })
-  })
+export const moveFile = ({ from, replace, to }: Calls["MoveFileExW"][0]): Work<void> => (requests, done) => {
+  if (replace) return requests.rename(from, to, done)
+  // link(2) follows a symbolic link on some systems, though not on Linux: there it is made anew.
+  if (process.platform === "linux") return requests.linkAndUnlink(from, to, (error) => done(explained(error)))
+  promised((requests) => moveLink(requests, from, to))(requests, (error) => done(explained(error)))
 }
 
 const cannotLink = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
 
-/** link(2) follows a symbolic link on some systems, though not on Linux: there it is made anew. */
-const addName = (from: string, to: string): Work<void> => (done) => {
-  const linked = (error: unknown) => {
-    if (error === null || !cannotLink.has(errnoOf(error) ?? "")) return done(error)
-    done(
-      new Refusal(
-        C.ERROR_NOT_SUPPORTED,
-        "this file or file system has no hard links, without which a move cannot avoid replacing: move with `replace`",
-        error
-      )
+const explained = (error: unknown): unknown =>
+  (error as NodeJS.ErrnoException | null)?.syscall === "link" && cannotLink.has(errnoOf(error) ?? "")
+    ? new Refusal(
+      C.ERROR_NOT_SUPPORTED,
+      "this file or file system has no hard links, without which a move cannot avoid replacing: move with `replace`",
+      error
     )
+    : error
+
+const moveLink = async (requests: Requests, from: string, to: string): Promise<void> => {
+  const stat = await asked<Stat>((answer) => requests.lstat(from, answer))
+  if ((stat.mode & constants.S_IFMT) !== constants.S_IFLNK) {
+    return asked<void>((answer) => requests.linkAndUnlink(from, to, answer))
   }
-  if (process.platform === "linux") fs.link(from, to, linked)
-  else promised(linkOrCopyLink(from, to))((error) => linked(error))
+  await fs.promises.symlink(await fs.promises.readlink(from), to)
+  try {
+    await fs.promises.unlink(from)
+  } catch (error) {
+    await fs.promises.unlink(to)
+    throw error
+  }
 }
 
-const linkOrCopyLink = async (from: string, to: string): Promise<void> =>
-  (await lstat(from)).isSymbolicLink() ? symlink(await readlink(from), to) : link(from, to)
-
-export const deleteFile = ({ path: name }: Calls["DeleteFileW"][0]): Work<void> => (done) => fs.unlink(name, done)
+export const deleteFile = ({ path: name }: Calls["DeleteFileW"][0]): Work<void> => (requests, done) =>
+  requests.unlink(name, done)

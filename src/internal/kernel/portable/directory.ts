@@ -12,7 +12,6 @@ import { Refusal, statusOf } from "../errno.js"
 import type { Calls, WatchParameters } from "../Kernel.js"
 import type { Done, Handles, TakeBack } from "../model.js"
 import type { PortableFile, PortableOperation, PortableStorage } from "../portable.js"
-import { promised, type Work } from "../posix.js"
 import { refusalOf, Tree, watchStatus } from "./tree.js"
 
 type CreateFile = Calls["CreateFileW"][0]
@@ -21,10 +20,7 @@ type CreateFile = Calls["CreateFileW"][0]
 export const opensDirectory = ({ access, flags }: CreateFile): boolean =>
   (flags & C.FILE_FLAG_BACKUP_SEMANTICS) !== 0 && access === C.FILE_LIST_DIRECTORY
 
-export const openDirectory = (storage: PortableStorage, arguments_: CreateFile): Work<PortableFile> => (done) =>
-  promised(opened(storage, arguments_))(done)
-
-const opened = async (storage: PortableStorage, arguments_: CreateFile): Promise<PortableFile> => {
+export const openDirectory = async (storage: PortableStorage, arguments_: CreateFile): Promise<PortableFile> => {
   const name = path.resolve(arguments_.path)
   if (!(await promisify(fs.stat)(name)).isDirectory()) throw new Refusal(C.ERROR_DIRECTORY, "it is not a directory")
   await promisify(fs.access)(name, fs.constants.R_OK)
@@ -54,7 +50,7 @@ class WatchedDirectory implements PortableFile {
       this.path,
       parameters,
       this,
-      (work, ended) => this.storage.run((done) => promised(work())(done), ended)
+      (work, ended) => this.storage.runPromise(work, ended)
     )
     this.#tree.begin(done)
   }

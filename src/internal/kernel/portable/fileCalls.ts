@@ -8,6 +8,7 @@ import * as C from "../../constants.js"
 import { Refusal } from "../errno.js"
 import type { Calls } from "../Kernel.js"
 import * as posix from "../posix.js"
+import { libuv } from "./requests.js"
 
 const fstat = promisify(fs.fstat)
 const stat = promisify(fs.stat)
@@ -22,21 +23,16 @@ const nameOf = async (file: posix.PosixFile): Promise<string> => {
   throw new Refusal(C.ERROR_FILE_NOT_FOUND, "its name means another file by now")
 }
 
-export const setDisposition = (file: posix.PosixFile, remove: boolean): posix.Work<void> =>
-  posix.promised(dispose(file, remove))
-
-const dispose = async (file: posix.PosixFile, remove: boolean): Promise<void> => {
+export const setDisposition = async (file: posix.PosixFile, remove: boolean): Promise<void> => {
   const name = await nameOf(file)
   file.deleteOnClose = remove ? name : undefined
 }
 
 type Rename = Pick<Calls["SetRenameInformation"][0], "replace" | "to">
 
-export const setName = (file: posix.PosixFile, rename: Rename): posix.Work<void> => posix.promised(name(file, rename))
-
-const name = async (file: posix.PosixFile, { replace, to }: Rename): Promise<void> => {
+export const setName = async (file: posix.PosixFile, { replace, to }: Rename): Promise<void> => {
   const from = await nameOf(file)
-  await promisify(posix.moveFile({ from, to, replace }))()
+  await promisify<void>((done) => posix.moveFile({ from, to, replace })(libuv, done))()
   file.name = posix.absolute(to)
   if (file.deleteOnClose !== undefined) file.deleteOnClose = file.name
 }

@@ -4,7 +4,6 @@
  */
 import * as fs from "node:fs/promises"
 import * as net from "node:net"
-import { callbackify } from "node:util"
 import * as C from "../../constants.js"
 import { errnoOf, fromErrno, Refusal } from "../errno.js"
 import type { Calls } from "../Kernel.js"
@@ -110,7 +109,7 @@ export class Pipes {
 
   /** A client's end. */
   open(path: string, done: Done<PortableFile>): TakeBack {
-    return this.storage.run(callbackify(async () => new PipeEnd(this.storage, undefined, await connect(path))), done)
+    return this.storage.runPromise(async () => new PipeEnd(this.storage, undefined, await connect(path)), done)
   }
 
   #listen(path: string, done: Done<number>, handles: Handles<PortableFile>): TakeBack {
@@ -120,7 +119,7 @@ export class Pipes {
       this.#names.set(nameKey(path), name)
       return handles.open(name)
     }
-    return this.storage.run(callbackify(work), done)
+    return this.storage.runPromise(work, done)
   }
 
   #addInstance(path: string, done: Done<number>, handles: Handles<PortableFile>): TakeBack {

@@ -1,0 +1,85 @@
+/**
+ * What the portable kernel asks of the file system: some of node's functions, and two pairs of them that always go together.
+ * They are answered by libuv's threads (here) or by threads of our own (threads.ts), with the same errors.
+ */
+import * as fs from "node:fs"
+
+/** What a file is. Times are nanoseconds since 1970. */
+export interface Stat {
+  readonly dev: bigint
+  readonly ino: bigint
+  readonly size: bigint
+  readonly mode: number
+  readonly nlink: number
+  readonly atimeNs: bigint
+  readonly mtimeNs: bigint
+  readonly birthtimeNs: bigint
+}
+
+export type Answer<A = void> = (error: Error | null, value?: A) => void
+
+/** Each answers once, later; it may also throw, before it has asked for anything. */
+export interface Requests {
+  open(path: string, flags: number, mode: number, answer: Answer<number>): void
+  /** `open` and `fstat`. */
+  openAndStat(path: string, flags: number, mode: number, answer: Answer<OpenedFile>): void
+  close(fd: number, answer: Answer): void
+  fstat(fd: number, answer: Answer<Stat>): void
+  lstat(path: string, answer: Answer<Stat>): void
+  read(fd: number, bytes: Uint8Array, start: number, length: number, position: number, answer: Answer<number>): void
+  write(fd: number, bytes: Uint8Array, start: number, length: number, position: number, answer: Answer<number>): void
+  ftruncate(fd: number, length: number, answer: Answer): void
+  fsync(fd: number, answer: Answer): void
+  fchmod(fd: number, mode: number, answer: Answer): void
+  /** Seconds since 1970. */
+  futimes(fd: number, accessed: number, modified: number, answer: Answer): void
+  unlink(path: string, answer: Answer): void
+  rename(from: string, to: string, answer: Answer): void
+  /** `link` and `unlink`: a rename that replaces nothing. When `from` has gone in between, `to` goes again. */
+  linkAndUnlink(from: string, to: string, answer: Answer): void
+  /** Takes a read or write back that nobody has begun: then it is never answered. */
+  withdraw(answer: Answer<number>): boolean
+}
+
+export interface OpenedFile {
+  readonly fd: number
+  readonly stat: Stat
+}
+
+const told = (answer: Answer<Stat>) => (error: Error | null, stat: fs.BigIntStats): void => {
+  if (error !== null) return answer(error)
+  const { atimeNs, birthtimeNs, dev, ino, mtimeNs, size } = stat
+  answer(null, { dev, ino, size, mode: Number(stat.mode), nlink: Number(stat.nlink), atimeNs, mtimeNs, birthtimeNs })
+}
+
+/** Node takes a negative number for "now", but not its text. */
+const time = (seconds: number): number | string => seconds < 0 ? `${seconds}` : seconds
+
+export const libuv: Requests = {
+  open: fs.open,
+  openAndStat: (path, flags, mode, answer) =>
+    fs.open(path, flags, mode, (error, fd) => {
+      if (error !== null) return answer(error)
+      libuv.fstat(fd, (error, stat) => {
+        if (error === null) answer(null, { fd, stat: stat! })
+        else fs.close(fd, () => answer(error))
+      })
+    }),
+  close: fs.close,
+  fstat: (fd, answer) => fs.fstat(fd, { bigint: true }, told(answer)),
+  lstat: (path, answer) => fs.lstat(path, { bigint: true }, told(answer)),
+  read: (fd, bytes, start, length, position, answer) => fs.read(fd, bytes, start, length, position, answer),
+  write: (fd, bytes, start, length, position, answer) => fs.write(fd, bytes, start, length, position, answer),
+  ftruncate: fs.ftruncate,
+  fsync: fs.fsync,
+  fchmod: fs.fchmod,
+  futimes: (fd, accessed, modified, answer) => fs.futimes(fd, time(accessed), time(modified), answer),
+  unlink: fs.unlink,
+  rename: fs.rename,
+  linkAndUnlink: (from, to, answer) =>
+    fs.link(from, to, (error) => {
+      if (error !== null) return answer(error)
+      fs.unlink(from, (error) => error === null ? answer(null) : fs.unlink(to, () => answer(error)))
+    }),
+  withdraw: () => false
+}

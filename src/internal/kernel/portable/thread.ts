@@ -1,0 +1,196 @@
+/**
+ * What a thread of the portable kernel runs, and the shared memory through which it is told what to do. The function is
+ * started from its own text: it uses nothing but its arguments, so that a bundle needs no second file.
+ */
+import type * as NodeFs from "node:fs"
+
+/** Requests at once. A power of two. */
+export const CAPACITY = 64
+/** What one request moves at most, in bytes: its data, or its two names. */
+export const DATA = 65_536
+
+/** Where things are, in 32-bit words; every slot has `WORDS`, the numbers in doubles from `NUMBERS` on. */
+export const layout = {
+  /** How many requests have been submitted, taken and completed; counts wrap. */
+  submitted: 0,
+  taken: 16,
+  /** A stack of completed slots + 1. 0: JavaScript sleeps and is to be woken; -1: it is awake. */
+  completed: 32,
+  /** Threads that wait for requests. */
+  sleepers: 48,
+  /** The slots in the order of their submission. */
+  queue: 64,
+  slots: 64 + CAPACITY,
+  words: 64,
+  state: 0,
+  operation: 1,
+  next: 2,
+  /** 0, or minus the errno. */
+  error: 3,
+  /** Which function failed, of those that a request calls. */
+  failed: 4,
+  thread: 5,
+  firstName: 6,
+  secondName: 7,
+  /** In doubles from the slot's beginning. */
+  numbers: 4,
+  capacity: CAPACITY,
+  data: DATA
+} as const
+
+export type Layout = typeof layout
+
+export const BYTES = 4 * (layout.slots + CAPACITY * layout.words)
+
+export const SUBMITTED = 1
+export const RUNNING = 2
+export const WITHDRAWN = 3
+
+/** Requests by number; the thread has its functions in this order. */
+export const OPERATIONS = [
+  "open",
+  "openAndStat",
+  "close",
+  "fstat",
+  "lstat",
+  "read",
+  "write",
+  "ftruncate",
+  "fsync",
+  "fchmod",
+  "futimes",
+  "unlink",
+  "rename",
+  "linkAndUnlink"
+] as const
+
+export interface Shared {
+  readonly layout: Layout
+  readonly control: SharedArrayBuffer
+  readonly data: SharedArrayBuffer
+  readonly thread: number
+}
+
+/** Where a stat is, in 64-bit words from the slot's numbers. */
+export const STAT = 8
+
+/* v8 ignore start: it runs in threads of its own */
+export function thread(fs: typeof NodeFs, { control, data, layout, thread }: Shared): never {
+  // An error is a number here; its stack would cost more than the request.
+  Error.stackTraceLimit = 0
+  const SPINS = 200
+  const STAT = 8
+  const words = new Int32Array(control)
+  const numbers = new Float64Array(control)
+  const integers = new BigInt64Array(control)
+  const memory = Buffer.from(data)
+
+  let slot = 0
+  let base = 0
+  let first = 0
+  let failed = 0
+  const number = (index: number): number => numbers[first + index]!
+  const answer = (value: number): void => {
+    numbers[first] = value
+  }
+  const nameAt = (start: number, length: number): Buffer =>
+    memory.subarray(slot * layout.data + start, slot * layout.data + start + length)
+  const firstName = (): Buffer => nameAt(0, words[base + layout.firstName]!)
+  const secondName = (): Buffer => nameAt(words[base + layout.firstName]!, words[base + layout.secondName]!)
+  const tell = (stat: NodeFs.BigIntStats): void => {
+    const at = first + STAT
+    integers[at] = BigInt.asIntN(64, stat.dev)
+    integers[at + 1] = BigInt.asIntN(64, stat.ino)
+    integers[at + 2] = stat.size
+    integers[at + 3] = stat.mode
+    integers[at + 4] = stat.nlink
+    integers[at + 5] = stat.atimeNs
+    integers[at + 6] = stat.mtimeNs
+    integers[at + 7] = stat.birthtimeNs
+  }
+  const bigint = { bigint: true } as const
+  const time = (seconds: number): number | string => seconds < 0 ? `${seconds}` : seconds
+
+  const run = [
+    () => answer(fs.openSync(firstName(), number(0), number(1))),
+    () => {
+      const fd = fs.openSync(firstName(), number(0), number(1))
+      failed = 1
+      try {
+        tell(fs.fstatSync(fd, bigint))
+      } catch (error) {
+        fs.closeSync(fd)
+        throw error
+      }
+      answer(fd)
+    },
+    () => fs.closeSync(number(0)),
+    () => tell(fs.fstatSync(number(0), bigint)),
+    () => tell(fs.lstatSync(firstName(), bigint)),
+    () => answer(fs.readSync(number(0), memory, slot * layout.data, number(1), number(2))),
+    () => answer(fs.writeSync(number(0), memory, slot * layout.data, number(1), number(2))),
+    () => fs.ftruncateSync(number(0), number(1)),
+    () => fs.fsyncSync(number(0)),
+    () => fs.fchmodSync(number(0), number(1)),
+    () => fs.futimesSync(number(0), time(number(1)), time(number(2))),
+    () => fs.unlinkSync(firstName()),
+    () => fs.renameSync(firstName(), secondName()),
+    () => {
+      fs.linkSync(firstName(), secondName())
+      failed = 1
+      try {
+        fs.unlinkSync(firstName())
+      } catch (error) {
+        fs.unlinkSync(secondName())
+        throw error
+      }
+    }
+  ]
+
+  const perform = (): void => {
+    words[base + layout.error] = 0
+    failed = 0
+    try {
+      run[words[base + layout.operation]!]!()
+    } catch (error) {
+      const { errno } = error as NodeJS.ErrnoException
+      words[base + layout.error] = errno === undefined || errno >= 0 ? -22 : errno
+      words[base + layout.failed] = failed
+    }
+  }
+
+  const complete = (): void => {
+    let newest: number
+    do {
+      newest = Atomics.load(words, layout.completed)
+      words[base + layout.next] = newest
+    } while (Atomics.compareExchange(words, layout.completed, newest, slot + 1) !== newest)
+    if (newest === 0) Atomics.notify(words, layout.completed)
+  }
+
+  const sleep = (taken: number): void => {
+    for (let spins = 0; spins < SPINS; spins++) {
+      if (Atomics.load(words, layout.submitted) !== taken) return
+    }
+    Atomics.add(words, layout.sleepers, 1)
+    Atomics.wait(words, layout.submitted, taken)
+    Atomics.sub(words, layout.sleepers, 1)
+  }
+
+  for (;;) {
+    const taken = Atomics.load(words, layout.taken)
+    if (taken === Atomics.load(words, layout.submitted)) {
+      sleep(taken)
+      continue
+    }
+    // Before it is taken: afterwards its place in the queue may have a new one.
+    slot = Atomics.load(words, layout.queue + (taken & (layout.capacity - 1)))
+    if (Atomics.compareExchange(words, layout.taken, taken, (taken + 1) | 0) !== taken) continue
+    base = layout.slots + slot * layout.words
+    first = base / 2 + layout.numbers
+    words[base + layout.thread] = thread
+    if (Atomics.compareExchange(words, base + layout.state, 1, 2) === 1) perform()
+    complete()
+  }
+}
+/* v8 ignore stop */

@@ -1,0 +1,386 @@
+/**
+ * Threads of the portable kernel's own, for requests that are small: they are told through shared memory, so that a request
+ * costs JavaScript a fourth of what a hand-over to libuv's threads costs. They are started when there is enough to do, and
+ * until then, or where there cannot be any, libuv does everything. Large transfers are libuv's always: no copy is made of them.
+ */
+import { availableParallelism, constants as os } from "node:os"
+import { getSystemErrorMap } from "node:util"
+import { Worker } from "node:worker_threads"
+import type { Answer, OpenedFile, Requests, Stat } from "./requests.js"
+import { BYTES, CAPACITY, DATA, layout, OPERATIONS, type Shared, STAT, SUBMITTED, thread, WITHDRAWN } from "./thread.js"
+
+export { CAPACITY, DATA }
+
+/** Requests before the first thread is started: a program that makes fewer never has one. */
+const WORTH_A_THREAD = 64
+/** Requests that wait before another thread is started. */
+const BACKLOG = 8
+/** As many as libuv has, but not more than can run beside JavaScript. */
+const MOST_THREADS = Math.max(1, Math.min(4, availableParallelism()))
+/** Turns of the event loop that find nothing before JavaScript sleeps: it takes longer to be woken. */
+const POLLS = 5
+
+type Operation = (typeof OPERATIONS)[number]
+
+const numberOf = Object.fromEntries(OPERATIONS.map((name, index) => [name, index])) as Record<Operation, number>
+
+/** What the functions of a request are called in errors. */
+const syscalls: Readonly<Record<Operation, readonly [string, string]>> = {
+  open: ["open", ""],
+  openAndStat: ["open", "fstat"],
+  close: ["close", ""],
+  fstat: ["fstat", ""],
+  lstat: ["lstat", ""],
+  read: ["read", ""],
+  write: ["write", ""],
+  ftruncate: ["ftruncate", ""],
+  fsync: ["fsync", ""],
+  fchmod: ["fchmod", ""],
+  futimes: ["futime", ""],
+  unlink: ["unlink", ""],
+  rename: ["rename", ""],
+  linkAndUnlink: ["link", "unlink"]
+}
+
+/** A request under way, as JavaScript knows it. The record belongs to its slot. */
+class Request {
+  operation: Operation = "open"
+  answer: Answer<never> | undefined = undefined
+  path: string | undefined = undefined
+  /** Where a read goes. */
+  bytes: Uint8Array | undefined = undefined
+  start = 0
+  readonly data: Buffer
+
+  constructor(readonly slot: number, data: SharedArrayBuffer) {
+    this.data = Buffer.from(data, slot * DATA, DATA)
+  }
+
+  get base(): number {
+    return layout.slots + this.slot * layout.words
+  }
+
+  /** In doubles, or 64-bit integers. */
+  get numbers(): number {
+    return this.base / 2 + layout.numbers
+  }
+}
+
+export class Threads implements Requests {
+  readonly #control = new SharedArrayBuffer(BYTES)
+  readonly #data = new SharedArrayBuffer(CAPACITY * DATA)
+  readonly #words = new Int32Array(this.#control)
+  readonly #numbers = new Float64Array(this.#control)
+  readonly #integers = new BigInt64Array(this.#control)
+  readonly #requests = Array.from({ length: CAPACITY }, (_, slot) => new Request(slot, this.#data))
+  readonly #free = [...this.#requests]
+  readonly #workers = new Map<number, Worker>()
+  #started = 0
+  #booting = false
+  #failed = false
+  #wanted = 0
+  #inFlight = 0
+  /** Completed, oldest last. */
+  readonly #completed: Array<Request> = []
+  #awake = false
+  #idle = 0
+
+  constructor() {
+    this.#words[layout.completed] = -1
+  }
+
+  /** Somebody has a small request: whether there is a thread for it. */
+  wanted(): boolean {
+    if (this.#workers.size > 0) return true
+    if (++this.#wanted >= WORTH_A_THREAD) this.#start()
+    return false
+  }
+
+  // --- threads
+
+  #start(): void {
+    if (this.#booting || this.#failed) return
+    this.#booting = true
+    const id = ++this.#started
+    const shared: Shared = { layout, control: this.#control, data: this.#data, thread: id }
+    try {
+      const worker = new Worker(source, { eval: true, workerData: shared, trackUnmanagedFds: false, stdin: false })
+      worker.on("online", () => {
+        this.#booting = false
+        this.#workers.set(id, worker)
+      })
+      worker.on("error", () => {})
+      worker.on("exit", () => this.#exited(id))
+      worker.unref()
+    } catch {
+      this.#failed = true
+    }
+  }
+
+  /** Not by itself: it has run out of memory, or there may be no threads here. What it had begun is not known to be done. */
+  #exited(id: number): void {
+    this.#booting = false
+    this.#failed = true
+    if (!this.#workers.delete(id)) return
+    for (const request of this.#requests) {
+      const { base } = request
+      const lost = this.#words[base + layout.thread] === id || this.#workers.size === 0
+      if (request.answer === undefined || !lost || this.#completed.includes(request)) continue
+      this.#words[base + layout.error] = -os.errno.EIO
+      this.#words[base + layout.failed] = 0
+      this.#completed.unshift(request)
+    }
+    this.#wake()
+  }
+
+  // --- requests
+
+  open(path: string, flags: number, mode: number, answer: Answer<number>): void {
+    this.#named("open", path, undefined, flags, mode, answer)
+  }
+
+  openAndStat(path: string, flags: number, mode: number, answer: Answer<OpenedFile>): void {
+    this.#named("openAndStat", path, undefined, flags, mode, answer)
+  }
+
+  close(fd: number, answer: Answer): void {
+    this.#submit("close", fd, 0, 0, answer)
+  }
+
+  fstat(fd: number, answer: Answer<Stat>): void {
+    this.#submit("fstat", fd, 0, 0, answer)
+  }
+
+  lstat(path: string, answer: Answer<Stat>): void {
+    this.#named("lstat", path, undefined, 0, 0, answer)
+  }
+
+  read(fd: number, bytes: Uint8Array, start: number, length: number, position: number, answer: Answer<number>): void {
+    requireInside(bytes, start, length)
+    const request = this.#next()
+    request.bytes = bytes
+    request.start = start
+    this.#begin(request, "read", fd, length, position, answer)
+  }
+
+  write(fd: number, bytes: Uint8Array, start: number, length: number, position: number, answer: Answer<number>): void {
+    requireInside(bytes, start, length)
+    const request = this.#next()
+    request.data.set(length === bytes.length ? bytes : bytes.subarray(start, start + length))
+    this.#begin(request, "write", fd, length, position, answer)
+  }
+
+  ftruncate(fd: number, length: number, answer: Answer): void {
+    this.#submit("ftruncate", fd, length, 0, answer)
+  }
+
+  fsync(fd: number, answer: Answer): void {
+    this.#submit("fsync", fd, 0, 0, answer)
+  }
+
+  fchmod(fd: number, mode: number, answer: Answer): void {
+    this.#submit("fchmod", fd, mode, 0, answer)
+  }
+
+  futimes(fd: number, accessed: number, modified: number, answer: Answer): void {
+    this.#submit("futimes", fd, accessed, modified, answer)
+  }
+
+  unlink(path: string, answer: Answer): void {
+    this.#named("unlink", path, undefined, 0, 0, answer)
+  }
+
+  rename(from: string, to: string, answer: Answer): void {
+    this.#named("rename", from, to, 0, 0, answer)
+  }
+
+  linkAndUnlink(from: string, to: string, answer: Answer): void {
+    this.#named("linkAndUnlink", from, to, 0, 0, answer)
+  }
+
+  /** It completes all the same, without being done: the slot comes back with it. */
+  withdraw(answer: Answer<number>): boolean {
+    const request = this.#requests.find((request) => request.answer === answer)
+    if (request === undefined) return false
+    const state = request.base + layout.state
+    if (Atomics.compareExchange(this.#words, state, SUBMITTED, WITHDRAWN) !== SUBMITTED) return false
+    request.answer = ignored
+    return true
+  }
+
+  // --- submission
+
+  #next(): Request {
+    const request = this.#free.pop()
+    if (request === undefined) throw new Error("more requests at once than the portable kernel has room for")
+    return request
+  }
+
+  #submit(operation: Operation, a: number, b: number, c: number, answer: Answer<never>): void {
+    this.#begin(this.#next(), operation, a, b, c, answer)
+  }
+
+  #named(
+    operation: Operation,
+    path: string,
+    second: string | undefined,
+    a: number,
+    b: number,
+    answer: Answer<never>
+  ): void {
+    requireName(path)
+    if (second !== undefined) requireName(second)
+    const request = this.#next()
+    request.path = path
+    const { base, data } = request
+    const length = data.write(path)
+    this.#words[base + layout.firstName] = length
+    if (second !== undefined) this.#words[base + layout.secondName] = data.write(second, length)
+    this.#begin(request, operation, a, b, 0, answer)
+  }
+
+  #begin(request: Request, operation: Operation, a: number, b: number, c: number, answer: Answer<never>): void {
+    const { base, numbers, slot } = request
+    const words = this.#words
+    request.operation = operation
+    request.answer = answer
+    this.#numbers[numbers] = a
+    this.#numbers[numbers + 1] = b
+    this.#numbers[numbers + 2] = c
+    words[base + layout.operation] = numberOf[operation]
+    words[base + layout.thread] = 0
+    Atomics.store(words, base + layout.state, SUBMITTED)
+    const submitted = words[layout.submitted]!
+    Atomics.store(words, layout.queue + (submitted & (CAPACITY - 1)), slot)
+    Atomics.store(words, layout.submitted, (submitted + 1) | 0)
+    if (Atomics.load(words, layout.sleepers) > 0) Atomics.notify(words, layout.submitted, 1)
+    else if (this.#workers.size < MOST_THREADS && (submitted + 1 - Atomics.load(words, layout.taken) | 0) > BACKLOG) {
+      this.#start()
+    }
+    this.#inFlight++
+    this.#wake()
+  }
+
+  // --- completion
+
+  #wake(): void {
+    if (this.#awake) return
+    this.#awake = true
+    this.#idle = 0
+    setImmediate(this.#turn)
+  }
+
+  readonly #turn = (): void => {
+    this.#take()
+    if (this.#completed.length > 0) this.#idle = 0
+    try {
+      while (this.#completed.length > 0) this.#finish(this.#completed.pop()!)
+    } finally {
+      // Also when one that was told has thrown: the others are not its fault.
+      if (this.#inFlight === 0) this.#awake = false
+      else if (this.#completed.length > 0 || this.#idle++ < POLLS) setImmediate(this.#turn)
+      else this.#sleep()
+    }
+  }
+
+  #take(): void {
+    const words = this.#words
+    if (Atomics.load(words, layout.completed) <= 0) return
+    let link = Atomics.exchange(words, layout.completed, -1)
+    while (link > 0) {
+      const request = this.#requests[link - 1]!
+      this.#completed.push(request)
+      link = words[request.base + layout.next]!
+    }
+  }
+
+  /** Until a thread completes something. A thread that completed it just now has seen JavaScript awake, and told nobody. */
+  #sleep(): void {
+    const words = this.#words
+    if (Atomics.compareExchange(words, layout.completed, -1, 0) !== -1) {
+      setImmediate(this.#turn)
+      return
+    }
+    const waiting = Atomics.waitAsync(words, layout.completed, 0)
+    if (!waiting.async) {
+      setImmediate(this.#turn)
+      return
+    }
+    // The wait by itself does not keep the process alive.
+    const [worker] = this.#workers.values()
+    worker?.ref()
+    void waiting.value.then(() => {
+      worker?.unref()
+      this.#idle = 0
+      // Out of the promise: what is thrown there would be an unhandled rejection.
+      process.nextTick(this.#turn)
+    })
+  }
+
+  #finish(request: Request): void {
+    const { answer, base, bytes, numbers, operation, path, start } = request
+    const error = this.#words[base + layout.error]!
+    const failed = this.#words[base + layout.failed]!
+    let value: unknown = undefined
+    let problem: Error | null = null
+    if (answer === ignored) value = undefined
+    else if (error !== 0) problem = systemError(error, syscalls[operation][failed]!, path)
+    else if (operation === "read") {
+      const count = this.#numbers[numbers]!
+      value = count
+      if (start + count > bytes!.length) problem = outside()
+      else bytes!.set(request.data.subarray(0, count), start)
+    } else if (operation === "write" || operation === "open") value = this.#numbers[numbers]!
+    else if (operation === "openAndStat") value = { fd: this.#numbers[numbers]!, stat: this.#stat(numbers + STAT) }
+    else if (operation === "fstat" || operation === "lstat") value = this.#stat(numbers + STAT)
+    request.answer = request.path = request.bytes = undefined
+    this.#free.push(request)
+    this.#inFlight--
+    answer!(problem, value as never)
+  }
+
+  #stat(at: number): Stat {
+    const integers = this.#integers
+    return {
+      dev: BigInt.asUintN(64, integers[at]!),
+      ino: BigInt.asUintN(64, integers[at + 1]!),
+      size: integers[at + 2]!,
+      mode: Number(integers[at + 3]!),
+      nlink: Number(integers[at + 4]!),
+      atimeNs: integers[at + 5]!,
+      mtimeNs: integers[at + 6]!,
+      birthtimeNs: integers[at + 7]!
+    }
+  }
+}
+
+const ignored = (): void => {}
+
+/** Some tools rename functions with a helper that is not there in another thread. */
+const source = `const __name = (f) => f
+;(${thread})(require("node:fs"), require("node:worker_threads").workerData)`
+
+const refusal = (code: string, message: string): NodeJS.ErrnoException =>
+  Object.assign(new RangeError(message), { code })
+
+const outside = () => refusal("ERR_OUT_OF_RANGE", "the memory of the request has been taken away")
+
+const requireInside = (bytes: Uint8Array, start: number, length: number): void => {
+  if (start + length > bytes.length) throw outside()
+}
+
+/** No system takes a longer one; and node's functions refuse NUL. */
+const requireName = (path: string): void => {
+  if (path.length * 3 > DATA / 2) throw systemError(-os.errno.ENAMETOOLONG, "open", path.slice(0, 100))
+  if (path.includes("\0")) throw refusal("ERR_INVALID_ARG_VALUE", "a file name cannot contain NUL")
+}
+
+/** As node makes them. */
+const systemError = (errno: number, syscall: string, path: string | undefined): NodeJS.ErrnoException => {
+  const [code, text] = getSystemErrorMap().get(errno) ?? ["EIO", "i/o error"]
+  const name = path === undefined ? "" : ` '${path}'`
+  return Object.assign(
+    new Error(`${code}: ${text}, ${syscall}${name}`),
+    path === undefined ? { errno, code, syscall } : { errno, code, syscall, path }
+  )
+}
