@@ -1393,6 +1393,30 @@ export const setDeleteOnClose: {
 )
 
 /**
+ * `CopyFileW`: makes `to` from `from`, in one call of the system: what is in it, its time of modification, and its attributes
+ * (on Windows its alternate streams too) or its mode. A name that is taken fails with `AlreadyExists`, without a check
+ * beforehand that could race. A copy that fails leaves nothing there; one whose process is killed leaves a part of it.
+ *
+ * The cheapest way for a small file. It cannot be stopped once it runs: interruption waits for it, and leaves the copy
+ * there. Large files are for what reads and writes them in pieces.
+ *
+ * The portable kernel copies regular files only (`Unsupported`), and their time of access as well.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File, Kernel } from "effect-threadpool-io"
+ *
+ * const backUp = File.copy("settings.json", "settings.bak").pipe(Effect.provide(Kernel.layer))
+ * ```
+ *
+ * @since 0.2.0
+ * @category names
+ */
+export const copy = (from: string, to: string): Effect.Effect<void, Win32Error.Win32Error, Kernel> =>
+  Effect.flatMap(Kernel, (kernel) => call(kernel, "CopyFileW", { from, to }, { path: from, detail: `The copy: ${to}` }))
+
+/**
  * `DeleteFileW`, retried like `rename`.
  *
  * @example

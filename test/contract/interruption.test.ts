@@ -145,6 +145,11 @@ const programs: Record<string, () => Program> = {
     }),
   "File.allocate": () => Effect.flatMap(File.open(prepared("w"), write), File.allocate(100_000)),
   "File.sectors": () => Effect.flatMap(File.open(prepared("data")), File.sectors),
+  "File.copy": () => {
+    const from = fresh()
+    writeFileSync(from, "12345")
+    return File.copy(from, fresh())
+  },
   "File.renameTo": () => Effect.flatMap(File.open(fresh(), { ...write, deletable: true }), File.renameTo(fresh(), {})),
   "File.setDeleteOnClose": () =>
     Effect.flatMap(File.open(fresh(), { ...write, deletable: true }), File.setDeleteOnClose(true)),

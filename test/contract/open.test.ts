@@ -5,10 +5,11 @@ import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { execFileSync } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as File from "../../src/File.js"
+import { FILE_ATTRIBUTE_READONLY } from "../../src/internal/constants.js"
 import * as Operation from "../../src/Operation.js"
 import type { Win32Error } from "../../src/Win32Error.js"
 import { contract, failureOf, fileOf, freshPath, nativeCalls, refused } from "../support/claims.js"
@@ -303,6 +304,51 @@ contract("naming", ({ claim, only }) => {
     const [from, to] = [join(directory, "from"), join(directory, "to")]
     writeFileSync(from, "new")
     return { from, to, contents: (path: string) => existsSync(path) ? readFileSync(path, "utf8") : undefined }
+  })
+
+  claim("copy makes another file, with the same contents, time and permission to write", function*() {
+    const { contents, from, to } = yield* pair
+    const time = 1_234_567_890n * 1_000_000_000n + 123_456_000n
+    yield* using(from, { access: "write" }, File.setBasicInfo({ modifiedTimeNs: time, readOnly: true }))
+    yield* File.copy(from, to)
+    expect([contents(from), contents(to)]).toEqual(["new", "new"])
+    const { attributes, ...stat } = yield* using(to, {}, File.stat)
+    expect(stat).toMatchObject({ size: 3n, modifiedTimeNs: time })
+    expect(attributes & FILE_ATTRIBUTE_READONLY).toBe(FILE_ATTRIBUTE_READONLY)
+    for (const path of [from, to]) chmodSync(path, 0o600)
+  })
+  claim("copy replaces nothing, and of 30 at once exactly one takes the name", function*() {
+    const { contents, from, to } = yield* pair
+    const sources = Array.from({ length: 30 }, (_, index) => `${from}-${index}`)
+    for (const source of sources) writeFileSync(source, source)
+    const outcomes = yield* Effect.forEach(sources, (source) => Effect.either(File.copy(source, to)), {
+      concurrency: "unbounded"
+    })
+    expect(sources.filter((_, index) => Either.isRight(outcomes[index]!))).toEqual([contents(to)])
+    for (const outcome of outcomes) {
+      if (Either.isLeft(outcome)) {
+        expect(outcome.left).toMatchObject({ code: 80, reason: "AlreadyExists", syscall: "CopyFileW" })
+      }
+    }
+  })
+  claim("copy of what is not there, of a directory, and to where there is none fails and leaves nothing", function*() {
+    const { contents, from, to } = yield* pair
+    expect(yield* failureOf(File.copy(`${from}-missing`, to))).toMatchObject({
+      reason: "NotFound",
+      path: `${from}-missing`
+    })
+    expect(["PermissionDenied", "Unsupported"]).toContain(
+      (yield* failureOf(File.copy(yield* lab.directory, to))).reason
+    )
+    expect(yield* failureOf(File.copy(from, join(to, "below")))).toMatchObject({ reason: "NotFound" })
+    expect(contents(to)).toBeUndefined()
+  })
+  claim("copies of 300 files at once are whole", function*() {
+    const { contents, from } = yield* pair
+    const paths = Array.from({ length: 300 }, (_, index) => `${from}-${index}`)
+    for (const path of paths) writeFileSync(path, path.repeat(500))
+    yield* Effect.forEach(paths, (path) => File.copy(path, `${path}-copy`), { concurrency: "unbounded", discard: true })
+    expect(paths.filter((path) => contents(`${path}-copy`) !== contents(path))).toEqual([])
   })
 
   claim("rename gives a file another name", function*() {

@@ -161,6 +161,8 @@ export interface Calls {
   /** `MoveFileExW`; without `replace` an existing name is never replaced (atomically: no check beforehand). */
   readonly MoveFileExW: [{ readonly from: string; readonly to: string; readonly replace: boolean }, void]
   readonly DeleteFileW: [{ readonly path: string }, void]
+  /** `CopyFileW`, never over a file that is there: what is in it, its time of modification, and its attributes or mode. */
+  readonly CopyFileW: [{ readonly from: string; readonly to: string }, void]
   /**
    * `CreateNamedPipeW`: duplex, overlapped, `PIPE_REJECT_REMOTE_CLIENTS`; answers an instance. The `first` one holds the name and
    * never serves: with `FILE_FLAG_FIRST_PIPE_INSTANCE`, and with its own client come and gone, so that nobody can connect to it.

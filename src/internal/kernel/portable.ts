@@ -256,8 +256,9 @@ export class PortableOperation extends Operation<PortableFile> implements Job {
 
   /** Takes its request back when no thread has begun it. */
   withdraw(): boolean {
-    if (!this.gate.requests.withdraw(this.#transferred)) return false
-    this.#leave()
+    const { gate } = this
+    if (!gate.requests.withdraw(this.#transferred, () => gate.leave())) return false
+    this.#leaveAppends()
     return true
   }
 
@@ -278,14 +279,14 @@ export class PortableOperation extends Operation<PortableFile> implements Job {
 
   /** The next operation gets the thread before anybody hears of this one. */
   #finish(status: number, bytes: number): void {
-    this.#leave()
+    this.#leaveAppends()
+    this.gate.leave()
     this.complete(status, bytes)
   }
 
-  #leave(): void {
+  #leaveAppends(): void {
     const { kind, offsetHigh, offsetLow } = this.issue!
     if (kind === "write" && isAppend(offsetLow, offsetHigh)) this.#file.appends!.leave()
-    this.gate.leave()
   }
 }
 
@@ -330,6 +331,7 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
       this.#named(file(handle), (posixFile) => fileCalls.setDisposition(posixFile, remove), done),
     SetRenameInformation: ({ handle, replace, to }, done, { file }) =>
       this.#named(file(handle), (posixFile) => fileCalls.setName(posixFile, { replace, to }), done),
+    CopyFileW: (arguments_, done) => this.run(posix.copyFile(arguments_), done),
     PrepareDirectoryChanges: (arguments_, done, handles) => prepareDirectoryChanges(this, arguments_, done, handles)
   }
   /** Operations whose end is known already: their packets come in the next turn. */

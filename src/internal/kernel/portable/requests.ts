@@ -3,6 +3,7 @@
  * They are answered by libuv's threads (here) or by threads of our own (threads.ts), with the same errors.
  */
 import * as fs from "node:fs"
+import { callbackify } from "node:util"
 
 /** What a file is. Times are nanoseconds since 1970. */
 export interface Stat {
@@ -37,8 +38,10 @@ export interface Requests {
   rename(from: string, to: string, answer: Answer): void
   /** `link` and `unlink`: a rename that replaces nothing. When `from` has gone in between, `to` goes again. */
   linkAndUnlink(from: string, to: string, answer: Answer): void
-  /** Takes a read or write back that nobody has begun: then it is never answered. */
-  withdraw(answer: Answer<number>): boolean
+  /** A regular file under a new name, with its permissions and times. What fails leaves nothing there. */
+  copy(from: string, to: string, answer: Answer): void
+  /** Takes a read or write back that nobody has begun: then it is never answered, and `gone` is called when its place is free. */
+  withdraw(answer: Answer<number>, gone: () => void): boolean
 }
 
 export interface OpenedFile {
@@ -81,5 +84,22 @@ export const libuv: Requests = {
       if (error !== null) return answer(error)
       fs.unlink(from, (error) => error === null ? answer(null) : fs.unlink(to, () => answer(error)))
     }),
+  copy: (from, to, answer) => callbackify(copy)(from, to, answer),
   withdraw: () => false
+}
+
+/** Half a microsecond more keeps the microsecond, whatever becomes of the double. */
+const secondsOf = (ns: bigint): number => (Number(ns / 1000n) + 0.5) / 1e6
+
+const copy = async (from: string, to: string): Promise<void> => {
+  const { promises } = fs
+  const stat = await promises.stat(from, { bigint: true })
+  if (!stat.isFile()) throw Object.assign(new Error("only a regular file can be copied"), { code: "ENOTSUP" })
+  await promises.copyFile(from, to, fs.constants.COPYFILE_EXCL)
+  try {
+    await promises.utimes(to, time(secondsOf(stat.atimeNs)), time(secondsOf(stat.mtimeNs)))
+  } catch (error) {
+    await promises.unlink(to)
+    throw error
+  }
 }

@@ -61,7 +61,8 @@ export const OPERATIONS = [
   "futimes",
   "unlink",
   "rename",
-  "linkAndUnlink"
+  "linkAndUnlink",
+  "copy"
 ] as const
 
 export interface Shared {
@@ -69,13 +70,15 @@ export interface Shared {
   readonly control: SharedArrayBuffer
   readonly data: SharedArrayBuffer
   readonly thread: number
+  /** Minus the errno for what is no regular file. */
+  readonly notSupported: number
 }
 
 /** Where a stat is, in 64-bit words from the slot's numbers. */
 export const STAT = 8
 
 /* v8 ignore start: it runs in threads of its own */
-export function thread(fs: typeof NodeFs, { control, data, layout, thread }: Shared): never {
+export function thread(fs: typeof NodeFs, { control, data, layout, notSupported, thread }: Shared): never {
   // An error is a number here; its stack would cost more than the request.
   Error.stackTraceLimit = 0
   const SPINS = 200
@@ -109,6 +112,7 @@ export function thread(fs: typeof NodeFs, { control, data, layout, thread }: Sha
     integers[at + 7] = stat.birthtimeNs
   }
   const bigint = { bigint: true } as const
+  const secondsOf = (ns: bigint): number => (Number(ns / 1000n) + 0.5) / 1e6
   const time = (seconds: number): number | string => seconds < 0 ? `${seconds}` : seconds
 
   const run = [
@@ -140,6 +144,18 @@ export function thread(fs: typeof NodeFs, { control, data, layout, thread }: Sha
       failed = 1
       try {
         fs.unlinkSync(firstName())
+      } catch (error) {
+        fs.unlinkSync(secondName())
+        throw error
+      }
+    },
+    () => {
+      const stat = fs.statSync(firstName(), bigint)
+      failed = 1
+      if (!stat.isFile()) throw { errno: notSupported }
+      fs.copyFileSync(firstName(), secondName(), fs.constants.COPYFILE_EXCL)
+      try {
+        fs.utimesSync(secondName(), time(secondsOf(stat.atimeNs)), time(secondsOf(stat.mtimeNs)))
       } catch (error) {
         fs.unlinkSync(secondName())
         throw error

@@ -39,7 +39,8 @@ const syscalls: Readonly<Record<Operation, readonly [string, string]>> = {
   futimes: ["futime", ""],
   unlink: ["unlink", ""],
   rename: ["rename", ""],
-  linkAndUnlink: ["link", "unlink"]
+  linkAndUnlink: ["link", "unlink"],
+  copy: ["stat", "copyfile"]
 }
 
 /** A request under way, as JavaScript knows it. The record belongs to its slot. */
@@ -50,6 +51,7 @@ class Request {
   /** Where a read goes. */
   bytes: Uint8Array | undefined = undefined
   start = 0
+  withdrawn = false
   readonly data: Buffer
 
   constructor(readonly slot: number, data: SharedArrayBuffer) {
@@ -102,9 +104,15 @@ export class Threads implements Requests {
     if (this.#booting || this.#failed) return
     this.#booting = true
     const id = ++this.#started
-    const shared: Shared = { layout, control: this.#control, data: this.#data, thread: id }
+    const shared: Shared = {
+      layout,
+      control: this.#control,
+      data: this.#data,
+      thread: id,
+      notSupported: -os.errno.ENOTSUP
+    }
     try {
-      const worker = new Worker(source, { eval: true, workerData: shared, trackUnmanagedFds: false, stdin: false })
+      const worker = new Worker(source, { eval: true, workerData: shared, trackUnmanagedFds: false, execArgv: [] })
       worker.on("online", () => {
         this.#booting = false
         this.#workers.set(id, worker)
@@ -130,7 +138,8 @@ export class Threads implements Requests {
       this.#words[base + layout.failed] = 0
       this.#completed.unshift(request)
     }
-    this.#wake()
+    // JavaScript may sleep, and nobody else wake it.
+    Atomics.notify(this.#words, layout.completed)
   }
 
   // --- requests
@@ -198,13 +207,18 @@ export class Threads implements Requests {
     this.#named("linkAndUnlink", from, to, 0, 0, answer)
   }
 
+  copy(from: string, to: string, answer: Answer): void {
+    this.#named("copy", from, to, 0, 0, answer)
+  }
+
   /** It completes all the same, without being done: the slot comes back with it. */
-  withdraw(answer: Answer<number>): boolean {
+  withdraw(answer: Answer<number>, gone: () => void): boolean {
     const request = this.#requests.find((request) => request.answer === answer)
     if (request === undefined) return false
     const state = request.base + layout.state
     if (Atomics.compareExchange(this.#words, state, SUBMITTED, WITHDRAWN) !== SUBMITTED) return false
-    request.answer = ignored
+    request.answer = gone
+    request.withdrawn = true
     return true
   }
 
@@ -311,6 +325,7 @@ export class Threads implements Requests {
     worker?.ref()
     void waiting.value.then(() => {
       worker?.unref()
+      Atomics.compareExchange(words, layout.completed, 0, -1)
       this.#idle = 0
       // Out of the promise: what is thrown there would be an unhandled rejection.
       process.nextTick(this.#turn)
@@ -318,12 +333,12 @@ export class Threads implements Requests {
   }
 
   #finish(request: Request): void {
-    const { answer, base, bytes, numbers, operation, path, start } = request
+    const { answer, base, bytes, numbers, operation, path, start, withdrawn } = request
     const error = this.#words[base + layout.error]!
     const failed = this.#words[base + layout.failed]!
     let value: unknown = undefined
     let problem: Error | null = null
-    if (answer === ignored) value = undefined
+    if (withdrawn) value = undefined
     else if (error !== 0) problem = systemError(error, syscalls[operation][failed]!, path)
     else if (operation === "read") {
       const count = this.#numbers[numbers]!
@@ -333,6 +348,7 @@ export class Threads implements Requests {
     } else if (operation === "write" || operation === "open") value = this.#numbers[numbers]!
     else if (operation === "openAndStat") value = { fd: this.#numbers[numbers]!, stat: this.#stat(numbers + STAT) }
     else if (operation === "fstat" || operation === "lstat") value = this.#stat(numbers + STAT)
+    request.withdrawn = false
     request.answer = request.path = request.bytes = undefined
     this.#free.push(request)
     this.#inFlight--
@@ -354,11 +370,10 @@ export class Threads implements Requests {
   }
 }
 
-const ignored = (): void => {}
-
-/** Some tools rename functions with a helper that is not there in another thread. */
+/** Some tools rename functions with a helper that is not there in another thread. It may be a script or a module. */
 const source = `const __name = (f) => f
-;(${thread})(require("node:fs"), require("node:worker_threads").workerData)`
+const load = process.getBuiltinModule ?? require
+;(${thread})(load("node:fs"), load("node:worker_threads").workerData)`
 
 const refusal = (code: string, message: string): NodeJS.ErrnoException =>
   Object.assign(new RangeError(message), { code })

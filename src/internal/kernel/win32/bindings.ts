@@ -170,6 +170,7 @@ export const bind = (koffi: Koffi) => {
     SetFileInformationByHandle: kernel32.function("SetFileInformationByHandle", BOOL, [HANDLE, DWORD, POINTER, DWORD]),
     UnlockFileEx: kernel32.function("UnlockFileEx", BOOL, [HANDLE, DWORD, DWORD, DWORD, POINTER]),
     MoveFileExW: kernel32.function("MoveFileExW", BOOL, ["str16", "str16", DWORD]),
+    CopyFileW: kernel32.function("CopyFileW", BOOL, ["str16", "str16", BOOL]),
     DeleteFileW: kernel32.function("DeleteFileW", BOOL, ["str16"]),
 
     CreateNamedPipeW: kernel32.function("CreateNamedPipeW", HANDLE, [

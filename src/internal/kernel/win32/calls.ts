@@ -172,6 +172,12 @@ const makeImplementations = (native: Bindings): { [K in CallName]: Implementatio
       native.DeleteFileW.async(name, answer(done))
     },
 
+    CopyFileW: ({ from, to }, _, done) => {
+      const [source, target] = [toSystemPath(from), toSystemPath(to)]
+      if (source === undefined || target === undefined) return refuse(done, ERROR_INVALID_NAME)
+      native.CopyFileW.async(source, target, 1, answer(done))
+    },
+
     ...directoryCalls(native, answer),
 
     WaitForThreadpoolIoCallbacks: ({ threadpoolIo }, _, done) =>

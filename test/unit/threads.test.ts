@@ -1,0 +1,201 @@
+/**
+ * The portable kernel's own threads: that they answer as node's functions do, in any number, and that nothing waits for ever.
+ */
+import { execFileSync } from "node:child_process"
+import * as fs from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { promisify } from "node:util"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
+import { type Answer, libuv, type Requests, type Stat } from "../../src/internal/kernel/portable/requests.js"
+import { CAPACITY, DATA, Threads } from "../../src/internal/kernel/portable/threads.js"
+
+const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants
+
+let directory: string
+let threads: Threads
+const at = (name: string) => join(directory, name)
+const ask = <A>(request: (answer: Answer<A>) => void): Promise<A> =>
+  promisify<A>(request as (answer: (error: Error | null, value: A) => void) => void)()
+const started = async (): Promise<Threads> => {
+  const threads = new Threads()
+  while (!threads.wanted()) await new Promise(setImmediate)
+  return threads
+}
+
+beforeAll(async () => {
+  directory = fs.mkdtempSync(join(tmpdir(), "threads-"))
+  threads = await started()
+})
+afterAll(() => fs.rmSync(directory, { recursive: true, force: true }))
+
+const failure = async (promise: Promise<unknown>) => {
+  const error = await promise.then(() => undefined, (error: NodeJS.ErrnoException) => error)
+  return error === undefined
+    ? undefined
+    : { code: error.code, errno: error.errno, syscall: error.syscall, path: error.path }
+}
+
+describe("every request", () => {
+  /** Everything there is, in one story; what it tells. */
+  const story = async (requests: Requests, name: string) => {
+    const [path, other] = [at(`${name}-é`), at(`${name}-other`)]
+    const fd = await ask<number>((answer) => requests.open(path, O_CREAT | O_EXCL | O_RDWR, 0o640, answer))
+    const told: Array<unknown> = []
+    const text = Buffer.from("what is written")
+    told.push(await ask<number>((answer) => requests.write(fd, text, 5, 10, 3, answer)))
+    const bytes = Buffer.alloc(20, 1)
+    told.push(await ask<number>((answer) => requests.read(fd, bytes, 2, 15, 1, answer)), bytes.toString("hex"))
+    told.push(await ask<number>((answer) => requests.read(fd, bytes, 0, 20, 99, answer)))
+    await ask<void>((answer) => requests.ftruncate(fd, 7, answer))
+    await ask<void>((answer) => requests.fsync(fd, answer))
+    await ask<void>((answer) => requests.fchmod(fd, 0o600, answer))
+    await ask<void>((answer) => requests.futimes(fd, 1000.5, -2000.25, answer))
+    const { birthtimeNs, ino, ...stat } = await ask<Stat>((answer) => requests.fstat(fd, answer))
+    told.push(stat, birthtimeNs > 0n, ino === fs.statSync(path, { bigint: true }).ino)
+    await ask<void>((answer) => requests.close(fd, answer))
+    await ask<void>((answer) => requests.rename(path, other, answer))
+    await ask<void>((answer) => requests.linkAndUnlink(other, path, answer))
+    const opened = await ask<{ fd: number; stat: Stat }>((answer) => requests.openAndStat(path, O_RDONLY, 0, answer))
+    told.push(opened.stat.size, opened.stat.mode)
+    await ask<void>((answer) => requests.close(opened.fd, answer))
+    await ask<void>((answer) => requests.copy(path, other, answer))
+    const { birthtimeNs: _, ino: __, ...copied } = await ask<Stat>((answer) => requests.lstat(other, answer))
+    told.push(copied)
+    for (const name of [path, other]) await ask<void>((answer) => requests.unlink(name, answer))
+    return told
+  }
+  it("does what libuv's does", async () => {
+    expect(await story(threads, "a")).toEqual(await story(libuv, "b"))
+  })
+
+  it("fails as libuv's does", async () => {
+    const missing = at("missing")
+    fs.writeFileSync(at("there"), "x")
+    const failures = (requests: Requests) =>
+      Promise.all([
+        failure(ask((answer: Answer<number>) => requests.open(missing, O_RDONLY, 0, answer))),
+        failure(ask((answer: Answer<number>) => requests.open(at("there"), O_CREAT | O_EXCL, 0, answer))),
+        failure(ask((answer: Answer<Stat>) => requests.lstat(missing, answer))),
+        failure(ask((answer: Answer<number>) => requests.read(987_654, Buffer.alloc(8), 0, 8, 0, answer))),
+        failure(ask((answer: Answer) => requests.close(987_654, answer))),
+        failure(ask((answer: Answer) => requests.unlink(directory, answer))),
+        failure(ask((answer: Answer) => requests.linkAndUnlink(missing, at("x"), answer))),
+        failure(ask((answer: Answer) => requests.copy(missing, at("x"), answer))),
+        failure(ask((answer: Answer) => requests.copy(at("there"), at("there"), answer)))
+      ])
+    expect(await failures(threads)).toEqual(await failures(libuv))
+    expect(await failure(ask((answer: Answer) => threads.copy(directory, at("x"), answer)))).toMatchObject({
+      code: "ENOTSUP"
+    })
+  })
+
+  it("refuses names with NUL, and memory that is not there, before it asks", () => {
+    const answer = vi.fn()
+    expect(() => threads.unlink("a\0b", answer)).toThrow("NUL")
+    expect(() => threads.unlink("a".repeat(DATA), answer)).toThrow("ENAMETOOLONG")
+    expect(() => threads.read(0, new Uint8Array(4), 0, 8, 0, answer)).toThrow("taken away")
+    expect(() => threads.write(0, new Uint8Array(4), 2, 4, 0, answer)).toThrow("taken away")
+    expect(answer).not.toHaveBeenCalled()
+  })
+})
+
+describe("many requests", () => {
+  it("are each answered once, with what was asked for", async () => {
+    const path = at("numbers")
+    const numbers = new Uint32Array(65_536).map((_, index) => index)
+    fs.writeFileSync(path, numbers)
+    const fd = fs.openSync(path, "r")
+    const memory = Array.from({ length: CAPACITY }, () => new Uint32Array(1))
+    let left = 30_000
+    let wrong = 0
+    await new Promise<void>((resolve) => {
+      const ask = (word: Uint32Array): void => {
+        const number = left-- % numbers.length
+        threads.read(fd, new Uint8Array(word.buffer), 0, 4, number * 4, (error, count) => {
+          if (error !== null || count !== 4 || word[0] !== number) wrong++
+          if (left > 0) ask(word)
+          else if (left-- === -CAPACITY + 1) resolve()
+        })
+      }
+      memory.forEach(ask)
+    })
+    fs.closeSync(fd)
+    expect(wrong).toBe(0)
+  })
+
+  it("more than there is room for is refused, not lost", () => {
+    const answer = vi.fn()
+    const fill = () => {
+      for (let count = 0; count <= CAPACITY; count++) threads.lstat(directory, answer)
+    }
+    expect(fill).toThrow("room")
+    return vi.waitFor(() => expect(answer).toHaveBeenCalledTimes(CAPACITY))
+  })
+
+  it("that are withdrawn before a thread has begun them are not answered, and the others are", async () => {
+    const fd = fs.openSync(at("numbers"), "r")
+    let answered = 0
+    const asked = Array.from({ length: CAPACITY }, () => () => void answered++)
+    for (const answer of asked) threads.read(fd, new Uint8Array(DATA), 0, DATA, 0, answer)
+    let gone = 0
+    const withdrawn = asked.filter((answer) => threads.withdraw(answer, () => gone++)).length
+    await vi.waitFor(() => expect([answered, gone]).toEqual([CAPACITY - withdrawn, withdrawn]))
+    expect(threads.withdraw(asked[0]!, () => {})).toBe(false)
+    // All slots are there again.
+    for (const answer of asked) threads.read(fd, new Uint8Array(1), 0, 1, 0, answer)
+    await vi.waitFor(() => expect(answered).toBe(2 * CAPACITY - withdrawn))
+    fs.closeSync(fd)
+  })
+})
+
+describe("the process", () => {
+  const module = pathToFileURL(join(import.meta.dirname, "../../build/src/internal/kernel/portable/threads.js"))
+  const run = (script: string) =>
+    execFileSync(process.execPath, [
+      "--input-type=module",
+      "-e",
+      `
+      import { Threads } from ${JSON.stringify(module)}
+      const workers = []
+      process.on("worker", (worker) => workers.push(worker))
+      const threads = new Threads()
+      const end = Date.now() + 10_000
+      while (!threads.wanted() && Date.now() < end) await new Promise(setImmediate)
+      ${script}
+    `
+    ], { timeout: 20_000, encoding: "utf8" })
+  it("ends by itself when nothing is asked any more", () => {
+    expect(run(`threads.lstat("/", () => console.log("told"))`)).toBe("told\n")
+  })
+  it("waits for what is asked, however long it takes", () => {
+    expect(run(`
+      let left = 500
+      const again = () => left-- > 0 ? threads.fsync(1, again) : console.log("all")
+      again()
+    `)).toBe("all\n")
+  })
+  it("that one that is told throws is the process's uncaught exception, and the others are told", () => {
+    expect(run(`
+      process.on("uncaughtException", (error) => console.log(error.message))
+      for (let index = 0; index < 3; index++) threads.lstat("/", () => { throw new Error("number " + index) })
+    `)).toBe("number 0\nnumber 1\nnumber 2\n")
+  })
+  it("answers all when its threads are ended under it, and goes on without them", () => {
+    expect(run(`
+      let answered = 0
+      for (let index = 0; index < 60; index++) threads.fsync(1, () => answered++)
+      for (const worker of workers) await worker.terminate()
+      while (answered < 60) await new Promise(setImmediate)
+      console.log(answered, threads.wanted())
+    `)).toBe("60 false\n")
+  })
+  it("goes at once by process.exit, with requests under way", () => {
+    expect(run(`
+      for (let index = 0; index < 60; index++) threads.lstat("/", () => {})
+      console.log("bye")
+      process.exit(0)
+    `)).toBe("bye\n")
+  })
+})
