@@ -14,6 +14,7 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "allocate",
     "allocatedRanges",
     "append",
+    "copy",
     "deviceIoControl",
     "forEachChunk",
     "isFile",
