@@ -173,6 +173,8 @@ export class Control {
   memoryLeft = Infinity
   /** What an operation does that no script covers. */
   otherwise: Plan = packet
+  /** Where no script has a plan: what this operation does, decided when it is issued. */
+  decide: ((issue: Issue) => Plan) | undefined = undefined
   /** @internal */
   slots!: SlotTable
   /** @internal */
@@ -223,6 +225,11 @@ export class Control {
     const run = this.#turns.shift()
     run?.()
     return run !== undefined
+  }
+
+  /** With `turn: "manual"`: turns that wait. */
+  get turnsLeft(): number {
+    return this.#turns.length
   }
 
   /** With `turn: "manual"`: runs turns until there are none. */
@@ -367,7 +374,7 @@ class MemoryStorage implements Storage<OpenFile, SimulatedOperation> {
     if (!(issue.kind === "read" ? readable : writable)) return C.ERROR_ACCESS_DENIED
     const append = issue.kind === "write" && isAppend(issue.offsetLow, issue.offsetHigh)
     if (!append && offsetOf(issue) + issue.length > Number.MAX_SAFE_INTEGER) return C.ERROR_INVALID_PARAMETER
-    return this.#follow(operation, this.control.nextPlan() ?? this.control.otherwise)
+    return this.#follow(operation, this.control.nextPlan() ?? this.control.decide?.(issue) ?? this.control.otherwise)
   }
 
   /** The answer of a custom operation is its plan, unless a script has another. */
