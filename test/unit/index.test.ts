@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as library from "../../src/index.js"
+import * as testing from "../../src/testing.js"
 
 const surface: Record<string, ReadonlyArray<string>> = {
   BufferPool: ["TypeId", "isPoolBuffer", "make"],
@@ -130,4 +131,17 @@ describe("the index", () => {
       expect(Object.keys(module).sort()).toEqual([...surface[name]!, ...internal[name] ?? []].sort())
     })
   }
+})
+
+describe("the entry for tests", () => {
+  it("has these values, and is not in the index", () => {
+    expect(Object.keys(testing).sort()).toEqual([
+      "Simulation",
+      "SimulationFailure",
+      "check",
+      "healthy",
+      "layer",
+      "test"
+    ])
+  })
 })

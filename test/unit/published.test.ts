@@ -41,7 +41,7 @@ const check = (dist: string) => {
     writeFileSync(path, source.replaceAll("../../src/", "./dist/"))
     return path
   })
-  return messages(ts.createProgram([...tests, join(dist, "index.d.ts")], {
+  return messages(ts.createProgram([...tests, join(dist, "index.d.ts"), join(dist, "testing.d.ts")], {
     ...settings.options,
     incremental: false,
     noEmit: true,

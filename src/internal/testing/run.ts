@@ -108,12 +108,12 @@ export const make = (choices: Choices, options: Options): Simulated => {
   return { world, kernel, engine, service }
 }
 
-/** Runs one program with one list of decisions. It is synchronous unless the program waits for something of the real world. */
-export const run = (
+/** Runs one program with one list of decisions. It takes no turn of the real event loop unless the program waits for one. */
+export const run = async (
   program: (simulated: Simulated) => Effect.Effect<unknown, unknown, Kernel>,
   choices: Choices,
   options: Options
-): Run | Promise<Run> => {
+): Promise<Run> => {
   const simulated = make(choices, options)
   const { world } = simulated
   const problems: Array<string> = []
@@ -165,7 +165,8 @@ export const run = (
     }
   }
   go()
-  return exit !== undefined || problems.length > 0 ? finish() : awaitReality(go, () => exit !== undefined).then(finish)
+  if (exit === undefined && problems.length === 0) await awaitReality(go, () => exit !== undefined)
+  return finish()
 }
 
 /** So many turns of the real event loop without any news, and nothing is going to happen. */
@@ -198,7 +199,7 @@ export const leftovers = ({ engine, kernel, world }: Simulated, ended: boolean):
   return problems
 }
 
-const describe = (defect: unknown): string => {
+export const describe = (defect: unknown): string => {
   if (!(defect instanceof Error)) return String(defect)
   const inFlight = (defect as { readonly inFlight?: ReadonlyArray<string> }).inFlight ?? []
   const during = inFlight.length === 0 ? "" : `; in flight: ${inFlight.join("; ")}`

@@ -147,9 +147,15 @@ export class World implements Host {
     return true
   }
 
-  #passTime(): boolean {
+  /** When something happens that time brings. */
+  get nextDue(): number {
     let next = this.#timers[0]?.due ?? Infinity
     for (const { due } of this.#events) if (due < next) next = due
+    return next
+  }
+
+  #passTime(): boolean {
+    const next = this.nextDue
     if (next === Infinity) return false
     this.time = next
     return true

@@ -84,9 +84,9 @@ export class MemoryFile {
       const arrived = survives(sectors) * SECTOR - offset % SECTOR
       if (arrived > 0) flushed.write(bytes.subarray(0, Math.min(arrived, bytes.length)), offset)
     }
+    this.#flushed = this.#unflushed = undefined
     this.truncate(0)
     this.write(flushed.contents(), 0)
-    this.truncate(flushed.size)
     this.remember()
   }
 

@@ -1,0 +1,398 @@
+/**
+ * A simulated Windows for tests: programs run on a kernel in memory, in virtual time, where everything happens that the contract
+ * of thread-pool I/O allows, decided by a seed. It is a verifier as well: whoever breaks a rule of that contract, or leaves
+ * something open, is told which rule, which operation, and where it was made.
+ *
+ * It is an entry of its own, `effect-threadpool-io/testing`, and needs no test runner: `test` gives `it` of whichever one a body.
+ *
+ * @since 0.2.0
+ */
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as internal from "./internal/kernel/simulated/Behaviour.js"
+import { type Choices, replayed, seeded, shrink } from "./internal/kernel/simulated/Choices.js"
+import { Happenings } from "./internal/kernel/simulated/system.js"
+import * as origin from "./internal/origin.js"
+import { pump } from "./internal/testing/pump.js"
+import * as running from "./internal/testing/run.js"
+import { Kernel } from "./Kernel.js"
+
+/**
+ * How the simulated system behaves: how often, in percent, each of the things happens that a system may do.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Behaviour extends internal.Behaviour {}
+
+/**
+ * One operation or call that fails by appointment: the `nth` one, from 1, of a Windows function fails with `code`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Fault extends internal.Fault {}
+
+/**
+ * What has happened in simulated systems, counted. A test in which nothing happened has shown nothing.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Happened extends Readonly<Happenings> {}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface SystemOptions {
+  /** Decides everything that is not said here. Default 1. */
+  readonly seed?: number | undefined
+  /** What it does more often, or less, than `healthy`. */
+  readonly behaviour?: Partial<Behaviour> | undefined
+  readonly faults?: ReadonlyArray<Fault> | undefined
+  /** Bytes that all files may have together: beyond it, `ERROR_DISK_FULL`. Default: no limit. */
+  readonly capacity?: number | undefined
+  /** What is on the disk at the beginning, by path. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>> | undefined
+  /** As in `Kernel.layerOptions`, in virtual time. Default 5 seconds. */
+  readonly drainTimeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Options extends SystemOptions {
+  /** How many seeds are tried, from `seed` on. Default 100. */
+  readonly seeds?: number | undefined
+  /** A program that has not ended after so many turns and steps of fibers never ends. Default 1,000,000. */
+  readonly steps?: number | undefined
+}
+
+/**
+ * What a healthy system does, and how often.
+ *
+ * @example
+ * ```ts
+ * import * as Testing from "effect-threadpool-io/testing"
+ *
+ * const clumsy: Testing.Behaviour = { ...Testing.healthy, short: 90, late: 50 }
+ * ```
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export const healthy: Behaviour = internal.healthy
+
+/**
+ * The simulated system around a program: what only a test may know and do.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import * as Testing from "effect-threadpool-io/testing"
+ *
+ * const survives = Effect.gen(function*() {
+ *   const simulation = yield* Testing.Simulation
+ *   yield* simulation.cutPower
+ *   return Option.isSome(yield* simulation.contents("journal"))
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category tags
+ */
+export class Simulation extends Context.Tag("effect-threadpool-io/Simulation")<Simulation, {
+  /** What a file holds at this moment, whatever has been flushed. */
+  readonly contents: (path: string) => Effect.Effect<Option.Option<Uint8Array>>
+  /**
+   * The power goes and comes back. Of what was written since a file was last flushed, each write is there, is not, or is torn at
+   * a sector of 512 bytes; names, and lengths made shorter, stay. Every handle from before is dead (`ERROR_IO_DEVICE`).
+   */
+  readonly cutPower: Effect.Effect<void>
+  /** Virtual milliseconds since the beginning. */
+  readonly time: Effect.Effect<number>
+  readonly happened: Effect.Effect<Happened>
+}>() {}
+
+/**
+ * What a simulation has found, and how to see it again.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as Testing from "effect-threadpool-io/testing"
+ *
+ * const explained = Testing.check(Effect.void).pipe(
+ *   Effect.catchTag("SimulationFailure", (failure) => Effect.log(failure.reproduce))
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export class SimulationFailure extends Data.TaggedError("SimulationFailure")<{
+  /** The seed that has found it. */
+  readonly seed: number
+  /** What is wrong: how the program failed, which rules were broken, what was left open. */
+  readonly problems: ReadonlyArray<string>
+  /** What to put before the command that runs the test: the same failure with as few and as plain decisions as could be found. */
+  readonly reproduce: string
+}> {
+  override get message(): string {
+    return `${this.problems.join("\n")}\n\nfound by seed ${this.seed}; to see it again: ${this.reproduce}`
+  }
+}
+
+/**
+ * What many runs came to.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Report {
+  readonly seeds: number
+  readonly operations: number
+  /** Of virtual time, in all. */
+  readonly milliseconds: number
+  readonly happened: Happened
+}
+
+/** The environment variable that runs one simulation again. */
+const VARIABLE = "TPIO_SIMULATION"
+/** Runs that shrinking may take. */
+const SHRINKING = 1000
+
+const optionsOf = (options: Options): running.Options => {
+  const files = Object.entries(options.files ?? {}).map(([path, contents]) =>
+    [path, typeof contents === "string" ? new TextEncoder().encode(contents) : contents] as const
+  )
+  return {
+    behaviour: options.behaviour,
+    faults: options.faults,
+    capacity: options.capacity,
+    files: new Map(files),
+    drainTimeoutMs: Duration.toMillis(options.drainTimeout ?? "5 seconds"),
+    steps: options.steps ?? 1_000_000
+  }
+}
+
+const simulationOf = ({ kernel, world }: running.Simulated): Context.Tag.Service<Simulation> => {
+  kernel.disk.remember()
+  return {
+    contents: (path) =>
+      Effect.sync(() => Option.map(Option.fromNullable(kernel.disk.files.names.get(path)), (file) => file.contents())),
+    cutPower: Effect.sync(() => kernel.disk.cutPower()),
+    time: Effect.sync(() => world.time),
+    happened: Effect.sync(() => ({ ...kernel.system.happened }))
+  }
+}
+
+/**
+ * Runs a program in one simulated system per seed. It fails with what the first bad one found: the program failed or died, it
+ * waits for something that never happens, a rule of the contract was broken, or a handle, an operation or memory is left when it
+ * has ended. The seed is then shrunk to a line that shows the same again.
+ *
+ * Clock, scheduler and random numbers of the program are the simulation's: `Effect.sleep("1 hour")` takes no time. A program that
+ * waits for anything else of the real world (a promise, a socket) works, but no seed replays that.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ * import * as Testing from "effect-threadpool-io/testing"
+ *
+ * const program = Effect.gen(function*() {
+ *   const file = yield* File.open("settings", { access: "write", disposition: "createNew" })
+ *   yield* File.writeAll(file, new TextEncoder().encode("verbose = true"), 0)
+ * }).pipe(Effect.scoped)
+ *
+ * const report = Testing.check(program, { seeds: 1000, behaviour: { short: 80 } })
+ * ```
+ *
+ * @since 0.2.0
+ * @category running
+ */
+export const check = <A, E>(
+  program: Effect.Effect<A, E, Kernel | Simulation | Scope.Scope>,
+  options: Options = {}
+): Effect.Effect<Report, SimulationFailure> =>
+  Effect.promise(async () => {
+    const settings = optionsOf(options)
+    const run = (choices: Choices) =>
+      running.run(
+        (simulated) => Effect.provideService(Effect.scoped(program), Simulation, simulationOf(simulated)),
+        choices,
+        settings
+      )
+    const again = process.env[VARIABLE]
+    if (again !== undefined) {
+      const stop = origin.record()
+      const found = await run(choicesOf(again)).finally(stop)
+      return found.problems.length === 0 ? reportOf([found]) : failure(Number.NaN, found.problems, again)
+    }
+    const first = options.seed ?? 1
+    const total = { seeds: 0, operations: 0, milliseconds: 0, happened: new Happenings() }
+    for (let seed = first; seed < first + (options.seeds ?? 100); seed++) {
+      const done = await run(seeded(seed))
+      if (done.problems.length > 0) return explained(seed, done, run)
+      add(total, done)
+    }
+    return total
+  }).pipe(
+    Effect.flatMap((result) => result instanceof SimulationFailure ? Effect.fail(result) : Effect.succeed(result))
+  )
+
+const choicesOf = (line: string): Choices => {
+  const [kind, rest = ""] = line.split(":")
+  return kind === "seed" ? seeded(Number(rest)) : replayed(rest === "" ? [] : rest.split(".").map(Number))
+}
+
+const explained = async (
+  seed: number,
+  failing: running.Run,
+  run: (choices: Choices) => Promise<running.Run>
+): Promise<SimulationFailure> => {
+  const list = await shrink(failing.taken, async (candidate) => {
+    const { problems, taken } = await run(replayed(candidate))
+    return problems.length > 0 ? taken : undefined
+  }, SHRINKING)
+  // Once more, to know where its operations are made.
+  const stop = origin.record()
+  const shown = await run(replayed(list)).finally(stop)
+  if (shown.problems.length > 0) return failure(seed, shown.problems, `list:${list.join(".")}`)
+  return failure(
+    seed,
+    [...failing.problems, "It has not failed again: the program depends on something outside of the simulation."],
+    `seed:${seed}`
+  )
+}
+
+const failure = (seed: number, problems: ReadonlyArray<string>, line: string): SimulationFailure =>
+  new SimulationFailure({ seed, problems, reproduce: `${VARIABLE}=${line}` })
+
+const reportOf = (runs: ReadonlyArray<running.Run>): Report => {
+  const total = { seeds: 0, operations: 0, milliseconds: 0, happened: new Happenings() }
+  for (const run of runs) add(total, run)
+  return total
+}
+
+const add = (
+  total: { seeds: number; operations: number; milliseconds: number; happened: Happenings },
+  { happened, milliseconds, operations }: running.Run
+): void => {
+  total.seeds++
+  total.operations += operations
+  total.milliseconds += milliseconds
+  for (const key of Object.keys(happened) as Array<keyof Happenings>) total.happened[key] += happened[key]
+}
+
+/**
+ * `check` as the body of a test, for `it` of `@effect/vitest`, vitest, jest or `node:test`. It rejects with the
+ * `SimulationFailure`, whose message has the line that reproduces it.
+ *
+ * @example
+ * ```ts
+ * import { it } from "@effect/vitest"
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ * import * as Testing from "effect-threadpool-io/testing"
+ *
+ * const program = Effect.gen(function*() {
+ *   const file = yield* File.open("greeting")
+ *   const buffer = new Uint8Array(5)
+ *   yield* File.readExact(file, buffer, 0)
+ *   if (new TextDecoder().decode(buffer) !== "hello") yield* Effect.dieMessage("another greeting")
+ * })
+ *
+ * it("reads the greeting, however the system serves it", Testing.test(program, { files: { greeting: "hello" } }))
+ * ```
+ *
+ * @since 0.2.0
+ * @category running
+ */
+export const test = <A, E>(
+  program: Effect.Effect<A, E, Kernel | Simulation | Scope.Scope>,
+  options: Options = {}
+): () => Promise<void> =>
+() =>
+  Effect.runPromise(Effect.either(check(program, options))).then((result) => {
+    if (result._tag === "Left") throw result.left
+  })
+
+/**
+ * What a layer takes besides.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface LayerOptions extends SystemOptions {
+  /**
+   * `simulated` (the default): time is virtual, and passes when nothing else can happen. `inherited`: the system lives by the
+   * `Clock` that is there when the layer is built, the `TestClock` of a test for example, and waits for it to be adjusted.
+   */
+  readonly clock?: "simulated" | "inherited" | undefined
+}
+
+/**
+ * One simulated system as a layer, for tests that bring their own runtime. It turns in the real event loop and fibers run on
+ * the scheduler that is there, so a seed replays what the system does, and not what else the program waits for: for that there
+ * is `check`. When the layer is released, a broken rule or anything left open is a defect.
+ *
+ * @example
+ * ```ts
+ * import { it } from "@effect/vitest"
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ * import * as Testing from "effect-threadpool-io/testing"
+ *
+ * it.scoped("a disk that fails is no defect", () =>
+ *   Effect.gen(function*() {
+ *     const file = yield* File.open("data")
+ *     const failed = yield* Effect.flip(File.read(file, new Uint8Array(4), 0))
+ *     if (failed.code !== 1117) yield* Effect.dieMessage("another error")
+ *   }).pipe(Effect.scoped, Effect.provide(Testing.layer({
+ *     files: { data: "1234" },
+ *     faults: [{ syscall: "ReadFile", nth: 1, code: 1117 }]
+ *   }))))
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layer = (options: LayerOptions = {}): Layer.Layer<Kernel | Simulation> => {
+  const system = Layer.scopedContext(Effect.gen(function*() {
+    const simulated = running.make(seeded(options.seed ?? 1), optionsOf(options))
+    const inherited = options.clock === "inherited" ? yield* Effect.clock : undefined
+    const stopRecording = origin.record()
+    const pumping = pump(simulated.world, inherited)
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        stopRecording()
+        pumping.stop()
+        const problems = [...pumping.defects.map(running.describe), ...running.leftovers(simulated, true)]
+        simulated.engine.close()
+        return problems.length === 0
+          ? Effect.void
+          : Effect.die(failure(options.seed ?? 1, problems, "the same seed"))
+      })
+    )
+    return Context.make(Kernel, simulated.service).pipe(
+      Context.add(Simulation, simulationOf(simulated)),
+      Context.add(World, simulated.world)
+    )
+  }))
+  const clock = options.clock === "inherited"
+    ? Layer.empty
+    : Layer.unwrapEffect(Effect.map(World, (world) => Layer.setClock(running.clockOf(world))))
+  return Layer.provideMerge(clock, system)
+}
+
+/** Hands the world from one layer to the other. */
+class World extends Context.Tag("effect-threadpool-io/Simulation/World")<World, running.Simulated["world"]>() {}
