@@ -160,7 +160,7 @@ describe("faults", () => {
         yield* Effect.timeoutOption(ThreadpoolIo.submit(io, Operation.read({ buffer: new Uint8Array(1) })), "1 second")
         expect(yield* simulation.time).toBeGreaterThanOrEqual(8000)
         expect((yield* ThreadpoolIo.ledger(io)).quarantined).toBe(1)
-      }).pipe(Logger.withMinimumLogLevel(LogLevel.None)),
+      }).pipe(Effect.scoped, Logger.withMinimumLogLevel(LogLevel.None)),
       { behaviour: { never: 100 }, drainTimeout: "7 seconds", seeds: 5 }
     )())
   it("a power cut leaves handles that are dead, and scopes that close", () =>
