@@ -82,10 +82,13 @@ const copyNew = (
   }
   begin(copying)
   // Whether the file has got its name and whether that is remembered must not come apart: the mask stays on for it.
-  return Effect.matchCauseEffect(Effect.flatMap(restore(fill(copying, adopted?.journal)), () => giveName(copying)), {
-    onSuccess: () => Effect.void,
-    onFailure: (cause) => Effect.zipRight(cleanUp(copying, cause), Effect.failCause(cause))
-  }).pipe(Effect.mapError((error) => explain(copying, error)))
+  return Effect.matchCauseEffect(
+    Effect.flatMap(restore(fillAtOnce(copying, adopted?.journal)), () => giveName(copying)),
+    {
+      onSuccess: () => Effect.void,
+      onFailure: (cause) => Effect.zipRight(cleanUp(copying, cause), Effect.failCause(cause))
+    }
+  ).pipe(Effect.mapError((error) => explain(copying, error)))
 }
 
 const begin = ({ job: { progress }, journal, partial, tag }: Copying): void => {
@@ -135,6 +138,30 @@ const explain = ({ file: { source }, target }: Copying, error: PipelineError | W
     return failure("AlreadyExists", target, `${quoted(target)} is a directory and cannot be replaced by a file.`, error)
   }
   return error.reason === "AlreadyExists" ? alreadyExists(target, error) : cannot("make", target)(error)
+}
+
+/** Nothing in it can be a hole, and nobody waits long for it. */
+const AT_ONCE = 65_536
+
+/** A small file that is not to be read back is one call of the system. What cannot be copied so, the other way tells why. */
+const fillAtOnce = (copying: Copying, earlier: Read | undefined): Failing<void> => {
+  const { file: { source }, job: { progress, settings }, partial, stat } = copying
+  const { permissions, resume, times, verify } = settings
+  if (resume || verify !== "none" || !times || !permissions || stat.size > AT_ONCE) return fill(copying, earlier)
+  copying.partialIsOurs = true
+  return Effect.matchEffect(File.copy(source, partial), {
+    onFailure: (error) => {
+      if (error.reason === "AlreadyExists") copying.partialIsOurs = false
+      return fill(copying, earlier)
+    },
+    onSuccess: () => {
+      const after = look(source)
+      if (after instanceof PipelineError) return Effect.fail(after)
+      if (hasChanged(stat, after)) return Effect.fail(changed(source))
+      progress.copied(Number(stat.size))
+      return Effect.void
+    }
+  })
 }
 
 /** Everything but the name. */
