@@ -72,8 +72,12 @@ export interface File extends Pipeable.Pipeable {
  * @category models
  */
 export interface OpenOptions {
-  /** Default `read`. */
-  readonly access?: "read" | "write" | "readwrite" | undefined
+  /**
+   * Default `read`. With `append` and `readappend` whatever is written goes to the end of the file, also past what another
+   * process has just written there (`FILE_APPEND_DATA` alone; `O_APPEND`): offsets of writes mean nothing, and on Windows such
+   * a file cannot be truncated.
+   */
+  readonly access?: "read" | "write" | "readwrite" | "append" | "readappend" | undefined
   /**
    * What others may do with the file meanwhile. Default: `read` and `delete` while we write, everything while we only read. The
    * portable kernel does not enforce it.
@@ -102,7 +106,10 @@ export interface OpenOptions {
   readonly deletable?: boolean | undefined
   /** Fails on a symbolic link instead of opening what it points to. */
   readonly noFollow?: boolean | undefined
-  /** POSIX permission bits of a file that is created, before the umask. Default 0o666. Ignored on Windows. */
+  /**
+   * POSIX permission bits of a file that is created, before the umask. Default 0o666. On Windows one that its owner may not
+   * write to is read-only.
+   */
   readonly mode?: number | undefined
   /** Passed to `ThreadpoolIo.make`. */
   readonly maxInFlight?: ThreadpoolIo.Options["maxInFlight"]
@@ -139,10 +146,15 @@ export const isFile = (u: unknown): u is File => typeof u === "object" && u !== 
 // opening
 // -----------------------------------------------------------------------------
 
+/** FILE_GENERIC_WRITE without FILE_WRITE_DATA. */
+const APPEND = c.FILE_APPEND_DATA | c.FILE_WRITE_ATTRIBUTES | c.FILE_WRITE_EA | c.STANDARD_RIGHTS_WRITE | c.SYNCHRONIZE
+
 const accessBits = {
   read: c.GENERIC_READ,
   write: c.GENERIC_WRITE,
-  readwrite: (c.GENERIC_READ | c.GENERIC_WRITE) >>> 0
+  readwrite: (c.GENERIC_READ | c.GENERIC_WRITE) >>> 0,
+  append: APPEND,
+  readappend: (c.GENERIC_READ | APPEND) >>> 0
 }
 const shareBits = { read: c.FILE_SHARE_READ, write: c.FILE_SHARE_WRITE, delete: c.FILE_SHARE_DELETE }
 const dispositions = {
@@ -153,6 +165,11 @@ const dispositions = {
   truncateExisting: c.TRUNCATE_EXISTING
 }
 
+const OWNER_WRITES = 0o200
+
+const attributesOf = (mode = OWNER_WRITES): number =>
+  (mode & OWNER_WRITES) === 0 ? c.FILE_ATTRIBUTE_READONLY : c.FILE_ATTRIBUTE_NORMAL
+
 const createFileArguments = (path: string, options: OpenOptions) => {
   const access = options.access ?? "read"
   const share = options.share ??
@@ -162,7 +179,7 @@ const createFileArguments = (path: string, options: OpenOptions) => {
     access: (accessBits[access] | (options.deletable === true ? c.DELETE : 0)) >>> 0,
     share: share.reduce((bits, one) => bits | shareBits[one], 0),
     disposition: dispositions[options.disposition ?? "openExisting"],
-    flags: (c.FILE_ATTRIBUTE_NORMAL |
+    flags: (attributesOf(options.mode) |
       (options.writeThrough === true ? c.FILE_FLAG_WRITE_THROUGH : 0) |
       (options.unbuffered === true ? c.FILE_FLAG_NO_BUFFERING : 0) |
       (options.hint === "sequential" ? c.FILE_FLAG_SEQUENTIAL_SCAN : 0) |
@@ -327,7 +344,7 @@ const openHandle = (restore: Restore, kernel: Kernel.Service, path: string, opti
       detail: path.length === 0 ? "The path is empty." : "The path has a NUL character."
     }))
   }
-  if (options.disposition === "truncateExisting" && (options.access ?? "read") === "read") {
+  if (options.disposition === "truncateExisting" && !/write/.test(options.access ?? "read")) {
     return Effect.fail(Win32Error.make({
       code: c.ERROR_INVALID_PARAMETER,
       syscall: "CreateFileW",

@@ -43,26 +43,28 @@ import * as Win32Error from "./Win32Error.js"
  */
 export const layer: Layer.Layer<FileSystem.WatchBackend, never, Kernel> = Layer.effect(
   FileSystem.WatchBackend,
-  Effect.map(Kernel, (kernel) =>
-    FileSystem.WatchBackend.of({
-      register: (path, stat, options) => {
-        const recursive = options?.recursive ?? false
-        const events = stat.type === "Directory"
-          ? Directory.watch(path, { recursive }).pipe(Stream.mapConcatEffect(eventsOf(path)))
-          : stat.type === "File"
-          ? Directory.watch(Path.dirname(Path.resolve(path))).pipe(
-            Stream.mapConcatEffect(eventsOf(path)),
-            Stream.filter((event) => event.path === Path.basename(path))
-          )
-          : undefined
-        return Option.map(Option.fromNullable(events), (events) =>
-          events.pipe(
-            Stream.mapError(Win32Error.toPlatformError("FileSystem", "watch")),
-            Stream.provideService(Kernel, kernel)
-          ))
-      }
-    }))
+  Effect.map(Kernel, (kernel) => make(kernel))
 )
+
+/** @internal */
+export const make = (kernel: Kernel.Service): FileSystem.WatchBackend["Type"] => ({
+  register: (path, stat, options) => {
+    const recursive = options?.recursive ?? false
+    const events = stat.type === "Directory"
+      ? Directory.watch(path, { recursive }).pipe(Stream.mapConcatEffect(eventsOf(path)))
+      : stat.type === "File"
+      ? Directory.watch(Path.dirname(Path.resolve(path))).pipe(
+        Stream.mapConcatEffect(eventsOf(path)),
+        Stream.filter((event) => event.path === Path.basename(path))
+      )
+      : undefined
+    return Option.map(Option.fromNullable(events), (events) =>
+      events.pipe(
+        Stream.mapError(Win32Error.toPlatformError("FileSystem", "watch")),
+        Stream.provideService(Kernel, kernel)
+      ))
+  }
+})
 
 const eventsOf =
   (path: string) =>

@@ -136,7 +136,7 @@ export const whatIsHandedOutCannotBeChanged = (
 
 export const optionsAreClosed = (): void => {
   // @ts-expect-error there is no such access
-  void File.open("a", { access: "append" })
+  void File.open("a", { access: "appendwrite" })
   // @ts-expect-error there is no such disposition
   void File.open("a", { disposition: "create" })
   // @ts-expect-error a misspelling

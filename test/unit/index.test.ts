@@ -97,6 +97,15 @@ const surface: Record<string, ReadonlyArray<string>> = {
   Pipeline: ["copy", "copyTree", "hash", "progress", "transform"],
   PipelineError: ["PipelineError", "make"],
   Threadpool: ["TypeId", "isThreadpool", "make", "stackInformation"],
+  ThreadpoolFileSystem: [
+    "TypeId",
+    "isPositionalFile",
+    "layer",
+    "layerConfig",
+    "layerPortable",
+    "layerWin32",
+    "make"
+  ],
   ThreadpoolIo: [
     "TypeId",
     "awaitIdle",
@@ -119,7 +128,8 @@ const internal: Record<string, ReadonlyArray<string>> = {
   Kernel: ["fromInternal"],
   Operation: ["lock", "vectored"],
   Threadpool: ["acquire", "close"],
-  ThreadpoolIo: ["acquire", "cancellableIn", "close", "failure", "warnQuarantined"]
+  ThreadpoolIo: ["acquire", "cancellableIn", "close", "failure", "warnQuarantined"],
+  WatchBackend: ["make"]
 }
 
 describe("the index", () => {

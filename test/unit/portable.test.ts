@@ -428,7 +428,14 @@ describe("calls on an open file", () => {
       mode: 0o640,
       numberOfLinks: 2,
       volume: stat.dev,
-      fileIndex: stat.ino
+      fileIndex: stat.ino,
+      posix: {
+        uid: Number(stat.uid),
+        gid: Number(stat.gid),
+        rdev: 0,
+        blockSize: Number(stat.blksize),
+        blocks: Number(stat.blocks)
+      }
     })
     for (const length of [0x1_0000_0001n, 3n, 0n]) {
       expect(await driver.status("SetEndOfFile", { handle, length })).toBe(0)

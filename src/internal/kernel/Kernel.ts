@@ -95,6 +95,17 @@ export interface FileInformation {
   /** Volume serial number (device) and file index (inode): the same pair is the same file. */
   readonly volume: bigint
   readonly fileIndex: bigint
+  /** What only POSIX tells; `undefined` on Windows. */
+  readonly posix?: PosixInformation | undefined
+}
+
+/** Owner and group, the device that a special file is, and how the file is kept: bytes per block, and blocks of 512 bytes. */
+export interface PosixInformation {
+  readonly uid: number
+  readonly gid: number
+  readonly rdev: number
+  readonly blockSize: number
+  readonly blocks: number
 }
 
 /** What `GetNamedPipeInfo`, `GetNamedPipeHandleStateW` and `GetNamedPipeClientProcessId` tell; sizes in bytes. */

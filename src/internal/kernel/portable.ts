@@ -75,9 +75,10 @@ class DiskFile implements PortableFile {
     const issue = operation.issue!
     if (issue.kind !== "read" && issue.kind !== "write") return C.ERROR_NOT_SUPPORTED
     if (!(issue.kind === "read" ? this.posix.readable : this.posix.writable)) return C.ERROR_ACCESS_DENIED
-    const append = issue.kind === "write" && isAppend(issue.offsetLow, issue.offsetHigh)
-    if (!append && !reachable(issue)) return C.ERROR_INVALID_PARAMETER
-    operation.offset = append ? undefined : offsetOf(issue)
+    const append = this.looksForEnd(issue)
+    if (issue.kind === "write" && this.posix.appends) operation.offset = 0
+    else if (!append && !reachable(issue)) return C.ERROR_INVALID_PARAMETER
+    else operation.offset = append ? undefined : offsetOf(issue)
     // Rule 9: a request for nothing succeeds, at the end of the file too.
     if (issue.length === 0) this.storage.post(operation, C.ERROR_SUCCESS)
     else {
@@ -86,6 +87,11 @@ class DiskFile implements PortableFile {
       else operation.gate.enter(operation)
     }
     return C.ERROR_IO_PENDING
+  }
+
+  /** A write that goes to the end of a file which was not opened for that. */
+  looksForEnd({ kind, offsetHigh, offsetLow }: Issue): boolean {
+    return kind === "write" && !this.posix.appends && isAppend(offsetLow, offsetHigh)
   }
 
   #append(operation: PortableOperation): void {
@@ -235,13 +241,16 @@ export class PortableOperation extends Operation<PortableFile> implements Job {
 
   #step(): void {
     const { block, kind, length, start } = this.issue!
-    const { fd } = this.#file.posix
+    const { appends, fd } = this.#file.posix
     const done = this.bytes
     const step = Math.min(length - done, MAX_STEP)
     try {
       const { requests } = this.gate
       if (kind === "read") requests.read(fd, block!.bytes, start + done, step, this.offset! + done, this.#transferred)
-      else requests.write(fd, block!.bytes, start + done, step, this.offset! + done, this.#transferred)
+      else {
+        const position = appends ? -1 : this.offset! + done
+        requests.write(fd, block!.bytes, start + done, step, position, this.#transferred)
+      }
     } catch (error) {
       // A caller's own memory was taken away while the operation waited. A turn of its own: many of these would nest.
       setImmediate(() => this.#finish(statusOf(error), done))
@@ -285,8 +294,7 @@ export class PortableOperation extends Operation<PortableFile> implements Job {
   }
 
   #leaveAppends(): void {
-    const { kind, offsetHigh, offsetLow } = this.issue!
-    if (kind === "write" && isAppend(offsetLow, offsetHigh)) this.#file.appends!.leave()
+    if (this.#file.looksForEnd(this.issue!)) this.#file.appends!.leave()
   }
 }
 

@@ -32,6 +32,8 @@ export interface PosixFile {
   readonly fd: number
   readonly readable: boolean
   readonly writable: boolean
+  /** O_APPEND: whatever is written goes to the end. */
+  readonly appends: boolean
   readonly writableAttributes: boolean
   /** The name to remove when the file is closed. */
   deleteOnClose: string | undefined
@@ -56,9 +58,14 @@ const truncates = ({ disposition }: CreateFile): boolean =>
 
 const has = (value: number, bits: number): boolean => (value & bits) !== 0
 
+/** Windows' right to append without the right to write elsewhere. */
+const appends = ({ access }: CreateFile): boolean => has(access, C.FILE_APPEND_DATA) && !has(access, C.GENERIC_WRITE)
+
 const accessFlags = (arguments_: CreateFile): number => {
-  if (!has(arguments_.access, C.GENERIC_WRITE) && !truncates(arguments_)) return constants.O_RDONLY
-  return has(arguments_.access, C.GENERIC_READ) ? constants.O_RDWR : constants.O_WRONLY
+  const append = appends(arguments_)
+  if (!has(arguments_.access, C.GENERIC_WRITE) && !append && !truncates(arguments_)) return constants.O_RDONLY
+  return (has(arguments_.access, C.GENERIC_READ) ? constants.O_RDWR : constants.O_WRONLY) |
+    (append ? constants.O_APPEND : 0)
 }
 
 const dispositionFlags = ({ access, disposition }: CreateFile): number => {
@@ -106,11 +113,12 @@ export const createFile = (arguments_: CreateFile): Work<PosixFile> => (requests
   const { access, disposition, flags, mode, path: name } = arguments_
   const open = openFlags(arguments_)
   if (name.includes("\0")) throw new Refusal(C.ERROR_INVALID_NAME, "a file name cannot contain NUL")
-  const writable = has(access, C.GENERIC_WRITE)
+  const writable = has(access, C.GENERIC_WRITE | C.FILE_APPEND_DATA)
   const opened = (fd: number): PosixFile => ({
     fd,
     readable: has(access, C.GENERIC_READ),
     writable,
+    appends: appends(arguments_),
     writableAttributes: writable || has(access, C.FILE_WRITE_ATTRIBUTES),
     deleteOnClose: has(flags, C.FILE_FLAG_DELETE_ON_CLOSE) ? absolute(name) : undefined,
     name: has(access, C.DELETE) ? absolute(name) : undefined
@@ -187,7 +195,8 @@ const informationOf = (stat: Stat): FileInformation => {
     mode,
     numberOfLinks: stat.nlink,
     volume: stat.dev,
-    fileIndex: stat.ino
+    fileIndex: stat.ino,
+    posix: { uid: stat.uid, gid: stat.gid, rdev: stat.rdev, blockSize: stat.blockSize, blocks: stat.blocks }
   }
 }
 

@@ -12,6 +12,12 @@ export interface Stat {
   readonly size: bigint
   readonly mode: number
   readonly nlink: number
+  readonly uid: number
+  readonly gid: number
+  readonly rdev: number
+  readonly blockSize: number
+  /** Of 512 bytes. */
+  readonly blocks: number
   readonly atimeNs: bigint
   readonly mtimeNs: bigint
   readonly birthtimeNs: bigint
@@ -28,6 +34,7 @@ export interface Requests {
   fstat(fd: number, answer: Answer<Stat>): void
   lstat(path: string, answer: Answer<Stat>): void
   read(fd: number, bytes: Uint8Array, start: number, length: number, position: number, answer: Answer<number>): void
+  /** At position -1: where the descriptor is, or the end of a file that was opened to append. */
   write(fd: number, bytes: Uint8Array, start: number, length: number, position: number, answer: Answer<number>): void
   ftruncate(fd: number, length: number, answer: Answer): void
   fsync(fd: number, answer: Answer): void
@@ -52,7 +59,21 @@ export interface OpenedFile {
 const told = (answer: Answer<Stat>) => (error: Error | null, stat: fs.BigIntStats): void => {
   if (error !== null) return answer(error)
   const { atimeNs, birthtimeNs, dev, ino, mtimeNs, size } = stat
-  answer(null, { dev, ino, size, mode: Number(stat.mode), nlink: Number(stat.nlink), atimeNs, mtimeNs, birthtimeNs })
+  answer(null, {
+    dev,
+    ino,
+    size,
+    mode: Number(stat.mode),
+    nlink: Number(stat.nlink),
+    uid: Number(stat.uid),
+    gid: Number(stat.gid),
+    rdev: Number(stat.rdev),
+    blockSize: Number(stat.blksize),
+    blocks: Number(stat.blocks),
+    atimeNs,
+    mtimeNs,
+    birthtimeNs
+  })
 }
 
 /** Node takes a negative number for "now", but not its text. */

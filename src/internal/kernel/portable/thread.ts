@@ -110,6 +110,11 @@ export function thread(fs: typeof NodeFs, { control, data, layout, notSupported,
     integers[at + 5] = stat.atimeNs
     integers[at + 6] = stat.mtimeNs
     integers[at + 7] = stat.birthtimeNs
+    integers[at + 8] = stat.uid
+    integers[at + 9] = stat.gid
+    integers[at + 10] = stat.rdev
+    integers[at + 11] = stat.blksize
+    integers[at + 12] = stat.blocks
   }
   const bigint = { bigint: true } as const
   const secondsOf = (ns: bigint): number => (Number(ns / 1000n) + 0.5) / 1e6

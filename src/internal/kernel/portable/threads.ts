@@ -365,7 +365,12 @@ export class Threads implements Requests {
       nlink: Number(integers[at + 4]!),
       atimeNs: integers[at + 5]!,
       mtimeNs: integers[at + 6]!,
-      birthtimeNs: integers[at + 7]!
+      birthtimeNs: integers[at + 7]!,
+      uid: Number(integers[at + 8]!),
+      gid: Number(integers[at + 9]!),
+      rdev: Number(integers[at + 10]!),
+      blockSize: Number(integers[at + 11]!),
+      blocks: Number(integers[at + 12]!)
     }
   }
 }

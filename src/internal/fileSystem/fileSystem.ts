@@ -1,0 +1,66 @@
+/**
+ * The parts put together.
+ */
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { Kernel } from "../../Kernel.js"
+import type { ThreadpoolFileSystem } from "../../ThreadpoolFileSystem.js"
+import * as WatchBackend from "../../WatchBackend.js"
+import * as contents from "./contents.js"
+import { copy } from "./copy.js"
+import { copyFile } from "./copyFile.js"
+import * as entries from "./entries.js"
+import { badArgument, systemError } from "./errors.js"
+import { OpenFile } from "./openFile.js"
+import { appends, open, using } from "./opening.js"
+import * as temporary from "./temporary.js"
+
+export const make: Effect.Effect<ThreadpoolFileSystem, never, Kernel> = Effect.gen(function*() {
+  const kernel = yield* Kernel
+  const given = yield* Effect.serviceOption(FileSystem.WatchBackend)
+  return fileSystem(kernel, Option.getOrElse(given, () => WatchBackend.make(kernel)))
+})
+
+const fileSystem = (kernel: Kernel.Service, backend: FileSystem.WatchBackend["Type"]): ThreadpoolFileSystem => {
+  const names = entries.make(kernel)
+
+  const opened: ThreadpoolFileSystem["open"] = (path, { flag = "r", mode } = {}) =>
+    Effect.map(open(kernel, { method: "open", path, flag, mode }), (file) => new OpenFile(file, appends(flag)))
+
+  const made = FileSystem.make({
+    ...names,
+    ...temporary.make(kernel),
+
+    open: opened,
+
+    copy: (fromPath, toPath, options) => copy(kernel, fromPath, toPath, options),
+
+    copyFile: (fromPath, toPath) =>
+      copyFile(kernel, { method: "copyFile", from: fromPath, to: toPath, preserveTimestamps: false }),
+
+    readFile: (path) => using(kernel, { method: "readFile", path, flag: "r", hint: "sequential" }, contents.read),
+
+    truncate: (path, length = 0) =>
+      typeof length === "number" && !Number.isInteger(length)
+        ? Effect.fail(badArgument("truncate", `${length} is no length`))
+        : using(kernel, { method: "truncate", path, flag: "r+" }, (file) => Effect.asVoid(contents.cut(file, length))),
+
+    watch: (path, options) =>
+      Stream.unwrap(Effect.map(names.stat(path), (stat) =>
+        Option.getOrElse(
+          backend.register(path, stat, options),
+          () => Stream.fail(systemError("BadResource", "watch", path, "neither a file nor a directory"))
+        ))),
+
+    writeFile: (path, data, { flag = "w", mode } = {}) =>
+      using(
+        kernel,
+        { method: "writeFile", path, flag, mode },
+        (file) => appends(flag) ? contents.append(file, data) : contents.write(file, data, 0n)
+      )
+  })
+
+  return { ...made, open: opened }
+}

@@ -1,0 +1,30 @@
+/**
+ * Our `FileSystem` beside `NodeFileSystem`: the same programs in directories that were prepared in the same way come to the same,
+ * and leave the same behind. What is different on purpose is listed; a difference that is not fails, and so does one that is
+ * listed and is none.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as FileSystem from "@effect/platform/FileSystem"
+import { expect } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
+import type { Claim } from "./claims.js"
+import { differences } from "./fileSystemDifferences.js"
+import { type Case, observe } from "./fileSystems.js"
+import * as lab from "./lab.js"
+
+export const claimEach = (claim: Claim, cases: Record<string, Case>): void => {
+  for (const [name, one] of Object.entries(cases)) {
+    claim(name, function*() {
+      const ours = yield* observe(yield* ThreadpoolFileSystem.make, one)
+      const nodes = yield* observe(yield* Effect.provide(FileSystem.FileSystem, NodeFileSystem.layer), one)
+      const listed = differences[name]
+      const different = listed?.[lab.kernelName]
+      const expected = { ...nodes, ...different }
+      // Of an open file node tells the descriptor, and we tell the path.
+      expect(ours).toEqual(typeof expected.path === "number" ? { ...expected, path: ours.path } : expected)
+      if (different !== undefined && listed?.varies !== true) expect(nodes).not.toEqual(expected)
+      if (one.promised !== undefined) expect(ours.outcome).toEqual(one.promised)
+    })
+  }
+}
