@@ -14,6 +14,7 @@ import { Engine } from "./internal/engine/Engine.js"
 import type { EnvironmentObject } from "./internal/engine/Environment.js"
 import * as Host from "./internal/engine/Host.js"
 import type * as Internal from "./internal/kernel/Kernel.js"
+import type { LoadFailure } from "./internal/kernel/win32.js"
 import * as internalMetrics from "./internal/metrics.js"
 import type { Ledger } from "./Ledger.js"
 import * as Win32Error from "./Win32Error.js"
@@ -34,6 +35,13 @@ export declare namespace Kernel {
     readonly name: "win32" | "portable" | "simulated"
     /** How long a cancelled operation may take before it is quarantined (contract rule 19). */
     readonly drainTimeout: Duration.Duration
+    /**
+     * How completions come on kernel32, and why not by the relay where nobody has asked for another way; `undefined` on the other
+     * kernels.
+     *
+     * @since 0.2.0
+     */
+    readonly completions?: { readonly way: CompletionWay; readonly reason: string | undefined } | undefined
     /** @internal */
     readonly engine: Engine
     /** @internal Where objects are created that say nothing else; `undefined`: on the kernel's own pool. */
@@ -52,7 +60,37 @@ export declare namespace Kernel {
      * is then kept for good. Default 5 seconds; `Duration.infinity` waits for ever.
      */
     readonly drainTimeout?: Duration.DurationInput | undefined
+    /**
+     * How completions come on kernel32. `auto` (the default) takes the first of the three that can be had; a way that is named is
+     * taken, or the layer fails with `Unsupported`.
+     *
+     * @since 0.2.0
+     */
+    readonly completions?: CompletionWay | "auto" | undefined
+    /**
+     * The native library of the relay, as an absolute path: a copy of the package's `native/relay-x64.dll` (or `-arm64`). By default
+     * it is found in the installed package; a bundle that runs without the package names it here. One that cannot be loaded
+     * fails the layer with `Unsupported`.
+     *
+     * @since 0.2.0
+     */
+    readonly relayLibrary?: string | undefined
   }
+
+  /**
+   * How a completion gets from a thread of the pool to JavaScript.
+   *
+   * - `relay`: native code of the package puts it on a list and, when JavaScript sleeps, wakes it. No thread waits for JavaScript,
+   *   and one wake-up brings all completions that have come meanwhile.
+   * - `broker`: the same, but the thread that wakes JavaScript waits until it has run. For programs that do not export Node-API's
+   *   threadsafe functions.
+   * - `callback`: every completion calls JavaScript through koffi, and its thread waits. It needs no native library of ours; there is
+   *   room for 120 threads that wait.
+   *
+   * @since 0.2.0
+   * @category models
+   */
+  type CompletionWay = "relay" | "broker" | "callback"
 }
 
 /**
@@ -90,26 +128,33 @@ export const fromInternal = (
         })
       )
       const drainTimeout = Duration.decode(options.drainTimeout ?? "5 seconds")
-      return { name: kernel.name, drainTimeout, engine, environment: undefined }
+      if (kernel.completions?.reason !== undefined) {
+        yield* Effect.logDebug(`completions come by ${kernel.completions.way}: ${kernel.completions.reason}`)
+      }
+      return { name: kernel.name, drainTimeout, completions: kernel.completions, engine, environment: undefined }
     })
   )
 
-const loadWin32 = Effect.flatMap(
-  Effect.promise(() => import("./internal/kernel/win32.js").then((module) => module.load())),
-  (loaded) =>
-    "reason" in loaded
-      ? Effect.fail(Win32Error.make({
-        code: ERROR_CALL_NOT_IMPLEMENTED,
-        reason: "Unsupported",
-        syscall: "LoadLibraryW",
-        path: "kernel32.dll",
-        text: loaded.reason,
-        detail:
-          "Use Kernel.layer or Kernel.layerPortable, which do real file I/O on any system, or run under Windows or Wine.",
-        cause: loaded.cause
-      }))
-      : Effect.succeed(loaded)
-)
+const loadWin32 = ({ completions = "auto", relayLibrary }: Kernel.Options) =>
+  Effect.flatMap(
+    Effect.promise(() =>
+      import("./internal/kernel/win32.js").then((module) => module.load({ completions, relayLibrary }))
+    ),
+    (loaded) => "reason" in loaded ? Effect.fail(noKernel32(loaded)) : Effect.succeed(loaded)
+  )
+
+const noKernel32 = ({ cause, path, reason }: LoadFailure): Win32Error.Win32Error =>
+  Win32Error.make({
+    code: ERROR_CALL_NOT_IMPLEMENTED,
+    reason: "Unsupported",
+    syscall: "LoadLibraryW",
+    path,
+    text: reason,
+    detail: path === "kernel32.dll"
+      ? "Use Kernel.layer or Kernel.layerPortable, which do real file I/O on any system, or run under Windows or Wine."
+      : "Name a copy of the package's own with `relayLibrary`, or ask for `completions: \"auto\"` without one.",
+    cause
+  })
 
 const loadPortable = Effect.promise(() => import("./internal/kernel/portable.js").then((module) => module.make()))
 
@@ -128,7 +173,7 @@ const loadPortable = Effect.promise(() => import("./internal/kernel/portable.js"
  */
 export const layerOptions = (options: Kernel.Options): Layer.Layer<Kernel, Win32Error.Win32Error> => {
   const win32 = options.kernel === "win32" || (options.kernel !== "portable" && process.platform === "win32")
-  return fromInternal(win32 ? loadWin32 : loadPortable, options)
+  return fromInternal(win32 ? loadWin32(options) : loadPortable, options)
 }
 
 /**
@@ -185,8 +230,8 @@ export const layerWin32: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOptio
 export const layerPortable: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOptions({ kernel: "portable" })
 
 /**
- * The options from the environment: `TPIO_KERNEL` (`auto`, `win32`, `portable`) and `TPIO_DRAIN_TIMEOUT` (a duration as
- * `5 seconds`, or `Infinity`).
+ * The options from the environment: `TPIO_KERNEL` (`auto`, `win32`, `portable`), `TPIO_DRAIN_TIMEOUT` (a duration as
+ * `5 seconds`, or `Infinity`), `TPIO_COMPLETIONS` (`auto`, `relay`, `broker`, `callback`) and `TPIO_RELAY_LIBRARY` (a path).
  *
  * @example
  * ```ts
@@ -203,7 +248,12 @@ export const config: Config.Config<Kernel.Options> = Config.all({
   drainTimeout: Config.duration("DRAIN_TIMEOUT").pipe(
     Config.orElse(() => Config.map(Config.literal("Infinity")("DRAIN_TIMEOUT"), () => Duration.infinity)),
     Config.withDefault(Duration.seconds(5))
-  )
+  ),
+  completions: Config.withDefault(
+    Config.literal("auto", "relay", "broker", "callback")("COMPLETIONS"),
+    "auto" as const
+  ),
+  relayLibrary: Config.withDefault(Config.string("RELAY_LIBRARY"), undefined)
 }).pipe(Config.nested("TPIO"))
 
 /**

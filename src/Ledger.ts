@@ -19,6 +19,11 @@ export interface Ledger {
   readonly started: number
   /** The completion callback came. */
   readonly completedByCallback: number
+  /**
+   * Completions that woke JavaScript; the others came along with one of these, or while JavaScript was awake. Over
+   * `completedByCallback` it is what a completion costs in turns of the event loop: 1 where each comes by itself.
+   */
+  readonly wakeUps: number
   /** The initiating call succeeded at once under skip mode; `CancelThreadpoolIo` was called. */
   readonly completedInline: number
   /** The initiating call failed; `CancelThreadpoolIo` was called. */

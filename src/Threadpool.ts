@@ -9,7 +9,7 @@ import { pipeArguments } from "effect/Pipeable"
 import * as Scope from "effect/Scope"
 import { ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY } from "./internal/constants.js"
 import { ThreadpoolObject } from "./internal/engine/Environment.js"
-import { MAX_WAITING_CALLBACKS, waitingCallbacks } from "./internal/kernel/budget.js"
+import { maxThreads as mostThreads, waitingCallbacks } from "./internal/kernel/budget.js"
 import { Kernel } from "./Kernel.js"
 import * as Win32Error from "./Win32Error.js"
 
@@ -58,9 +58,10 @@ export interface Options {
   /** Threads that are there from the start and stay (`SetThreadpoolThreadMinimum`). Default 0. */
   readonly minThreads?: number | undefined
   /**
-   * Threads at most (`SetThreadpoolThreadMaximum`). Default 4, which is as fast as any: a thread does nothing but hand its
-   * completion over, and waits until JavaScript has taken it. Private pools and handles of `ThreadpoolIo.bind` have 120 such
-   * threads between them in one JavaScript environment, because the 257th that waits would crash the process.
+   * Threads at most (`SetThreadpoolThreadMaximum`), from 1 to 500. Default 4, which is as fast as any: a thread does nothing but
+   * hand its completion over. Where completions come by `callback` (`Kernel.Options`), it also waits until JavaScript has
+   * taken it; private pools and handles of `ThreadpoolIo.bind` then have 120 such threads between them in one JavaScript
+   * environment, because the 257th that waits would crash the process. The portable kernel keeps that limit.
    */
   readonly maxThreads?: number | undefined
   /** `SetThreadpoolStackInformation`. Wine keeps it and does not apply it. */
@@ -95,8 +96,8 @@ export const isThreadpool = (u: unknown): u is Threadpool => typeof u === "objec
  * When the scope closes, no new objects are made on it, and `CloseThreadpool` is called: at once, or after the last object and
  * the last cleanup group that use it have closed (contract rule 17). It never waits.
  *
- * Fails with `InvalidArgument` when the numbers are no integers, do not fit each other or are more than 120, and with
- * `Exhausted` when other pools and bound handles have taken them. Threads and stacks have no meaning on the portable kernel:
+ * Fails with `InvalidArgument` when the numbers are no integers, do not fit each other or are too many, and with `Exhausted`
+ * when other pools and bound handles have taken them. Threads and stacks have no meaning on the portable kernel:
  * there they are checked, and without effect.
  *
  * @example
@@ -130,9 +131,10 @@ export const make = (options: Options = {}): Effect.Effect<Threadpool, Win32Erro
 /** @internal Whoever asks for it closes it. */
 export const acquire = (kernel: Kernel.Service, options: Options): Threadpool | Win32Error.Win32Error => {
   const { maxThreads = 4, minThreads = 0, stack } = options
-  const problem = threadsProblem(minThreads, maxThreads) ?? (stack && stackProblem(stack))
-  if (problem !== undefined) return problem
   const { engine } = kernel
+  const most = mostThreads(engine.kernel.pools.callbacksLimit)
+  const problem = threadsProblem(minThreads, maxThreads, most) ?? (stack && stackProblem(stack))
+  if (problem !== undefined) return problem
   const pool = engine.kernel.pools.createThreadpool({ minimum: minThreads, maximum: maxThreads, stack })
   if (pool <= 0) {
     return Win32Error.make({
@@ -151,12 +153,9 @@ export const close = (threadpool: Threadpool): Effect.Effect<void> => Effect.syn
 const refused = (syscall: string, detail: string): Win32Error.Win32Error =>
   Win32Error.make({ code: ERROR_INVALID_PARAMETER, syscall, detail })
 
-const threadsProblem = (minimum: number, maximum: number): Win32Error.Win32Error | undefined => {
-  if (!Number.isInteger(maximum) || maximum < 1 || maximum > MAX_WAITING_CALLBACKS) {
-    return refused(
-      "SetThreadpoolThreadMaximum",
-      `maxThreads must be an integer from 1 to ${MAX_WAITING_CALLBACKS}, not ${maximum}.`
-    )
+const threadsProblem = (minimum: number, maximum: number, most: number): Win32Error.Win32Error | undefined => {
+  if (!Number.isInteger(maximum) || maximum < 1 || maximum > most) {
+    return refused("SetThreadpoolThreadMaximum", `maxThreads must be an integer from 1 to ${most}, not ${maximum}.`)
   }
   return Number.isInteger(minimum) && minimum >= 0 && minimum <= maximum ? undefined : refused(
     "SetThreadpoolThreadMinimum",

@@ -27,7 +27,7 @@ import {
 } from "./internal/constants.js"
 import type { Operation as Issued } from "./internal/engine/Operation.js"
 import type { CloseReport, ThreadpoolIoObject } from "./internal/engine/ThreadpoolIoObject.js"
-import { MAX_WAITING_CALLBACKS, waitingCallbacks } from "./internal/kernel/budget.js"
+import { waitingCallbacks } from "./internal/kernel/budget.js"
 import * as origin from "./internal/origin.js"
 import * as settling from "./internal/settle.js"
 import { Kernel } from "./Kernel.js"
@@ -150,7 +150,10 @@ const bindingError = (
       : code === ERROR_NOT_ENOUGH_MEMORY && syscall === BIND
       ? { detail: waitingCallbacks(kernel.engine.kernel.pools.callbacksLeft) }
       : code === ERROR_NOT_SUPPORTED && syscall === BIND
-      ? { detail: "Not in a worker: completions would come after its end. Use ThreadpoolIo.make." }
+      ? {
+        detail:
+          "Not in a worker, unless completions come by relay: they would come after its end. Use ThreadpoolIo.make."
+      }
       : {})
   })
 
@@ -196,6 +199,8 @@ export const make = (
 ): Effect.Effect<ThreadpoolIo, Win32Error.Win32Error, Kernel | Scope.Scope> =>
   scoped((kernel) => acquire(kernel, handle, options))
 
+const DEFAULT_IN_FLIGHT = 1024
+
 const scoped = (acquire: (kernel: Kernel.Service) => ThreadpoolIo | Win32Error.Win32Error) =>
   Effect.flatMap(Kernel, (kernel) =>
     Effect.flatMap(Scope.Scope, (scope) =>
@@ -214,7 +219,7 @@ export const acquire = (
   options: Options
 ): ThreadpoolIo | Win32Error.Win32Error => {
   const owned = options.owned ?? false
-  const maxInFlight = options.maxInFlight ?? 1024
+  const maxInFlight = options.maxInFlight ?? DEFAULT_IN_FLIGHT
   const { environment } = kernel
   if (!(maxInFlight >= 1)) {
     return refused("CreateThreadpoolIo", `maxInFlight must be at least 1, not ${maxInFlight}.`)
@@ -261,15 +266,16 @@ const fromObject = (object: ThreadpoolIoObject, handle: Handle, options: Options
  */
 export interface BindOptions extends Omit<Options, "owned"> {
   /**
-   * Operations in flight at once, from 1 to 120; the others wait in a queue. Default 8. Each may hold one thread of the
-   * process's default pool until JavaScript has run its callback, and there is room for 120 such threads in all private pools
-   * and bound handles of a JavaScript environment: `Exhausted` when no more is left.
+   * Operations in flight at once; the others wait in a queue. Default 1024, as with `make`. Where completions come by
+   * `callback` (`Kernel.Options`), from 1 to 120, and 8 by default: each may hold one thread of the process's default pool until
+   * JavaScript has run its callback, and there is room for 120 such threads in all private pools and bound handles of a
+   * JavaScript environment: `Exhausted` when no more is left. The portable kernel keeps that limit.
    */
   readonly maxInFlight?: number | undefined
 }
 
 const BIND = "BindIoCompletionCallback"
-const DEFAULT_BOUND_IN_FLIGHT = 8
+const DEFAULT_WAITING_CALLBACKS = 8
 
 /**
  * `BindIoCompletionCallback`: the older binding, to the process's default pool. It makes a `ThreadpoolIo` like any other:
@@ -282,7 +288,8 @@ const DEFAULT_BOUND_IN_FLIGHT = 8
  * - The flags of the function must be zero, and are; a `CallbackEnvironment` has no part in it.
  * - Windows hands the callback an NTSTATUS, which is translated (`RtlNtStatusToDosError`, contract rule 8).
  * - Skip mode is asked for as with `make`: a synchronous success is then the whole of it, without a callback.
- * - In a worker it is refused with `Unsupported`: the default pool cannot be kept from calling into a worker that has ended.
+ * - In a worker it is refused with `Unsupported` unless completions come by `relay`: the default pool cannot be kept from calling
+ *   into a worker that has ended.
  *
  * Fails as `make` does. A failure never closes the handle.
  *
@@ -308,10 +315,13 @@ export const bind = (
   options: BindOptions = {}
 ): Effect.Effect<ThreadpoolIo, Win32Error.Win32Error, Kernel | Scope.Scope> =>
   scoped((kernel) => {
-    const maxInFlight = options.maxInFlight ?? DEFAULT_BOUND_IN_FLIGHT
-    if (!Number.isInteger(maxInFlight) || maxInFlight < 1 || maxInFlight > MAX_WAITING_CALLBACKS) {
-      return refused(BIND, `maxInFlight must be an integer from 1 to ${MAX_WAITING_CALLBACKS}, not ${maxInFlight}.`)
+    const { callbacksLimit } = kernel.engine.kernel.pools
+    const limited = callbacksLimit < Infinity
+    const maxInFlight = options.maxInFlight ?? (limited ? DEFAULT_WAITING_CALLBACKS : DEFAULT_IN_FLIGHT)
+    if (limited && !(Number.isInteger(maxInFlight) && maxInFlight >= 1 && maxInFlight <= callbacksLimit)) {
+      return refused(BIND, `maxInFlight must be an integer from 1 to ${callbacksLimit}, not ${maxInFlight}.`)
     }
+    if (!(maxInFlight >= 1)) return refused(BIND, `maxInFlight must be at least 1, not ${maxInFlight}.`)
     const object = kernel.engine.bindForLife(handle, {
       owned: true,
       skipMode: options.skipMode ?? true,

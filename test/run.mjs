@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import { compilerIsRequired, compilerObstacle } from "../native/compiler.mjs"
 import { ensureKernel32, killWine } from "./kernel32/setup.mjs"
 
 const windows = process.platform === "win32"
@@ -128,8 +129,13 @@ const kernel32 = async () => {
   const title = "contract on kernel32"
   const obstacle = kernel32Obstacle()
   if (obstacle === undefined) {
-    const launch = [join(root, "test/kernel32/run.mjs"), join(root, "build/test/kernel32/vitest.js"), "--report"]
-    await tests(title, "kernel32", (file) => [...launch, file], 12, !windows)
+    const launch = [join(root, "test/kernel32/run.mjs"), join(root, "build/test/kernel32/vitest.js")]
+    await tests(title, "kernel32", (file) => [...launch, "--report", file], 12, !windows)
+    // The two ways that stand in for the relay of completions: the files that lean on them.
+    for (const way of ["broker", "callback"]) {
+      const args = (file) => [...launch, "--completions", way, "--report", file]
+      await tests(`the same, by ${way}, in part`, `kernel32-${way}`, args, 5, !windows)
+    }
     return
   }
   const failed = process.env.CI !== undefined && process.env.TPIO_KERNEL32 !== "skip" ? 1 : 0
@@ -137,13 +143,21 @@ const kernel32 = async () => {
   return obstacle
 }
 
-const banner = (obstacle) => {
+/** The native libraries are what their source makes; `undefined`, or why that could not be told. */
+const nativeLibraries = async () => {
+  const title = "native libraries, built again"
+  heading(title)
+  const begin = Date.now()
+  const obstacle = compilerObstacle()
+  const problem = obstacle ?? await node([join(root, "native/build.mjs"), "--check"], 2)
+  const failed = problem !== undefined && (obstacle === undefined || compilerIsRequired) ? 1 : 0
+  const how = obstacle === undefined ? problem : "NOT COMPARED"
+  report(title, begin, { passed: problem === undefined ? 1 : 0, failed, problem: how, skipped: [] })
+  return obstacle
+}
+
+const banner = (...text) => {
   const rule = "!".repeat(118)
-  const text = [
-    "KERNEL32 LANE NOT RUN: the real Windows API has not been tested.",
-    `Reason: ${obstacle}`,
-    "How to: `npm run setup:kernel32` (as root on Debian or Ubuntu it installs Wine), then `npm test`."
-  ]
   say(["", rule, ...text.join("\n").split("\n").map((line) => `!!  ${line}`), rule].join("\n"))
 }
 
@@ -175,9 +189,22 @@ await tests("unit and contract on portable", "portable", (file) => [
   bin("vitest/vitest.mjs"),
   ...["run", "--coverage", "--allowOnly=false", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`]
 ], 8)
+const uncompared = await nativeLibraries()
 const obstacle = await kernel32()
 summary()
-if (obstacle !== undefined) banner(obstacle)
+if (uncompared !== undefined) {
+  banner(
+    "NATIVE LIBRARIES NOT COMPARED: native/*.dll are as committed, and have not been built from their source here.",
+    `Reason: ${uncompared}`
+  )
+}
+if (obstacle !== undefined) {
+  banner(
+    "KERNEL32 LANE NOT RUN: the real Windows API has not been tested.",
+    `Reason: ${obstacle}`,
+    "How to: `npm run setup:kernel32` (as root on Debian or Ubuntu it installs Wine), then `npm test`."
+  )
+}
 
 const total = (what) => lanes.reduce((sum, lane) => sum + lane[what], 0)
 say(`\n${total("passed")} passed, ${total("failed")} failed`)

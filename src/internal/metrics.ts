@@ -13,6 +13,7 @@ const counter = (name: string, description: string) =>
 export const metrics = {
   started: counter("started", "Operations for which StartThreadpoolIo was called"),
   completedByCallback: counter("completed_by_callback", "Operations whose completion callback came"),
+  wakeUps: counter("wake_ups", "Completions that woke JavaScript, and did not come along with another one"),
   completedInline: counter("completed_inline", "Operations that completed inside the initiating call"),
   failedAtStart: counter("failed_at_start", "Operations whose initiating call failed"),
   cancelled: counter("cancelled", "Operations whose cancellation was asked for"),

@@ -17,7 +17,7 @@ import { isBalanced } from "../../src/Ledger.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import type { Win32Error } from "../../src/Win32Error.js"
-import { contract, failureOf, fileOf, pattern, refused, settleFibers } from "../support/claims.js"
+import { contract, failureOf, fileOf, nativeCalls, pattern, refused, settleFibers } from "../support/claims.js"
 import { borrowedFile, openFile } from "../support/held.js"
 import { duplicateToOwn, messagePipe } from "../support/native.js"
 import * as pipe from "../support/pipe.js"
@@ -206,10 +206,16 @@ for (const [name, bind] of Object.entries(constructors)) {
   })
 }
 
-contract("ThreadpoolIo.bind, by itself,", ({ claim }) => {
+contract("ThreadpoolIo.bind, by itself,", ({ claim, limited, unlimited }) => {
   const left = Effect.map(Kernel.Kernel, ({ engine }) => engine.kernel.pools.callbacksLeft)
 
-  claim("takes what may be in flight off the threads of all pools, and gives it back", function*() {
+  unlimited("has as many in flight as it is asked to", function*() {
+    const io = yield* ThreadpoolIo.bind(yield* openFile(yield* fileOf(pattern(1000))), { maxInFlight: 500 })
+    const reads = Array.from({ length: 500 }, (_, index) => read(io, new Uint8Array(2), index * 2))
+    const { started, value } = yield* nativeCalls(Effect.all(reads, { concurrency: "unbounded" }))
+    expect([started, value.every(({ bytesTransferred }) => bytesTransferred === 2)]).toEqual([500, true])
+  })
+  limited("takes what may be in flight off the threads of all pools, and gives it back", function*() {
     const before = yield* left
     const path = yield* fileOf("12345")
     yield* Effect.scoped(Effect.gen(function*() {
@@ -225,7 +231,8 @@ contract("ThreadpoolIo.bind, by itself,", ({ claim }) => {
   })
   claim("refuses limits that are none, before any native call", function*() {
     const handle = yield* borrowedFile(yield* fileOf("12345"))
-    for (const maxInFlight of [0, -1, 0.5, NaN, Infinity, 121]) {
+    const limit = yield* left
+    for (const maxInFlight of [0, -1, 0.5, NaN, ...(limit < Infinity ? [Infinity, limit + 1] : [])]) {
       const { log, value } = yield* recorded(failureOf(Effect.scoped(ThreadpoolIo.bind(handle, { maxInFlight }))))
       expect([log, value]).toMatchObject([[], { reason: "InvalidArgument" }])
     }

@@ -35,7 +35,7 @@ const GROUP = ["CloseThreadpoolCleanupGroupMembers", "CloseThreadpoolCleanupGrou
 
 const callbacksLeft = Effect.map(Kernel.Kernel, ({ engine }) => engine.kernel.pools.callbacksLeft)
 
-contract("a pool", ({ claim, only }) => {
+contract("a pool", ({ claim, limited, only, unlimited }) => {
   claim("completes what is done in an environment that names it", function*() {
     const threadpool = yield* Threadpool.make({ minThreads: 1, maxThreads: 2 })
     expect(threadpool).toMatchObject({ minThreads: 1, maxThreads: 2 })
@@ -54,10 +54,10 @@ contract("a pool", ({ claim, only }) => {
     }).pipe(Effect.scoped, CallbackEnvironment.provide(environment))
   })
   claim(
-    "has one to 120 threads, a minimum that fits, and a stack: all else is refused before any native call",
+    "has a number of threads, a minimum that fits, and a stack: all else is refused before any native call",
     function*() {
       const wrong: ReadonlyArray<readonly [Threadpool.Options, string]> = [
-        ...[0, -1, 1.5, NaN, Infinity, 121, 2 ** 32 + 1].map((maxThreads) =>
+        ...[0, -1, 1.5, NaN, Infinity, 501, 2 ** 32 + 1].map((maxThreads) =>
           [{ maxThreads }, "SetThreadpoolThreadMaximum"] as const
         ),
         ...[-1, 0.5, NaN, 5, Infinity].map((minThreads) => [{ minThreads }, "SetThreadpoolThreadMinimum"] as const),
@@ -71,8 +71,13 @@ contract("a pool", ({ claim, only }) => {
       }
     }
   )
-  claim("takes its threads off those that all pools have, and gives them back", function*() {
+  unlimited("may have more threads than could wait for JavaScript", function*() {
+    yield* Threadpool.make({ maxThreads: 300 })
+    yield* Threadpool.make({ maxThreads: 300 })
+  })
+  limited("takes its threads off those that all pools have, and gives them back", function*() {
     const before = yield* callbacksLeft
+    expect(yield* failureOf(Threadpool.make({ maxThreads: 121 }))).toMatchObject({ reason: "InvalidArgument" })
     yield* Effect.scoped(Effect.gen(function*() {
       yield* Threadpool.make({ maxThreads: before - 1 })
       const error = yield* failureOf(Threadpool.make({ maxThreads: 2 }))

@@ -14,7 +14,6 @@ import { join } from "node:path"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as CallbackEnvironment from "../../src/CallbackEnvironment.js"
 import * as File from "../../src/File.js"
-import { MAX_WAITING_CALLBACKS } from "../../src/internal/kernel/budget.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
@@ -181,7 +180,7 @@ const programs: Record<string, () => Program> = {
   "a file in an environment with a pool and a group of its own": () =>
     Effect.gen(function*() {
       // What earlier ones took has been given back, wherever they were interrupted.
-      expect(kernel.engine.kernel.pools.callbacksLeft).toBe(MAX_WAITING_CALLBACKS)
+      expect(kernel.engine.kernel.pools.callbacksLeft).toBe(kernel.engine.kernel.pools.callbacksLimit)
       const environment = yield* CallbackEnvironment.make({ threadpool: { maxThreads: 2 }, cleanupGroup: true })
       const file = yield* CallbackEnvironment.provide(File.open(prepared("data")), environment)
       yield* File.read(file, new Uint8Array(4096), 0)

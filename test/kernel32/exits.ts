@@ -6,9 +6,9 @@
 import { fileURLToPath } from "node:url"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
 import type { Kernel } from "../../src/internal/kernel/Kernel.js"
-import { load } from "../../src/internal/kernel/win32.js"
 import { Driver } from "../support/driver.js"
 import * as foreign from "./foreign.js"
+import { loadKernel } from "./loadKernel.js"
 
 const HALF = isMainThread ? 32 : 128
 const LENGTH = 4096
@@ -41,7 +41,7 @@ const bindMethods = (other: Kernel, kernel: Kernel): Kernel =>
   })
 
 const begin = async (completed: () => void): Promise<void> => {
-  const kernel = await load()
+  const kernel = await loadKernel()
   if ("reason" in kernel) throw new Error(kernel.reason)
   const driver = new Driver(BINDING === undefined ? kernel : elsewhere(kernel, BINDING))
   for (let index = 0; index < HALF; index++) driver.bind(foreign.makePipe().server).issue("read", { length: LENGTH })
@@ -59,7 +59,7 @@ const begin = async (completed: () => void): Promise<void> => {
 
 /** Every completion throws; all of them must be heard nevertheless. */
 const throwInCompletions = async (): Promise<void> => {
-  const kernel = await load()
+  const kernel = await loadKernel()
   if ("reason" in kernel) throw new Error(kernel.reason)
   const file = await new Driver(kernel).open(fileURLToPath(import.meta.url), { access: 0x80000000, disposition: 3 })
   let caught = 0

@@ -1,6 +1,7 @@
 // Runs the contract suite, and the tests of what only Windows has, on the real kernel32: the JavaScript that `tsc` has
 // built, because the Windows builds of esbuild and rollup do not run under Wine. Arguments: parts of file names, to run
-// only those; `-t PATTERN` for tests by name; `--report FILE` for a JSON report.
+// only those; `-t PATTERN` for tests by name; `--report FILE` for a JSON report; `--completions broker` or `callback` for the
+// ways in which completions come where there is no relay: then by default the files that lean on them.
 import { readdirSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -12,8 +13,20 @@ const { startVitest } = await import("vitest/node")
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { report: { type: "string" }, testNamePattern: { type: "string", short: "t" } }
+  options: {
+    report: { type: "string" },
+    testNamePattern: { type: "string", short: "t" },
+    completions: { type: "string", default: process.env.TPIO_COMPLETIONS ?? "relay" }
+  }
 })
+const { completions } = values
+
+/** The life of objects, the table of results, cancelling, pipes, many at once, the ends of processes and workers. */
+const LEANING = [
+  ...["lifecycle", "operations", "bind", "environment", "combinators", "interruptions", "misuse", "pipe", "pipeStress"]
+    .map((name) => `${name}.test.js`),
+  "win32-kernel"
+]
 
 const build = resolve(dirname(fileURLToPath(import.meta.url)), "../..")
 
@@ -49,12 +62,14 @@ setInterval(() => {
   void terminateWorkers().finally(() => process.exit(1))
 }, 1000).unref()
 
-const vitest = await startVitest("test", positionals, {
+const files = positionals.length > 0 || completions === "relay" ? positionals : LEANING
+
+const vitest = await startVitest("test", files, {
   config: false,
   watch: false,
   root: build,
   include,
-  env: { TPIO_KERNEL: "win32" },
+  env: { TPIO_KERNEL: "win32", TPIO_COMPLETIONS: completions },
   // Loading Effect takes Wine seconds, so all files share one process; not this one, which has to survive it.
   pool: "forks",
   poolOptions: { forks: { singleFork: true, isolate: false } },

@@ -24,10 +24,11 @@ import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as C from "../../src/internal/constants.js"
 import type { Block, CustomIssue, Kernel } from "../../src/internal/kernel/Kernel.js"
-import { load } from "../../src/internal/kernel/win32.js"
+import type { load } from "../../src/internal/kernel/win32.js"
 import { callLimit } from "../../src/internal/kernel/win32/calls.js"
 import { RECORD } from "../../src/internal/kernel/win32/memory.js"
 import { type Driven, Driver, type Opened } from "../support/driver.js"
+import { completions, loadKernel } from "./loadKernel.js"
 
 const couldConfigure = foreign.canStillConfigure()
 const directory = mkdtempSync(join(tmpdir(), "win32-kernel-"))
@@ -37,7 +38,7 @@ let kernel: Kernel
 let driver: Driver
 
 beforeAll(async () => {
-  const loaded = await load()
+  const loaded = await loadKernel()
   if ("reason" in loaded) throw new Error(`${loaded.reason}: ${loaded.cause}`)
   kernel = loaded
   driver = new Driver(kernel)
@@ -114,7 +115,7 @@ const holdThread = (milliseconds: number): void => {
 describe("the kernel", () => {
   it("is one for each environment, and does not mind that koffi can no longer be configured", async () => {
     expect(couldConfigure).toBe(false)
-    expect(await load()).toBe(kernel)
+    expect(await loadKernel()).toBe(kernel)
     expect(kernel.name).toBe("win32")
   })
 
@@ -132,7 +133,7 @@ describe("the kernel", () => {
       const module: { readonly load: typeof load } = await import(
         new URL("../../src/second-copy/kernel/win32.js", import.meta.url).href
       )
-      const second = await module.load() as Kernel
+      const second = await module.load({ completions }) as Kernel
       expect(second).not.toBe(kernel)
       const files = await Promise.all(
         [driver, new Driver(second)].map((each, index) => each.open(pathTo(`copy-${index}`)))
@@ -593,7 +594,8 @@ describe("ending with many operations in flight", () => {
     "exit-private",
     "worker-exit-private",
     "worker-terminate-private",
-    "exit-bound"
+    "exit-bound",
+    ...(completions === "relay" ? ["worker-terminate-bound"] : [])
   ])(
     "is clean: %s",
     (way) => {

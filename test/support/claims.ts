@@ -23,6 +23,9 @@ export interface Claims {
   readonly claim: Claim
   /** For a claim that the other kernel cannot be asked to keep: there it is listed, with the reason. */
   readonly only: (kernel: "portable" | "win32", reason: string) => Claim
+  /** For a claim about the limit of callbacks that wait for JavaScript, and about its absence. */
+  readonly limited: Claim
+  readonly unlimited: Claim
 }
 
 /** The claims of one file, on one kernel of this lane and on real time. */
@@ -34,7 +37,12 @@ export const contract = (title: string, claims: (claims: Claims) => void): void 
     const claim = (name: string, body: Body, timeout?: number) => it.live(name, provided(body), timeout)
     const skip = (name: string, body: Body, timeout?: number) => it.live.skip(name, provided(body), timeout)
     const runner = Object.assign(claim, { skip })
-    claims({ claim, only: (kernel, reason) => lab.on(kernel, reason)(runner) })
+    claims({
+      claim,
+      only: (kernel, reason) => lab.on(kernel, reason)(runner),
+      limited: lab.limited(runner),
+      unlimited: lab.unlimited(runner)
+    })
   })
 }
 

@@ -19,6 +19,8 @@ export class Driven implements Issue {
   /** What the initiating call answered. */
   answer = -1
   readonly packets: Array<readonly [status: number, bytes: number]> = []
+  /** JavaScript was woken for a packet of it. */
+  woke = false
   #heard: (() => void) | undefined
 
   constructor(
@@ -35,7 +37,8 @@ export class Driven implements Issue {
     this.slot = kernel.slots.acquire(this)
   }
 
-  completed(status: number, bytes: number): void {
+  completed(status: number, bytes: number, woke = true): void {
+    this.woke ||= woke
     this.packets.push([status, bytes])
     this.#heard?.()
   }

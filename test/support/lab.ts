@@ -16,22 +16,31 @@ import type { Win32Error } from "../../src/Win32Error.js"
 /** Which kernel this lane runs on. The lane says it; a person may too. */
 export const kernelName = (process.env.TPIO_KERNEL ?? "portable") as "portable" | "win32"
 
-export const layer: Layer.Layer<Kernel.Kernel, Win32Error> = Kernel.layerOptions({
-  kernel: kernelName
-})
+/** How completions come on kernel32 in this lane; the others of the three ways run a part of the suite. */
+export const completions = (process.env.TPIO_COMPLETIONS ?? "relay") as Kernel.Kernel.CompletionWay
+
+export const options: Kernel.Kernel.Options = { kernel: kernelName, completions }
+
+export const layer: Layer.Layer<Kernel.Kernel, Win32Error> = Kernel.layerOptions(options)
 
 /**
  * Runs the case where this kernel can do it; elsewhere lists it as skipped, with the reason in its name.
  *
  *     on("win32", "it needs a pipe")(it.scoped)("a read that is pending …", () => …)
  */
-export const on =
-  (kernel: "portable" | "win32", reason: string) =>
-  (run: Runner) =>
-  (name: string, body: () => unknown, timeout?: number) => {
-    if (kernelName === kernel) run(name, body, timeout)
+export const on = (kernel: "portable" | "win32", reason: string) => where(kernelName === kernel, reason)
+
+const where =
+  (holds: boolean, reason: string) => (run: Runner) => (name: string, body: () => unknown, timeout?: number): void => {
+    if (holds) run(name, body, timeout)
     else run.skip(`${name} [not on ${kernelName}: ${reason}]`, body, timeout)
   }
+
+const callbacksWait = kernelName === "portable" || completions === "callback"
+
+/** Where callbacks wait for JavaScript there is a limit of them, which the portable kernel keeps too. */
+export const limited = where(callbacksWait, "no callback waits for JavaScript")
+export const unlimited = where(!callbacksWait, "callbacks wait for JavaScript")
 
 /** `it`, `it.effect`, `it.scoped`: what they have in common. */
 interface Runner {

@@ -24,7 +24,7 @@ const DRAIN = "300 millis"
 const world = (() => {
   if (lab.kernelName === "win32") {
     return {
-      layer: Kernel.layerOptions({ kernel: "win32", drainTimeout: DRAIN }),
+      layer: Kernel.layerOptions({ ...lab.options, drainTimeout: DRAIN }),
       handle: Effect.map(pipe.make, ({ server }) => server),
       pending: Operation.read({ buffer: new Uint8Array(64) })
     }

@@ -12,6 +12,7 @@ describe("win32 kernel", () => {
     const loaded = await load()
     expect(loaded).toEqual({
       platform: process.platform,
+      path: "kernel32.dll",
       reason: `kernel32.dll needs Windows, this is ${process.platform}`,
       cause: undefined
     })

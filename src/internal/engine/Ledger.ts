@@ -7,6 +7,7 @@ import type { Ledger } from "../../Ledger.js"
 export class Counters {
   started = 0
   completedByCallback = 0
+  wakeUps = 0
   completedInline = 0
   failedAtStart = 0
   cancelled = 0

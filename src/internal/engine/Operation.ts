@@ -99,8 +99,8 @@ export class Operation implements Issue, SlotOwner, Deliverable {
     return this.request.offsetHigh
   }
 
-  completed(status: number, bytes: number): void {
-    this.io.completed(this, status, bytes)
+  completed(status: number, bytes: number, woke = true): void {
+    this.io.completed(this, status, bytes, woke)
   }
 
   deliver(): void {

@@ -260,12 +260,13 @@ export class ThreadpoolIoObject {
   }
 
   /** The kernel's completion, on the JavaScript thread. */
-  completed(operation: Operation, status: number, bytes: number): void {
+  completed(operation: Operation, status: number, bytes: number, woke: boolean): void {
     if (operation.state === "Quarantined" || operation.state === "CallbackSeen") {
       // Too late: its memory stays out of use for good (rule 19). Twice: not followed.
       this.engine.kernel.slots.stray++
       return
     }
+    if (woke) this.#count("wakeUps", 1)
     operation.status = status
     operation.bytes = bytes
     this.engine.turns.woke(this.engine.host.now())
@@ -359,6 +360,7 @@ export class ThreadpoolIoObject {
     counter:
       | "started"
       | "completedByCallback"
+      | "wakeUps"
       | "completedInline"
       | "failedAtStart"
       | "queued"

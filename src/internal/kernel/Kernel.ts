@@ -253,7 +253,8 @@ export interface EnvironmentOptions {
 
 /** The objects around a TP_IO. All of it is quick; what answers a number answers minus the last error when it fails. */
 export interface Pools {
-  /** How many callbacks more may wait for JavaScript at once. */
+  /** How many callbacks may wait for JavaScript at once, and how many more; `Infinity` where none does. */
+  readonly callbacksLimit: number
   readonly callbacksLeft: number
   createThreadpool(options: ThreadpoolOptions): number
   closeThreadpool(pool: number): void
@@ -265,12 +266,21 @@ export interface Pools {
   destroyEnvironment(environment: number): void
 }
 
+/**
+ * How a completion gets from a thread of the pool to JavaScript. `relay`: native code puts it on a list and, when JavaScript
+ * sleeps, wakes it; no thread waits. `broker`: the same, but a thread that wakes JavaScript waits until it has run. `callback`:
+ * every completion calls JavaScript, and its thread waits.
+ */
+export type CompletionWay = "relay" | "broker" | "callback"
+
 /** Not a handle; one that no completion port can be bound to; opened without `FILE_FLAG_OVERLAPPED`; has a port already. */
 export type Diagnosis = "invalid" | "unsupported" | "not-overlapped" | "already-bound"
 
 export interface Kernel {
   readonly name: "win32" | "portable" | "simulated"
   readonly slots: SlotTable
+  /** Only kernel32 has a choice. `reason`: why it is not the relay, where nobody has asked for another way. */
+  readonly completions?: { readonly way: CompletionWay; readonly reason: string | undefined } | undefined
   /** A `LockFileEx` that waits is pending and can be cancelled. On Wine it never completes. */
   readonly waitsForLocks: boolean
   readonly pools: Pools
@@ -286,7 +296,7 @@ export interface Kernel {
   createThreadpoolIo(handle: number, environment?: number): number
   closeThreadpoolIo(threadpoolIo: number): void
   /**
-   * `BindIoCompletionCallback`, for good; so many callbacks may wait for JavaScript at once. Answers what stands for the
+   * `BindIoCompletionCallback`, for good; so many callbacks may come at once. Answers what stands for the
    * object that there is none of (positive), or minus the last error. There is no Start, Cancel or Wait for it.
    */
   bindIoCompletionCallback(handle: number, callbacks: number): number

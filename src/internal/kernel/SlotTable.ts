@@ -5,8 +5,8 @@
 
 /** What a slot's owner hears. */
 export interface SlotOwner {
-  /** The operation has completed: a Win32 status and the bytes transferred. */
-  completed(status: number, bytes: number): void
+  /** The operation has completed: a Win32 status and the bytes transferred. `woke`: JavaScript was woken for it. */
+  completed(status: number, bytes: number, woke?: boolean): void
 }
 
 /** Slots that one `grow` adds. 1,024 records of 64 bytes are one 64 KiB allocation unit of Windows. */
@@ -18,13 +18,16 @@ export class SlotTable {
   readonly #free: Array<number> = []
   /** Completions that no waiting operation owned: must stay 0. */
   stray = 0
+  /** How many have an owner. */
+  inUse = 0
 
-  constructor(private readonly grow: (slab: number) => void) {}
+  constructor(private readonly grow: (slab: number) => void, private readonly released?: (slot: number) => void) {}
 
   acquire(owner: SlotOwner): number {
     if (this.#free.length === 0) this.#addSlab()
     const slot = this.#free.pop()!
     this.#owners[slot] = owner
+    this.inUse++
     return slot
   }
 
@@ -34,20 +37,25 @@ export class SlotTable {
     this.#owners[slot] = undefined
     this.#generations[slot] = (this.#generations[slot]! + 1) >>> 0
     this.#free.push(slot)
+    this.inUse--
+    this.released?.(slot)
   }
 
   generation(slot: number): number {
     return this.#generations[slot]!
   }
 
-  /** Called by the kernel, on the JavaScript thread, once per completion. */
-  complete(slot: number, generation: number, status: number, bytes: number): void {
+  /**
+   * Called by the kernel, on the JavaScript thread, once per completion. `woke` is `false` when JavaScript was awake, or was woken
+   * for another completion, which brought this one along.
+   */
+  complete(slot: number, generation: number, status: number, bytes: number, woke = true): void {
     const owner = this.#owners[slot]
     if (owner === undefined || this.#generations[slot] !== generation) {
       this.stray++
       return
     }
-    owner.completed(status, bytes)
+    owner.completed(status, bytes, woke)
   }
 
   #addSlab(): void {

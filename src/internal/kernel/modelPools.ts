@@ -26,6 +26,10 @@ export class ModelPools implements Pools {
 
   constructor(private readonly budget: CallbackBudget) {}
 
+  get callbacksLimit(): number {
+    return this.budget.limit
+  }
+
   get callbacksLeft(): number {
     return this.budget.left
   }

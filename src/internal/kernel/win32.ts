@@ -1,5 +1,5 @@
 /**
- * The kernel that is kernel32.dll, through koffi: one private thread pool, one callback registration and one growable slab of
+ * The kernel that is kernel32.dll, through koffi: one private thread pool, one relay of completions and one growable range of
  * slots for each copy of the library in each JavaScript environment. Nothing here loads koffi where there is no Windows.
  */
 import {
@@ -9,20 +9,28 @@ import {
   FILE_SKIP_COMPLETION_PORT_ON_SUCCESS,
   FILE_SKIP_SET_EVENT_ON_HANDLE
 } from "../constants.js"
-import { CallbackBudget } from "./budget.js"
-import { type Block, type CustomIssue, type Diagnosis, DONE_WITHOUT_PACKET, type Issue, type Kernel } from "./Kernel.js"
+import { CallbackBudget, MAX_WAITING_CALLBACKS } from "./budget.js"
+import type { Block, CompletionWay, CustomIssue, Diagnosis, Issue, Kernel } from "./Kernel.js"
+import { DONE_WITHOUT_PACKET } from "./Kernel.js"
 import { SlotTable } from "./SlotTable.js"
 import { bind, type Bindings } from "./win32/bindings.js"
-import { BoundHandles } from "./win32/bound.js"
+import { BoundHandles, statusOf } from "./win32/bound.js"
+import { Callbacks } from "./win32/callbacks.js"
 import { callLimit, makeCalls } from "./win32/calls.js"
+import type { Completions, Sink } from "./win32/completions.js"
 import { issuers } from "./win32/issuers.js"
 import { allocate, free, reserve, SlotMemory } from "./win32/memory.js"
 import { Win32Pools } from "./win32/pool.js"
+import { Relay } from "./win32/relay.js"
+import type { NodeApi, RelayLibrary } from "./win32/relayLibrary.js"
+import { loadRelay, missing, nodeApi, packagedLibrary } from "./win32/relayLibrary.js"
 import { isSilent } from "./win32/wine.js"
 
 /** Why there is no kernel32 here. */
 export interface LoadFailure {
   readonly platform: NodeJS.Platform
+  /** The library that is missing. */
+  readonly path: string
   readonly reason: string
   readonly cause: unknown
 }
@@ -35,7 +43,6 @@ const FileIoCompletionNotificationInformation = 41
 const FileReplaceCompletionInformation = 61
 const FILE_SYNCHRONOUS_IO = 0x10 | 0x20
 
-const GET_MODULE_HANDLE_EX_FLAG_PIN_FROM_ADDRESS = 0x1 | 0x4
 const FORMAT_MESSAGE_FROM_SYSTEM_IGNORE_INSERTS = 0x1000 | 0x200
 const LANG_ENGLISH_US = 0x0409
 const LANG_DEFAULT = 0
@@ -43,25 +50,54 @@ const LANG_DEFAULT = 0
 /** One page of our own for what the quick calls answer. */
 const PAGE = { size: 4096, status: 0, answer: 64, text: 128, textLength: 1984 } as const
 
-let loaded: Promise<Kernel | LoadFailure> | undefined
+/** What a program may ask for. */
+export interface LoadOptions {
+  /** How completions come; `auto` takes the best that can be had. */
+  readonly completions: CompletionWay | "auto"
+  /** Where the native library of the relay is, absolute; `undefined`: in the package. */
+  readonly relayLibrary: string | undefined
+}
 
-/** The kernel of this environment, always the same one. */
-export const load = (): Promise<Kernel | LoadFailure> => loaded ??= make()
+const loaded = new Map<string, Promise<Kernel | LoadFailure>>()
 
-const make = async (): Promise<Kernel | LoadFailure> => {
+/** The kernel of this environment: for the same options always the same one. */
+export const load = (
+  { completions = "auto", relayLibrary }: Partial<LoadOptions> = {}
+): Promise<Kernel | LoadFailure> => {
+  const key = `${completions} ${relayLibrary ?? ""}`
+  let kernel = loaded.get(key)
+  if (kernel === undefined) loaded.set(key, kernel = make({ completions, relayLibrary }))
+  return kernel
+}
+
+const make = async (options: LoadOptions): Promise<Kernel | LoadFailure> => {
   const { arch, platform } = process
-  const failure = (reason: string, cause: unknown): LoadFailure => ({ platform, reason, cause })
+  const failure = (reason: string, cause: unknown, path = "kernel32.dll") => ({ platform, path, reason, cause })
   if (platform !== "win32") return failure(`kernel32.dll needs Windows, this is ${platform}`, undefined)
   if (arch !== "x64" && arch !== "arm64") {
     return failure(`needs a 64-bit Node, this one is ${arch}: the structures are laid out for 64 bits`, undefined)
   }
   try {
     const { default: koffi } = await import("koffi")
-    return new Win32Kernel(bind(koffi))
+    return over(bind(koffi), options)
   } catch (cause) {
-    return failure("koffi or a function of kernel32.dll cannot be loaded", cause)
+    return cause instanceof NoRelay
+      ? failure(`there is no relay: ${cause.message}`, cause.cause, cause.path)
+      : failure("koffi or a function of kernel32.dll cannot be loaded", cause)
   }
 }
+
+/** Over functions that are there, or that a test has changed. */
+export const over = (native: Bindings, options: LoadOptions): Kernel => new Win32Kernel(native, options)
+
+/** The way, or the library, that was asked for. */
+class NoRelay extends Error {
+  constructor(readonly path: string, cause: unknown) {
+    super(messageOf(cause), { cause })
+  }
+}
+
+const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 class Win32Kernel implements Kernel {
   readonly name = "win32"
@@ -73,24 +109,31 @@ class Win32Kernel implements Kernel {
   readonly #memory: SlotMemory
   readonly #page: Block
   readonly #view: DataView
-  readonly #callback: number
+  readonly #completions: Completions
   readonly #bound: BoundHandles
+  readonly completions: Kernel["completions"]
   readonly #messages = new Map<number, string | undefined>()
 
-  constructor(native: Bindings) {
+  constructor(native: Bindings, options: LoadOptions) {
     this.#native = native
     this.waitsForLocks = !native.isWine
     this.#memory = new SlotMemory(native)
-    this.slots = new SlotTable((slab) => this.#memory.grow(slab))
+    this.slots = new SlotTable(
+      (slab) => {
+        this.#memory.grow(slab)
+        this.#completions.grown(this.#memory.slots)
+      },
+      (slot) => this.#memory.disarm(slot)
+    )
     this.#page = reserve(native, PAGE.size)
     this.#view = new DataView(this.#page.bytes.buffer)
-    this.#callback = native.register((_instance, _context, overlapped, ioResult, bytes, io) =>
-      this.#completed(overlapped, ioResult, bytes, io)
-    )
-    this.#pinCallback()
-    const budget = new CallbackBudget()
-    this.pools = new Win32Pools(native, budget)
-    this.#bound = new BoundHandles(native, budget, (...completion) => this.#completedBound(...completion))
+    const { completions, reason } = this.#chooseCompletions(options)
+    this.#completions = completions
+    this.completions = { way: completions.way, reason }
+    const waits = completions.way === "callback"
+    const budget = new CallbackBudget(waits ? MAX_WAITING_CALLBACKS : Infinity)
+    this.pools = new Win32Pools(native, budget, waits)
+    this.#bound = new BoundHandles(native, budget, completions)
     this.call = makeCalls(native, callLimit(process.env["UV_THREADPOOL_SIZE"]))
   }
 
@@ -107,7 +150,8 @@ class Win32Kernel implements Kernel {
   // --- the object
 
   createThreadpoolIo(handle: number, environment = 0): number {
-    const io = this.#native.CreateThreadpoolIo(handle, this.#callback, 0, this.pools.addressOf(environment))
+    const { callback, context } = this.#completions
+    const io = this.#native.CreateThreadpoolIo(handle, callback, context, this.pools.addressOf(environment))
     if (io === 0) return -(this.#native.GetLastError() || ERROR_INVALID_PARAMETER)
     this.pools.opened(io, environment)
     return io
@@ -170,8 +214,9 @@ class Win32Kernel implements Kernel {
 
   issue(issue: Issue): number {
     const { handle, length, offsetHigh, offsetLow, slot, threadpoolIo } = issue
+    this.#completions.vacate(slot)
     const generation = this.slots.generation(slot)
-    const overlapped = this.#memory.prepare(slot, generation, threadpoolIo, offsetLow, offsetHigh)
+    const overlapped = this.#memory.prepare(slot, generation, threadpoolIo, handle, offsetLow, offsetHigh)
     const address = issue.block === undefined ? 0 : issue.block.address + issue.start
     const { kind } = issue
     if (kind === "custom") return (issue.parameters as CustomIssue)({ handle, overlapped, address, length })
@@ -210,41 +255,49 @@ class Win32Kernel implements Kernel {
 
   // --- completions
 
-  /**
-   * On the JavaScript thread, while the pool's thread waits. The address is looked up, never followed. koffi drops other
-   * threads' completions while an exception is pending: what is thrown here is thrown on, but not through koffi.
-   */
-  #completed(overlapped: number, ioResult: number, bytes: number, io: number): void {
-    const slot = this.#memory.slotAt(overlapped)
-    if (slot < 0 || this.#memory.threadpoolIo(slot) !== io) this.slots.stray++
-    // Wine's packets do not tell the bytes of a control code; the OVERLAPPED does.
-    else this.#complete(slot, ioResult, bytes || this.#memory.transferred(slot))
-  }
-
-  /** The same of a handle that was bound without a TP_IO. Wine tells no bytes with an error: 234 has some. */
-  #completedBound(status: number, bytes: number, overlapped: number): void {
-    const slot = this.#memory.slotAt(overlapped)
-    if (slot < 0 || !this.#bound.has(this.#memory.threadpoolIo(slot))) this.slots.stray++
-    else this.#complete(slot, status, bytes || this.#memory.transferred(slot))
-  }
-
-  #complete(slot: number, ioResult: number, bytes: number): void {
+  /** The best way there is, or the one that was asked for, and why it is not the best. */
+  #chooseCompletions({ completions, relayLibrary }: LoadOptions): {
+    readonly completions: Completions
+    readonly reason: string | undefined
+  } {
+    const native = this.#native
+    const sink: Sink = {
+      completed: (...completion) => this.#completed(...completion),
+      strayed: (count) => {
+        this.slots.stray += count
+      }
+    }
+    const relay = (way: "relay" | "broker", library: RelayLibrary, api: NodeApi) =>
+      new Relay(native, library, way, api, this.#memory, sink, () => this.slots.inUse)
+    const callbacks = () => new Callbacks(native, this.#memory, sink, (binding) => this.#bound.has(binding))
+    if (completions === "callback") return { completions: callbacks(), reason: undefined }
     try {
-      this.slots.complete(slot, this.#memory.generation(slot), ioResult, bytes)
+      const library = loadRelay(native, relayLibrary ?? packagedLibrary())
+      const api = nodeApi(native)
+      const lacking = missing(api)
+      if (completions === "broker") return { completions: relay("broker", library, api), reason: undefined }
+      if (lacking.length === 0) return { completions: relay("relay", library, api), reason: undefined }
+      const reason = `this program does not export ${lacking.join(", ")}`
+      if (completions === "relay") throw new Error(reason)
+      return { completions: relay("broker", library, api), reason }
+    } catch (cause) {
+      // Who names a library, or a way, wants no other.
+      if (completions !== "auto" || relayLibrary !== undefined) {
+        throw new NoRelay(relayLibrary ?? `relay-${process.arch}.dll`, cause)
+      }
+      return { completions: callbacks(), reason: messageOf(cause) }
+    }
+  }
+
+  /** On the JavaScript thread. What is thrown here is thrown on, but not at the others, which have come with it or behind it. */
+  #completed(slot: number, generation: number, status: number, bytes: number, woke: boolean): void {
+    try {
+      const bound = this.#bound.has(this.#memory.threadpoolIo(slot))
+      this.slots.complete(slot, generation, bound ? statusOf(this.#native, status) : status, bytes, woke)
     } catch (error) {
       queueMicrotask(() => {
         throw error
       })
     }
-  }
-
-  /** koffi's code must stay mapped while the system may call it, also after its environment, a worker's say, has ended. */
-  #pinCallback(): void {
-    const { address } = this.#page
-    this.#native.GetModuleHandleExW(
-      GET_MODULE_HANDLE_EX_FLAG_PIN_FROM_ADDRESS,
-      this.#callback,
-      address + PAGE.answer
-    )
   }
 }

@@ -35,6 +35,8 @@ export type IoCompletionCallback = (
   io: number
 ) => void
 
+const GET_MODULE_HANDLE_EX_FLAG_PIN_FROM_ADDRESS = 0x1 | 0x4
+
 const HANDLE = "intptr_t"
 const POINTER = "uintptr_t"
 const DWORD = "uint32_t"
@@ -46,7 +48,7 @@ export type Bindings = ReturnType<typeof bind>
 
 /** Throws where koffi, the system or a function is missing. */
 export const bind = (koffi: Koffi) => {
-  const library = (name: string) => {
+  const load = (name: string) => {
     const dll = koffi.load(name)
     return {
       address: (symbol: string): number => Number(dll.symbol(symbol)),
@@ -61,14 +63,35 @@ export const bind = (koffi: Koffi) => {
         dll.func(symbol, result, [...parameters]) as unknown as Native<P>
     }
   }
-  const kernel32 = library("kernel32.dll")
-  const ntdll = library("ntdll.dll")
-  const advapi32 = library("advapi32.dll")
+  const kernel32 = load("kernel32.dll")
+  const ntdll = load("ntdll.dll")
+  const advapi32 = load("advapi32.dll")
+  const GetModuleHandleExW = kernel32.function("GetModuleHandleExW", BOOL, [DWORD, POINTER, POINTER])
+  const pinned = koffi.alloc("uintptr_t", 1)
 
   return {
     /** Wine says so by a function that Windows does not have. */
     isWine: ntdll.has("wine_get_version"),
     view: (address: number, bytes: number): Uint8Array => new Uint8Array(koffi.view(address, bytes)),
+
+    /** A library of our own. Throws where it cannot be loaded. */
+    load,
+
+    /** The module that this address is in stays mapped, also after the JavaScript environment that has loaded it. */
+    pin: (address: number): void => {
+      GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN_FROM_ADDRESS, address, Number(koffi.address(pinned)))
+    },
+
+    /** The `napi_env` of this JavaScript environment. */
+    environment: koffi.node.env as unknown,
+    /** The address of a function that the program which runs us exports; 0 when it does not. */
+    hostAddress: (symbol: string): number => {
+      try {
+        return Number(koffi.load(null).symbol(symbol))
+      } catch {
+        return 0
+      }
+    },
 
     /** The address of the callback. Never unregistered: a late completion must find it (koffi kills the process otherwise). */
     register: (callback: IoCompletionCallback): number => {
@@ -80,16 +103,20 @@ export const bind = (koffi: Koffi) => {
     registerBound: (callback: BoundCompletionCallback): number =>
       Number(koffi.register(callback, koffi.pointer(koffi.proto(VOID, [DWORD, DWORD, POINTER])))),
 
+    /** A function without arguments. Likewise never unregistered. */
+    registerPump: (callback: () => void): number =>
+      Number(koffi.register(callback, koffi.pointer(koffi.proto(VOID, [])))),
+
     /** Native functions that run when this JavaScript environment ends, the last one first. */
     environmentHooks: bindEnvironmentHooks(koffi),
     CancelIoAddress: kernel32.address("CancelIo"),
+    CancelIoExAddress: kernel32.address("CancelIoEx"),
     SleepAddress: kernel32.address("Sleep"),
     SubmitThreadpoolWorkAddress: kernel32.address("SubmitThreadpoolWork"),
     NtDelayExecutionAddress: ntdll.address("NtDelayExecution"),
 
     GetLastError: kernel32.function("GetLastError", DWORD, []),
     FormatMessageW: kernel32.function("FormatMessageW", DWORD, [DWORD, POINTER, DWORD, DWORD, POINTER, DWORD, POINTER]),
-    GetModuleHandleExW: kernel32.function("GetModuleHandleExW", BOOL, [DWORD, POINTER, POINTER]),
 
     VirtualAlloc: kernel32.function("VirtualAlloc", POINTER, [POINTER, POINTER, DWORD, DWORD]),
     VirtualFree: kernel32.function("VirtualFree", BOOL, [POINTER, POINTER, DWORD]),

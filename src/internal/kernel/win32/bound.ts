@@ -1,17 +1,18 @@
 /**
  * Handles bound by `BindIoCompletionCallback`: their completions come on the process's default pool, which has hundreds of
- * threads and is not ours to park. So each of them says how many callbacks may wait for JavaScript, and takes them off the
- * budget that all pools share.
+ * threads and is not ours to park. So each of them says how many callbacks may come at once, and takes them off the budget that
+ * all pools share, where callbacks wait for JavaScript.
  */
 import { isMainThread } from "node:worker_threads"
 import { ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY, ERROR_NOT_SUPPORTED } from "../../constants.js"
 import type { CallbackBudget } from "../budget.js"
-import type { Bindings, BoundCompletionCallback } from "./bindings.js"
+import type { Bindings } from "./bindings.js"
+import type { Completions } from "./completions.js"
 import { reserve } from "./memory.js"
 import { Hooks, settleHook } from "./pool.js"
 
 /**
- * Rule 23 for a pool that cannot be parked: the end of the environment cancels what its thread has issued on the handle, and
+ * Rule 23 for a pool that cannot be parked, where callbacks enter JavaScript: the end of the environment cancels what its thread has issued on the handle, and
  * then waits a moment while the callbacks run into koffi, where they stay. A precaution and no proof, so it has to do for the
  * end of the process; a worker, which the process outlives, does not get that far.
  */
@@ -25,43 +26,35 @@ const NTSTATUS_FAILURE = 0x8000_0000
 
 interface Bound {
   readonly callbacks: number
-  readonly hooks: Hooks
+  readonly hooks: Hooks | undefined
 }
 
 export class BoundHandles {
-  readonly #native: Bindings
-  readonly #budget: CallbackBudget
-  readonly #completed: BoundCompletionCallback
   readonly #bound = new Map<number, Bound>()
-  #callback: number | undefined
   #settle: Hooks | undefined
-  #last = 0
+  /** Odd numbers: no TP_IO has one for an address. */
+  #last = -1
 
-  constructor(native: Bindings, budget: CallbackBudget, completed: BoundCompletionCallback) {
-    this.#native = native
-    this.#budget = budget
-    this.#completed = completed
-  }
+  constructor(
+    private readonly native: Bindings,
+    private readonly budget: CallbackBudget,
+    private readonly completions: Completions
+  ) {}
 
   /** Answers a number that no TP_IO has for an address, or minus the last error. */
   bind(handle: number, callbacks: number): number {
-    const native = this.#native
-    if (!isMainThread) return -ERROR_NOT_SUPPORTED
-    if (!this.#budget.take(callbacks)) return -ERROR_NOT_ENOUGH_MEMORY
-    // One registration for the life of the process: the handle's close is all the unbinding that there is.
-    this.#callback ??= native.registerBound((code, bytes, overlapped) =>
-      this.#completed(statusOf(native, code), bytes, overlapped)
-    )
-    if (native.BindIoCompletionCallback(handle, this.#callback, FLAGS) === 0) {
+    const { budget, native } = this
+    const { boundCallback, way } = this.completions
+    // Whatever comes after the end of a worker must not look for JavaScript.
+    if (!isMainThread && way !== "relay") return -ERROR_NOT_SUPPORTED
+    if (!budget.take(callbacks)) return -ERROR_NOT_ENOUGH_MEMORY
+    if (native.BindIoCompletionCallback(handle, boundCallback, FLAGS) === 0) {
       const status = native.GetLastError() || ERROR_INVALID_PARAMETER
-      this.#budget.giveBack(callbacks)
+      budget.giveBack(callbacks)
       return -status
     }
-    this.#settle ??= new Hooks(native, [settleHook(native, reserve(native, 4096).address)])
-    if (this.#bound.size === 0) this.#settle.add()
-    const hooks = new Hooks(native, [cancelHook(native, handle)])
-    hooks.add()
-    this.#bound.set(++this.#last, { callbacks, hooks })
+    this.#last += 2
+    this.#bound.set(this.#last, { callbacks, hooks: way === "callback" ? this.#addHooks(handle) : undefined })
     return this.#last
   }
 
@@ -72,11 +65,21 @@ export class BoundHandles {
   forget(binding: number): void {
     const { callbacks, hooks } = this.#bound.get(binding)!
     this.#bound.delete(binding)
-    hooks.remove()
-    if (this.#bound.size === 0) this.#settle!.remove()
-    this.#budget.giveBack(callbacks)
+    hooks?.remove()
+    if (this.#bound.size === 0) this.#settle?.remove()
+    this.budget.giveBack(callbacks)
+  }
+
+  #addHooks(handle: number): Hooks {
+    const { native } = this
+    this.#settle ??= new Hooks(native, [settleHook(native, reserve(native, 4096).address)])
+    if (this.#bound.size === 0) this.#settle.add()
+    const hooks = new Hooks(native, [cancelHook(native, handle)])
+    hooks.add()
+    return hooks
   }
 }
 
+/** The Win32 code of what the routine is handed. */
 export const statusOf = (native: Pick<Bindings, "RtlNtStatusToDosError">, code: number): number =>
   code >= NTSTATUS_FAILURE ? native.RtlNtStatusToDosError(code | 0) : code

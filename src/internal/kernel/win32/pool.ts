@@ -32,11 +32,12 @@ class Pool {
   /** The address of the `TP_CALLBACK_ENVIRON` for objects of this pool that want nothing more. */
   readonly environment: number
   readonly #page: Block
-  readonly #hooks: Hooks
+  readonly #hooks: Hooks | undefined
   readonly #works: ReadonlyArray<number>
   #objects = 0
 
-  constructor(readonly native: Bindings, readonly pool: number, readonly threads: number) {
+  /** `parks`: its threads enter JavaScript, and must not any more when that has ended. */
+  constructor(readonly native: Bindings, readonly pool: number, readonly threads: number, parks: boolean) {
     this.#page = reserve(native, PAGE.size)
     const { address, bytes } = this.#page
     const view = new DataView(bytes.buffer)
@@ -44,8 +45,8 @@ class Pool {
     writeEnvironment(view, PAGE.high, { pool, priority: TP_CALLBACK_PRIORITY_HIGH })
     view.setBigInt64(PAGE.forever, FOREVER, true)
     this.environment = address + PAGE.normal
-    this.#works = Array.from({ length: threads }, () => makePark(native, address))
-    this.#hooks = new Hooks(native, [
+    this.#works = Array.from({ length: parks ? threads : 0 }, () => makePark(native, address))
+    this.#hooks = !parks ? undefined : new Hooks(native, [
       ...(isMainThread ? [] : [settleHook(native, address)]),
       ...this.#works.map((argument) => ({ hook: native.SubmitThreadpoolWorkAddress, argument }))
     ])
@@ -53,11 +54,11 @@ class Pool {
 
   /** A TP_IO has been created: completions may come, also after the end of the environment. */
   opened(): void {
-    if (this.#objects++ === 0) this.#hooks.add()
+    if (this.#objects++ === 0) this.#hooks?.add()
   }
 
   closed(): void {
-    if (--this.#objects === 0) this.#hooks.remove()
+    if (--this.#objects === 0) this.#hooks?.remove()
   }
 
   /** No object is left. */
@@ -69,11 +70,11 @@ class Pool {
 }
 
 /** The kernel's own. */
-const makeDefaultPool = (native: Bindings): Pool => {
+const makeDefaultPool = (native: Bindings, parks: boolean): Pool => {
   const pool = native.CreateThreadpool(0)
   if (pool === 0) throw new Error(`CreateThreadpool failed: ${native.GetLastError()}`)
   native.SetThreadpoolThreadMaximum(pool, THREADS)
-  return new Pool(native, pool, THREADS)
+  return new Pool(native, pool, THREADS, parks)
 }
 
 // --- what the end of the environment does
@@ -125,10 +126,10 @@ export class Win32Pools implements Pools {
   /** The pools of objects that were created in an environment of the program's. */
   readonly #poolOfObject = new Map<number, Pool>()
 
-  constructor(native: Bindings, budget: CallbackBudget) {
+  constructor(native: Bindings, budget: CallbackBudget, private readonly parks: boolean) {
     this.#native = native
     this.#budget = budget
-    this.#default = makeDefaultPool(native)
+    this.#default = makeDefaultPool(native, parks)
   }
 
   /** The address for `CreateThreadpoolIo`. */
@@ -150,6 +151,10 @@ export class Win32Pools implements Pools {
     pool.closed()
   }
 
+  get callbacksLimit(): number {
+    return this.#budget.limit
+  }
+
   get callbacksLeft(): number {
     return this.#budget.left
   }
@@ -169,7 +174,7 @@ export class Win32Pools implements Pools {
     if (stack !== undefined && !this.#setStack(pool, stack)) return failed(native.GetLastError())
     if (minimum > 0 && native.SetThreadpoolThreadMinimum(pool, minimum) === 0) return failed(native.GetLastError())
     try {
-      this.#pools.set(pool, new Pool(native, pool, maximum))
+      this.#pools.set(pool, new Pool(native, pool, maximum, this.parks))
     } catch {
       return failed(ERROR_NOT_ENOUGH_MEMORY)
     }
