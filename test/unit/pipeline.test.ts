@@ -6,9 +6,8 @@ import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { afterEach, assert, beforeEach, vi } from "vitest"
 import { count, duration, quoted, size } from "../../examples/copy/text.js"
-import { InOrder } from "../../src/internal/pipeline/chunks.js"
 import { forEachOfFew } from "../../src/internal/pipeline/fibers.js"
-import { partsOf } from "../../src/internal/pipeline/holes.js"
+import { partsOf, piecesOf } from "../../src/internal/pipeline/holes.js"
 import { findLeft } from "../../src/internal/pipeline/leftovers.js"
 import { journalName, parseTemporary, partialName, stemOf } from "../../src/internal/pipeline/names.js"
 import { activate, deactivate, isAbandoned, nextTag } from "../../src/internal/pipeline/tags.js"
@@ -151,17 +150,6 @@ describe("fibers", () => {
       assert.strictEqual(failure, "enough")
       assert.isBelow(begun, 20)
     }))
-
-  it.effect("pass in order, whatever the order they come in", () =>
-    Effect.gen(function*() {
-      const order = new InOrder()
-      const passed: Array<number> = []
-      const indices = [3, 1, 0, 4, 2]
-      yield* Effect.forEach(indices, (index) => order.pass(index, () => passed.push(index)), {
-        concurrency: "unbounded"
-      })
-      assert.deepStrictEqual(passed, [0, 1, 2, 3, 4])
-    }))
 })
 
 describe("leftovers", () => {
@@ -235,5 +223,16 @@ describe("runs of zeros", () => {
       partsOf(bytes, bytes.length)?.map(({ end, start }) => [start, end]),
       parts?.map((part) => [...part])
     )
+  })
+
+  it("that the system tells of lie between the data", () => {
+    const data = [[10, 20], [30, 40], [60, 70]] as const
+    const told = (from: number, to: number) =>
+      piecesOf(data, from, to).map((piece) => `${piece.data ? "data" : "hole"} ${piece.from}-${piece.to}`)
+    assert.deepStrictEqual(told(0, 15), ["hole 0-10", "data 10-15"])
+    assert.deepStrictEqual(told(15, 65), ["data 15-20", "hole 20-30", "data 30-40", "hole 40-60", "data 60-65"])
+    assert.deepStrictEqual(told(40, 60), ["hole 40-60"])
+    assert.deepStrictEqual(told(65, 100), ["data 65-70", "hole 70-100"])
+    assert.deepStrictEqual(piecesOf(undefined, 3, 5), [{ from: 3, to: 5, data: true }])
   })
 })

@@ -3,6 +3,7 @@
  */
 import type { BigIntStats } from "node:fs"
 import type { PoolBuffer } from "../../BufferPool.js"
+import type { Data } from "./holes.js"
 import type { Job } from "./Job.js"
 import type { PlannedFile } from "./plan.js"
 
@@ -22,4 +23,6 @@ export interface Copying {
   readonly buffer: PoolBuffer
   /** Where the data that has been written ends. */
   writtenTo: number
+  /** Where the source has its data, if the system tells. */
+  data: Data | undefined
 }

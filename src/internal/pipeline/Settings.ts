@@ -33,6 +33,9 @@ const STRETCH = 32 << 20
 /** All buffers of a copy together: beyond it, somebody has mistaken a unit. */
 const MOST_MEMORY = 4 * 2 ** 30
 
+/** So that it can be read back past the cache. */
+const inSectors = (bytes: number): number => Math.ceil(bytes / c.LARGEST_SECTOR) * c.LARGEST_SECTOR
+
 export const settingsOf = (path: string, options: CopyTreeOptions): Settings | PipelineError => {
   const verify = options.verify ?? "none"
   const resume = options.resume ?? false
@@ -61,8 +64,7 @@ export const settingsOf = (path: string, options: CopyTreeOptions): Settings | P
     times: preserve.includes("times"),
     permissions: preserve.includes("permissions"),
     resume,
-    // Whole chunks.
-    stretch: options.journal ?? (resume || verify !== "none") ? Math.ceil(every / chunk) * chunk : Infinity,
+    stretch: options.journal ?? (resume || verify !== "none") ? inSectors(Math.max(every, chunk)) : Infinity,
     onFailure: options.onFailure ?? (resume ? "keep" : "undo")
   }
 }

@@ -2,15 +2,16 @@
  * What is in one file: read, hashed in file order and written, stretch by stretch, then read back and hashed again.
  */
 import * as Effect from "effect/Effect"
-import { createHash } from "node:crypto"
+import { createHash, type Hash } from "node:crypto"
+import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
 import type { Win32Error } from "../../Win32Error.js"
-import { type Chunk, forEachChunk, InOrder, readChunk, readChunkUnbuffered, writePart } from "./chunks.js"
+import { forEachChunk, writePart } from "./chunks.js"
 import type { Copying } from "./Copying.js"
 import { changed, failure } from "./failures.js"
-import { dataOf, fillWithZeros, type HasData, partsOf } from "./holes.js"
+import { partsOf, type Piece, piecesOf } from "./holes.js"
 import type { Journal } from "./journal.js"
 import { quoted } from "./text.js"
 
@@ -38,30 +39,23 @@ export const transfer = (
   const hashed = journal !== undefined || settings.verify !== "none"
   const stretches: Array<Stretch> = []
   let at = from
-  const copyAll = (hasData: HasData): Failing<ReadonlyArray<Stretch>> =>
-    Effect.as(
-      Effect.whileLoop({
-        while: () => at < size,
-        body: () => {
-          const stretch = { from: at, to: Math.min(at + length, size) }
-          return Effect.tap(
-            copyStretch(copying, source, copy, stretch, hasData, hashed),
-            (sha256) => journal === undefined ? undefined : remember(copying, copy, journal, { to: stretch.to, sha256 })
-          )
-        },
-        step: (sha256) => {
-          const to = Math.min(at + length, size)
-          stretches.push({ from: at, to, sha256 })
-          at = to
-        }
-      }),
-      stretches
-    )
-  return Effect.flatMap(
-    Effect.flatMap(dataOf(source, copy, copying.stat), copyAll),
-    // A hole at the end is made by this; holes elsewhere are there already.
-    () => copying.writtenTo < size ? Effect.as(File.truncate(copy, size), stretches) : Effect.succeed(stretches)
-  )
+  const copyAll = Effect.whileLoop({
+    while: () => at < size,
+    body: () => {
+      const stretch = { from: at, to: Math.min(at + length, size) }
+      const copied = copyStretch(copying, source, copy, stretch, hashed ? createHash("sha256") : undefined)
+      return journal === undefined ?
+        copied :
+        Effect.tap(copied, ({ sha256, to }) => remember(copying, copy, journal, { to, sha256 }))
+    },
+    step: (stretch) => {
+      stretches.push(stretch)
+      at = stretch.to
+    }
+  })
+  // A hole at the end is made by this; holes elsewhere are there already.
+  const cut = Effect.suspend(() => copying.writtenTo < size ? File.truncate(copy, size) : Effect.void)
+  return Effect.map(Effect.zipRight(copyAll, cut), () => stretches)
 }
 
 /** The data before the entry: a process that is killed in between has copied a stretch in vain, and no more. */
@@ -78,76 +72,68 @@ const remember = (
   return durable ? Effect.zipRight(told, journal.sync()) : told
 }
 
-/** Answers its SHA-256 if it is hashed, and otherwise an empty text. */
 const copyStretch = (
   copying: Copying,
   source: File.File,
   copy: File.File,
-  stretch: Omit<Stretch, "sha256">,
-  hasData: HasData,
-  hashed: boolean
-): Failing<string> => {
-  const { file, job: { progress } } = copying
-  const order = new InOrder()
-  const hash = hashed ? createHash("sha256") : undefined
-  const write = (chunk: Chunk): Effect.Effect<void, Win32Error> => {
-    progress.copied(chunk.length)
-    const parts = partsOf(chunk.buffer.bytes, chunk.length)
-    const end = chunk.offset + (parts === undefined ? chunk.length : parts.at(-1)?.end ?? 0)
-    if (parts === undefined || parts.length > 0) copying.writtenTo = Math.max(copying.writtenTo, end)
-    if (parts === undefined) return writePart(copy, chunk, 0, chunk.length)
-    return Effect.forEach(parts, (part) => writePart(copy, chunk, part.start, part.end), { discard: true })
+  { from, to }: Omit<Stretch, "sha256">,
+  hash: Hash | undefined
+): Failing<Stretch> => {
+  const { buffer, data, file, job: { progress, settings } } = copying
+  const write = (chunk: PoolBuffer, offset: number, bytes: number): Effect.Effect<void, Win32Error> => {
+    hash?.update(bytes === chunk.size ? chunk.bytes : chunk.bytes.subarray(0, bytes))
+    progress.copied(bytes)
+    const parts = partsOf(chunk.bytes, bytes)
+    if (parts === undefined) {
+      copying.writtenTo = offset + bytes
+      return writePart(copy, chunk, offset, 0, bytes)
+    }
+    if (parts.length === 0) return Effect.void
+    copying.writtenTo = offset + parts.at(-1)!.end
+    return Effect.forEach(parts, (part) => writePart(copy, chunk, offset, part.start, part.end), { discard: true })
   }
-  const read = (chunk: Chunk): Effect.Effect<number, Win32Error> => {
-    if (hasData(chunk.offset, chunk.offset + chunk.length)) return readChunk(source, chunk)
-    fillWithZeros(chunk.buffer.bytes, chunk.length)
-    return Effect.succeed(chunk.length)
+  const copyPiece = (piece: Piece): Failing<unknown> => {
+    if (!piece.data) return Effect.sync(() => skip(piece, hash, progress))
+    return Effect.flatMap(
+      forEachChunk(source, { ...piece, chunk: settings.chunk, inFlight: settings.inFlight }, buffer, write),
+      (bytes) => bytes < piece.to - piece.from ? Effect.fail(changed(file.source)) : Effect.void
+    )
   }
-  const copyChunk = (chunk: Chunk) =>
-    Effect.flatMap(read(chunk), (bytes): Effect.Effect<void, PipelineError | Win32Error> => {
-      if (bytes < chunk.length) return Effect.fail(changed(file.source))
-      if (hash === undefined) return write(chunk)
-      return Effect.flatMap(
-        order.pass(chunk.index, () => {
-          hash.update(chunk.buffer.bytes.subarray(0, bytes))
-        }),
-        () => write(chunk)
-      )
-    })
-  return Effect.map(eachChunk(copying, stretch, copyChunk), () => hash?.digest("hex") ?? "")
+  const pieces = piecesOf(data, from, to)
+  const copied = pieces.length === 1
+    ? copyPiece(pieces[0]!)
+    : Effect.forEach(pieces, copyPiece, { discard: true })
+  return Effect.map(copied, (): Stretch => ({ from, to, sha256: hash?.digest("hex") ?? "" }))
 }
 
-const eachChunk = <E, R>(
-  { buffer, job: { settings } }: Copying,
-  { from, to }: Omit<Stretch, "sha256">,
-  work: (chunk: Chunk) => Effect.Effect<void, E, R>
-) => forEachChunk({ from, to, chunk: settings.chunk, depth: settings.inFlight }, buffer, work)
+const ZEROS = new Uint8Array(1 << 16)
+
+/** A hole is neither read nor written, and has a checksum all the same. */
+const skip = ({ from, to }: Piece, hash: Hash | undefined, progress: { copied(bytes: number): void }): void => {
+  for (let left = hash === undefined ? 0 : to - from; left > 0; left -= ZEROS.length) {
+    hash!.update(left < ZEROS.length ? ZEROS.subarray(0, left) : ZEROS)
+  }
+  progress.copied(to - from)
+}
 
 /** Reads stretches of the copy back; answers how many of them, from the first on, are what they are to be. */
 const readBack = (
-  copying: Copying,
+  { buffer, job: { progress, settings } }: Copying,
   copy: File.File,
-  stretches: ReadonlyArray<Stretch>,
-  read: typeof readChunk,
-  tell: (bytes: number) => void
+  stretches: ReadonlyArray<Stretch>
 ): Effect.Effect<number, Win32Error, Kernel> => {
   let good = 0
   let next = 0
-  const one = (stretch: Stretch) => {
+  const one = ({ from, sha256, to }: Stretch) => {
     const hash = createHash("sha256")
-    const order = new InOrder()
+    const shape = { from, to, chunk: settings.chunk, inFlight: settings.inFlight }
     return Effect.map(
-      eachChunk(
-        copying,
-        stretch,
-        (chunk) =>
-          Effect.flatMap(read(copy, chunk), (bytes) =>
-            order.pass(chunk.index, () => {
-              hash.update(chunk.buffer.bytes.subarray(0, bytes))
-              tell(bytes)
-            }))
-      ),
-      () => hash.digest("hex") === stretch.sha256
+      forEachChunk(copy, shape, buffer, (chunk, _, bytes) => {
+        hash.update(bytes === chunk.size ? chunk.bytes : chunk.bytes.subarray(0, bytes))
+        progress.verified(bytes)
+        return Effect.void
+      }),
+      () => hash.digest("hex") === sha256
     )
   }
   return Effect.map(
@@ -170,10 +156,7 @@ export const believable = (
   copying: Copying,
   copy: File.File,
   entries: ReadonlyArray<{ readonly to: number; readonly sha256: string }>
-): Effect.Effect<number, Win32Error, Kernel> => {
-  const { progress } = copying.job
-  return readBack(copying, copy, stretchesOf(entries), readChunk, (bytes) => progress.verified(bytes))
-}
+): Effect.Effect<number, Win32Error, Kernel> => readBack(copying, copy, stretchesOf(entries))
 
 /** Reads the copy back, past the cache where that was asked for and the system can. */
 export const verifyCopy = (
@@ -181,12 +164,12 @@ export const verifyCopy = (
   copy: File.File,
   stretches: ReadonlyArray<Stretch>
 ): Failing<void> => {
-  const { job: { progress, settings, win32 }, partial, target } = copying
+  const { job: { settings, win32 }, partial, target } = copying
   const pastTheCache = settings.verify === "durable" && win32 && stretches.length > 0
-  const read = pastTheCache ? readChunkUnbuffered : readChunk
-  const readFrom = (from: File.File) => readBack(copying, from, stretches, read, (bytes) => progress.verified(bytes))
   return Effect.flatMap(
-    pastTheCache ? File.withFile(partial, { unbuffered: true }, readFrom) : readFrom(copy),
+    pastTheCache
+      ? File.withFile(partial, { unbuffered: true }, (uncached) => readBack(copying, uncached, stretches))
+      : readBack(copying, copy, stretches),
     (good) =>
       good === stretches.length ? Effect.void : Effect.fail(failure(
         "Mismatch",

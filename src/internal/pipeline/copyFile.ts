@@ -13,6 +13,7 @@ import type { Restore } from "../settle.js"
 import { believable, type Stretch, transfer, verifyCopy } from "./contents.js"
 import type { Copying } from "./Copying.js"
 import { alreadyExists, cannot, changed, failure } from "./failures.js"
+import { dataOf } from "./holes.js"
 import type { Job } from "./Job.js"
 import { Journal, type Read } from "./journal.js"
 import { removeFile } from "./Made.js"
@@ -78,7 +79,8 @@ const copyNew = (
     partialIsOurs: adopted !== undefined,
     journal: journaled ? inside(file.directory, journalName(file.name, tag)) : undefined,
     buffer,
-    writtenTo: 0
+    writtenTo: 0,
+    data: undefined
   }
   begin(copying)
   // Whether the file has got its name and whether that is remembered must not come apart: the mask stays on for it.
@@ -171,12 +173,27 @@ const fill = (copying: Copying, earlier: Read | undefined): Failing<void> =>
     copying.file.source,
     { hint: "sequential", noFollow: !windows },
     (original) =>
-      withPartial(copying, earlier !== undefined, (copy) =>
-        copying.journal === undefined
+      withPartial(copying, earlier !== undefined, (copy) => {
+        const contents = copying.journal === undefined
           ? copyContents(copying, original, copy, 0, undefined)
-          : withJournal(copying, copying.journal, copy, earlier, (from, journal) =>
-            copyContents(copying, original, copy, from, journal)))
+          : withJournal(
+            copying,
+            copying.journal,
+            copy,
+            earlier,
+            (from, journal) => copyContents(copying, original, copy, from, journal)
+          )
+        return isSparse(copying) ? Effect.zipRight(lookForHoles(copying, original, copy), contents) : contents
+      })
   )
+
+/** It takes less room than its size, and the system may tell where. */
+const isSparse = ({ job, stat }: Copying): boolean => job.win32 && stat.blocks * 512n < stat.size
+
+const lookForHoles = (copying: Copying, original: File.File, copy: File.File): Effect.Effect<void, Win32Error> =>
+  Effect.map(dataOf(original, copy), (data) => {
+    copying.data = data
+  })
 
 const copyContents = (
   copying: Copying,

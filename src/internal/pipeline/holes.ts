@@ -4,7 +4,6 @@
 import * as Effect from "effect/Effect"
 import * as File from "../../File.js"
 import type { Win32Error } from "../../Win32Error.js"
-import { LARGEST_SECTOR } from "../constants.js"
 
 /** Zeros shorter than this are written. */
 export const LEAST_HOLE = 65_536
@@ -53,36 +52,45 @@ export const partsOf = (bytes: Uint8Array, length: number): ReadonlyArray<Part> 
   return parts
 }
 
-/** Whether there is anything but a hole in a stretch of the source. */
-export type HasData = (from: number, to: number) => boolean
+/** Where a file has its data: the first byte of each stretch, and the first one behind. */
+export type Data = ReadonlyArray<readonly [from: number, to: number]>
 
-const everywhere: HasData = () => true
+/** What lies between two places of a file: data, or a hole. */
+export interface Piece {
+  readonly from: number
+  readonly to: number
+  readonly data: boolean
+}
+
+/** `undefined`: nobody has told, so that all of it is data. */
+export const piecesOf = (data: Data | undefined, from: number, to: number): ReadonlyArray<Piece> => {
+  if (data === undefined) return [{ from, to, data: true }]
+  const pieces: Array<Piece> = []
+  let at = from
+  for (const [begin, end] of data) {
+    if (end <= at || begin >= to) continue
+    if (begin > at) pieces.push({ from: at, to: begin, data: false })
+    pieces.push({ from: Math.max(begin, at), to: Math.min(end, to), data: true })
+    at = Math.min(end, to)
+  }
+  if (at < to) pieces.push({ from: at, to, data: false })
+  return pieces
+}
 
 /**
- * Asks where a source that takes less room than its size has its data, and makes its copy one that may have holes. Where the
- * system does not tell, all of it is read.
+ * Asks where a source that takes less room than its size has its data, and makes its copy one that may have holes. Elsewhere than
+ * on Windows nothing is told, and every file may have holes.
  */
-export const dataOf = (
-  source: File.File,
-  copy: File.File,
-  stat: { readonly size: bigint; readonly blocks: bigint }
-): Effect.Effect<HasData, Win32Error> =>
-  // Elsewhere than on Windows nothing is told, and every file may have holes.
-  source.kernel.name !== "win32" || stat.blocks * 512n >= stat.size ? Effect.succeed(everywhere) : Effect.zipRight(
-    unlessUnsupported(File.setSparse(copy, true), undefined),
+export const dataOf = (source: File.File, copy: File.File): Effect.Effect<Data | undefined, Win32Error> =>
+  Effect.zipRight(
+    unlessUnsupported(File.setSparse(copy, true)),
     unlessUnsupported(
-      Effect.map(File.allocatedRanges(source, {}), (ranges): HasData => {
-        const bounds = ranges.map(({ length, offset }) => [Number(offset), Number(offset + length)] as const)
-        return (from, to) => bounds.some(([begin, end]) => begin < to && from < end)
-      }),
-      everywhere
+      Effect.map(
+        File.allocatedRanges(source, {}),
+        (ranges): Data => ranges.map(({ length, offset }) => [Number(offset), Number(offset + length)])
+      )
     )
   )
 
-const unlessUnsupported = <A, B>(effect: Effect.Effect<A, Win32Error>, otherwise: B) =>
-  Effect.catchIf(effect, (error) => error.reason === "Unsupported", () => Effect.succeed(otherwise))
-
-/** Fills a buffer with what a hole reads as. */
-export const fillWithZeros = (bytes: Uint8Array, length: number): void => {
-  bytes.fill(0, 0, Math.ceil(length / LARGEST_SECTOR) * LARGEST_SECTOR)
-}
+const unlessUnsupported = <A>(effect: Effect.Effect<A, Win32Error>) =>
+  Effect.catchIf(effect, (error) => error.reason === "Unsupported", () => Effect.succeed(undefined))

@@ -11,6 +11,7 @@ import type { BigIntStats } from "node:fs"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { Win32Error } from "../../Win32Error.js"
+import { LARGEST_SECTOR } from "../constants.js"
 
 const VERSION = 1
 
@@ -58,11 +59,15 @@ const parse = (bytes: Buffer, name: string, stat: BigIntStats): Read => {
   for (let at = header.length;;) {
     const end = bytes.indexOf("\n", at) + 1
     const entry = end === 0 ? undefined : entryOf(bytes.toString("utf8", at, end))
-    if (entry === undefined || entry.to <= (entries.at(-1)?.to ?? 0) || entry.to > stat.size) return { entries, ends }
+    if (entry === undefined || !follows(entries.at(-1), entry, stat.size)) return { entries, ends }
     entries.push(entry)
     ends.push(at = end)
   }
 }
+
+/** Entries are at whole sectors, and at the end of the file. */
+const follows = (before: Entry | undefined, { to }: Entry, size: bigint): boolean =>
+  to > (before?.to ?? 0) && (BigInt(to) === size || to < size && to % LARGEST_SECTOR === 0)
 
 const entryOf = (text: string): Entry | undefined => {
   try {

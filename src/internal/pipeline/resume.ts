@@ -8,7 +8,7 @@ import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { Win32Error } from "../../Win32Error.js"
-import { forEachChunk, InOrder, readChunk } from "./chunks.js"
+import { forEachChunk } from "./chunks.js"
 import type { Job } from "./Job.js"
 import { type Read, readJournal } from "./journal.js"
 import { makeWritable, removeFile } from "./Made.js"
@@ -80,17 +80,15 @@ export const lookAtTarget = (
     if (settings.verify === "none" && settings.times) {
       return Effect.succeed(answer(sameTime(there.mtimeNs, stat.mtimeNs)))
     }
+    const { chunk, inFlight } = settings
     const sum = (path: string) =>
       File.withFile(path, { hint: "sequential" }, (file) => {
         const hash = createHash("sha256")
-        const order = new InOrder()
-        const shape = { from: 0, to: Number(stat.size), chunk: settings.chunk, depth: settings.inFlight }
         return Effect.map(
-          forEachChunk(shape, buffer, (chunk) =>
-            Effect.flatMap(readChunk(file, chunk), (bytes) =>
-              order.pass(chunk.index, () => {
-                hash.update(chunk.buffer.bytes.subarray(0, bytes))
-              }))),
+          forEachChunk(file, { from: 0, to: Number(stat.size), chunk, inFlight }, buffer, (chunk, _, bytes) => {
+            hash.update(chunk.bytes.subarray(0, bytes))
+            return Effect.void
+          }),
           () => hash.digest("hex")
         )
       })

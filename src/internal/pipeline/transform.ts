@@ -2,8 +2,8 @@
  * One file through a stream function into another.
  */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { lstatSync } from "node:fs"
 import { basename, dirname } from "node:path"
@@ -85,34 +85,18 @@ const pump = <E, R>(
   options: TransformOptions
 ): Effect.Effect<Transformed, E | PipelineError, R> => {
   const totalBytes = Number(stat.size)
+  const { chunkSize = CHUNK, inFlight, onProgress } = options
   let bytesRead = 0
-  let bytesWritten = 0
-  const bytes = Stream.tap(bytesOf(file, options), ({ length }) =>
+  const bytes = File.stream(file, { chunkSize, inFlight }).pipe(Stream.tap(({ length }) =>
     Effect.sync(() => {
       bytesRead += length
-      options.onProgress?.({ bytes: bytesRead, totalBytes })
-    }))
-  return Effect.map(
-    Stream.runForEach(f(bytes), (chunk) => {
-      const at = bytesWritten
-      bytesWritten += chunk.length
-      return Effect.mapError(File.writeAll(target, chunk, at), cannot("write", to))
-    }),
-    () => ({ bytesRead, bytesWritten })
-  )
+      onProgress?.({ bytes: bytesRead, totalBytes })
+    })
+  ))
+  // The sink's errors are ours, those of the function its own.
+  const sink = Sink.mapError(File.sink(target, { chunkSize, inFlight }), cannot("write", to))
+  return Effect.map(Stream.run(f(bytes), sink), (written) => ({ bytesRead, bytesWritten: Number(written) }))
 }
-
-const bytesOf = (file: File.File, { chunkSize = CHUNK }: TransformOptions): Stream.Stream<Uint8Array, Win32Error> =>
-  Stream.suspend(() => {
-    let at = 0
-    return Stream.repeatEffectOption(Effect.suspend(() => {
-      const buffer = new Uint8Array(chunkSize)
-      return Effect.flatMap(Effect.mapError(File.read(file, buffer, at), Option.some), (bytes) => {
-        at += bytes
-        return bytes === 0 ? Effect.fail(Option.none()) : Effect.succeed(buffer.subarray(0, bytes))
-      })
-    }))
-  })
 
 const finish = (
   { accessTimeNs, attributes, mode, modifiedTimeNs }: File.Stat,

@@ -1,0 +1,227 @@
+/**
+ * Going on with a copy: whatever is left of the earlier one, the later one ends with the source's contents under the final name,
+ * and with nothing else beside it.
+ */
+import { describe, expect } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as fs from "node:fs"
+import { join } from "node:path"
+import type { Kernel } from "../../src/Kernel.js"
+import * as Pipeline from "../../src/Pipeline.js"
+import { contract, failureOf, pattern } from "../support/claims.js"
+import * as lab from "../support/lab.js"
+import { everyStep } from "../support/sweep.js"
+
+const STRETCH = 16_384
+const SIZE = 100_003
+const options = { chunkSize: 4096, inFlight: 3, journalEvery: STRETCH, resume: true } as const
+
+const world = Effect.map(lab.directory, (directory) => {
+  const from = join(directory, "source")
+  fs.writeFileSync(from, pattern(SIZE))
+  return { directory, from, to: join(directory, "copy") }
+})
+
+type World = Effect.Effect.Success<typeof world>
+
+const microseconds = (path: string) => fs.statSync(path, { bigint: true }).mtimeNs / 1000n
+
+const assertCopied = ({ directory, from, to }: World) => {
+  expect(fs.readFileSync(to).equals(fs.readFileSync(from))).toBe(true)
+  expect(microseconds(to)).toBe(microseconds(from))
+  expect(fs.readdirSync(directory).sort()).toEqual(["copy", "source"])
+}
+
+const left = (directory: string, kind: "partial" | "journal") =>
+  fs.readdirSync(directory).filter((name) => name.endsWith(`.${kind}`)).map((name) => join(directory, name))
+
+/** Copies until so many bytes have been handed on, and then is interrupted: what is partial stays. */
+const interruptedAt = ({ from, to }: World, bytes: number) =>
+  Effect.gen(function*() {
+    const exit = yield* Effect.async<Exit.Exit<unknown, unknown>, never, Kernel>((resume) => {
+      let stop: (() => void) | undefined
+      const onProgress = (progress: Pipeline.Progress) => {
+        if (progress.bytes >= bytes) stop?.()
+      }
+      resume(Effect.exit(
+        Effect.raceFirst(
+          Pipeline.copy(from, to, { ...options, onProgress }),
+          Effect.async<never>((_) => void (stop = () => _(Effect.interrupt)))
+        )
+      ))
+    })
+    expect(Exit.isInterrupted(exit)).toBe(true)
+  })
+
+contract("resumed copies", ({ claim }) => {
+  claim("go on where the journal ends, having read back what is before", function*() {
+    const here = yield* world
+    yield* interruptedAt(here, 60_000)
+    expect(left(here.directory, "partial").length).toBe(1)
+    expect(left(here.directory, "journal").length).toBe(1)
+    let last: Pipeline.Progress | undefined
+    const done = yield* Pipeline.copy(here.from, here.to, { ...options, onProgress: (now) => last = now })
+    expect(done.foundBytes).toBeGreaterThanOrEqual(STRETCH)
+    expect(done.foundBytes % STRETCH).toBe(0)
+    expect(last!.verifiedBytes).toBe(done.foundBytes)
+    assertCopied(here)
+  })
+
+  claim("verified, read all of it back", function*() {
+    const here = yield* world
+    yield* interruptedAt(here, 60_000)
+    let last: Pipeline.Progress | undefined
+    yield* Pipeline.copy(here.from, here.to, { ...options, verify: "durable", onProgress: (now) => last = now })
+    expect(last!.verifiedBytes).toBe(SIZE)
+    assertCopied(here)
+  })
+
+  claim("believe nothing that does not read back as the journal says", function*() {
+    const here = yield* world
+    yield* interruptedAt(here, 80_000)
+    const [partial = ""] = left(here.directory, "partial")
+    const fd = fs.openSync(partial, "r+")
+    fs.writeSync(fd, "X", STRETCH + 100)
+    fs.closeSync(fd)
+    const done = yield* Pipeline.copy(here.from, here.to, options)
+    expect(done.foundBytes).toBe(STRETCH)
+    assertCopied(here)
+  })
+
+  claim("begin anew when the source is another by now", function*() {
+    const here = yield* world
+    yield* interruptedAt(here, 60_000)
+    fs.writeFileSync(here.from, pattern(SIZE, 7))
+    fs.utimesSync(here.from, 1, 1)
+    const done = yield* Pipeline.copy(here.from, here.to, options)
+    expect(done.foundBytes).toBe(0)
+    assertCopied(here)
+  })
+
+  claim("whose journal was cut at any byte, or the partial file, end the same", function*() {
+    const here = yield* world
+    yield* interruptedAt(here, 90_000)
+    const [partial = ""] = left(here.directory, "partial")
+    const [journal = ""] = left(here.directory, "journal")
+    const [partialBytes, journalBytes] = [fs.readFileSync(partial), fs.readFileSync(journal)]
+    const cuts = Array.from({ length: 12 }, (_, index) => Math.floor(journalBytes.length * index / 11))
+    for (const cut of cuts) {
+      fs.writeFileSync(partial, partialBytes)
+      fs.writeFileSync(journal, journalBytes.subarray(0, cut))
+      yield* Pipeline.copy(here.from, here.to, options)
+      assertCopied(here)
+      fs.unlinkSync(here.to)
+    }
+    for (const cut of [0, 1, STRETCH, STRETCH + 1, partialBytes.length - 1]) {
+      fs.writeFileSync(partial, partialBytes.subarray(0, cut))
+      fs.writeFileSync(journal, journalBytes)
+      const done = yield* Pipeline.copy(here.from, here.to, options)
+      expect(done.foundBytes).toBeLessThanOrEqual(cut)
+      assertCopied(here)
+      fs.unlinkSync(here.to)
+    }
+    // Only one of the two.
+    fs.writeFileSync(journal, journalBytes)
+    yield* Pipeline.copy(here.from, here.to, options)
+    assertCopied(here)
+    fs.unlinkSync(here.to)
+    fs.writeFileSync(partial, partialBytes)
+    yield* Pipeline.copy(here.from, here.to, options)
+    assertCopied(here)
+  }, 60_000)
+
+  claim("interrupted at any step of theirs can be resumed in their turn", function*() {
+    const here = yield* world
+    fs.writeFileSync(here.from, pattern(40_000))
+    const runtime = yield* Effect.runtime<Kernel>()
+    let found = 0
+    const onProgress = (progress: Pipeline.Progress) => void (found = Math.max(found, progress.foundBytes))
+    const points = yield* Effect.promise(() =>
+      everyStep(
+        runtime,
+        "resumed copy",
+        () => Pipeline.copy(here.from, here.to, { ...options, onProgress }),
+        () => {
+          // What is partial is what the next one begins with.
+          if (!fs.existsSync(here.to)) return
+          expect(fs.readFileSync(here.to).equals(pattern(40_000))).toBe(true)
+          fs.unlinkSync(here.to)
+        }
+      )
+    )
+    expect(points).toBeGreaterThan(100)
+    expect(found).toBe(40_000)
+    yield* Pipeline.copy(here.from, here.to, options)
+    assertCopied(here)
+  }, 120_000)
+
+  describe("with something under the final name", () => {
+    claim("leave it alone when it is the copy already", function*() {
+      for (const verify of ["none", "read"] as const) {
+        const here = yield* world
+        yield* Pipeline.copy(here.from, here.to)
+        const before = fs.statSync(here.to, { bigint: true })
+        const done = yield* Pipeline.copy(here.from, here.to, { ...options, verify })
+        expect(done).toMatchObject({ files: 1, foundFiles: 1, foundBytes: SIZE })
+        expect(fs.statSync(here.to, { bigint: true }).ino).toBe(before.ino)
+        assertCopied(here)
+      }
+    })
+    claim("fail when it is something else, or replace it when they may", function*() {
+      for (const verify of ["none", "read"] as const) {
+        const here = yield* world
+        fs.writeFileSync(here.to, pattern(SIZE, 3))
+        const time = fs.statSync(here.from)
+        // By its time alone it could be the copy.
+        if (verify === "read") fs.utimesSync(here.to, time.atime, time.mtime)
+        else fs.utimesSync(here.to, 1, 1)
+        const error = yield* failureOf(Pipeline.copy(here.from, here.to, { ...options, verify }))
+        expect(error.reason).toBe("AlreadyExists")
+        expect(fs.readFileSync(here.to).equals(pattern(SIZE, 3))).toBe(true)
+        yield* Pipeline.copy(here.from, here.to, { ...options, verify, overwrite: true })
+        assertCopied(here)
+      }
+    })
+  })
+
+  claim("of a tree copy what is not there yet, and remove what killed ones left", function*() {
+    const { directory } = yield* world
+    const [source, copy] = [join(directory, "tree"), join(directory, "tree copy")]
+    fs.mkdirSync(join(source, "sub"), { recursive: true })
+    for (let i = 0; i < 10; i++) fs.writeFileSync(join(source, "sub", `${i}`), pattern(1000 * i, i))
+    yield* Pipeline.copyTree(source, copy)
+    for (const name of ["3", "7"]) fs.unlinkSync(join(copy, "sub", name))
+    // By the tag of a process that has ended: this one's, of a copy that is over.
+    yield* interruptedAt(
+      { directory: join(copy, "sub"), from: join(directory, "source"), to: join(copy, "sub", "3") },
+      50_000
+    )
+    const [partial = ""] = left(join(copy, "sub"), "partial")
+    fs.writeFileSync(partial.replace(/[0-9a-z]+\.partial$/, "zzz.partial"), "useless")
+    const done = yield* Pipeline.copyTree(source, copy, { ...options, verify: "read" })
+    expect(done).toMatchObject({ files: 10, foundFiles: 8 })
+    expect(fs.readdirSync(join(copy, "sub"))).toEqual(fs.readdirSync(join(source, "sub")))
+    for (const name of fs.readdirSync(join(source, "sub"))) {
+      expect(fs.readFileSync(join(copy, "sub", name)).equals(fs.readFileSync(join(source, "sub", name)))).toBe(true)
+    }
+  })
+
+  claim("of what was not to be resumed leave nothing when they are interrupted", function*() {
+    const here = yield* world
+    const runtime = yield* Effect.runtime<Kernel>()
+    yield* Effect.promise(() =>
+      everyStep(
+        runtime,
+        "journaled copy",
+        () => Pipeline.copy(here.from, here.to, { ...options, resume: false, journal: true }),
+        () => {
+          expect(fs.readdirSync(here.directory).filter((name) => name !== "copy")).toEqual(["source"])
+          fs.rmSync(here.to, { force: true })
+        },
+        {},
+        150
+      )
+    )
+  }, 60_000)
+})
