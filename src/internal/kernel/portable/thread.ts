@@ -81,7 +81,8 @@ export const STAT = 8
 export function thread(fs: typeof NodeFs, { control, data, layout, notSupported, thread }: Shared): never {
   // An error is a number here; its stack would cost more than the request.
   Error.stackTraceLimit = 0
-  const SPINS = 200
+  const MOST_SPINS = 400
+  let spins = MOST_SPINS
   const STAT = 8
   const words = new Int32Array(control)
   const numbers = new Float64Array(control)
@@ -190,9 +191,14 @@ export function thread(fs: typeof NodeFs, { control, data, layout, notSupported,
   }
 
   const sleep = (taken: number): void => {
-    for (let spins = 0; spins < SPINS; spins++) {
-      if (Atomics.load(words, layout.submitted) !== taken) return
+    for (let spin = 0; spin < spins; spin++) {
+      if (Atomics.load(words, layout.submitted) !== taken) {
+        spins = MOST_SPINS
+        return
+      }
     }
+    // In vain: the next time less. One look in a while is left, to notice that it is worth it again.
+    spins = spins > 20 ? spins >> 1 : 20
     Atomics.add(words, layout.sleepers, 1)
     Atomics.wait(words, layout.submitted, taken)
     Atomics.sub(words, layout.sleepers, 1)

@@ -17,8 +17,13 @@ const WORTH_A_THREAD = 64
 const BACKLOG = 8
 /** As many as libuv has, but not more than can run beside JavaScript. */
 const MOST_THREADS = Math.max(1, Math.min(4, availableParallelism()))
-/** Turns of the event loop that find nothing before JavaScript sleeps: it takes longer to be woken. */
-const POLLS = 5
+/**
+ * Turns of the event loop that find nothing before JavaScript sleeps: it takes longer to be woken. Where looking again does not
+ * help, because the threads have no processor of their own just now, JavaScript soon looks less often.
+ */
+const MOST_POLLS = 5
+/** Sleeps without a look before one is tried again. */
+const BLIND_SLEEPS = 32
 
 type Operation = (typeof OPERATIONS)[number]
 
@@ -86,6 +91,8 @@ export class Threads implements Requests {
   readonly #completed: Array<Request> = []
   #awake = false
   #idle = 0
+  #polls = MOST_POLLS
+  #blind = 0
 
   constructor() {
     this.#words[layout.completed] = -1
@@ -286,13 +293,16 @@ export class Threads implements Requests {
 
   readonly #turn = (): void => {
     this.#take()
-    if (this.#completed.length > 0) this.#idle = 0
+    if (this.#completed.length > 0) {
+      if (this.#idle > 0) this.#polls = MOST_POLLS
+      this.#idle = 0
+    }
     try {
       while (this.#completed.length > 0) this.#finish(this.#completed.pop()!)
     } finally {
       // Also when one that was told has thrown: the others are not its fault.
       if (this.#inFlight === 0) this.#awake = false
-      else if (this.#completed.length > 0 || this.#idle++ < POLLS) setImmediate(this.#turn)
+      else if (this.#completed.length > 0 || this.#idle++ < this.#polls) setImmediate(this.#turn)
       else this.#sleep()
     }
   }
@@ -311,6 +321,11 @@ export class Threads implements Requests {
   /** Until a thread completes something. A thread that completed it just now has seen JavaScript awake, and told nobody. */
   #sleep(): void {
     const words = this.#words
+    if (this.#polls > 0) this.#polls--
+    else if (++this.#blind === BLIND_SLEEPS) {
+      this.#blind = 0
+      this.#polls = 1
+    }
     if (Atomics.compareExchange(words, layout.completed, -1, 0) !== -1) {
       setImmediate(this.#turn)
       return
