@@ -150,7 +150,7 @@ describe("many requests", () => {
   })
 })
 
-describe("the process", () => {
+describe("the process", { timeout: 30_000 }, () => {
   const module = pathToFileURL(join(import.meta.dirname, "../../build/src/internal/kernel/portable/threads.js"))
   const run = (script: string) =>
     execFileSync(process.execPath, [
