@@ -123,8 +123,18 @@ class Schedule {
       check(isBalanced(this.object.counters.read()), "the ledger does not balance")
       check(this.object.counters.inFlight <= this.one.maxInFlight, "more in flight than allowed")
       check(this.told.every((times) => times <= 1), "an operation was told twice")
+      if (this.report !== undefined) this.#closing()
     }
     this.#end()
+  }
+
+  /** From the moment of the close on. */
+  #closing(): void {
+    check(this.object.counters.queued === 0, "the close has left something in the queue")
+    check(
+      this.here.control.pending.every(({ cancels }) => cancels > 0),
+      "the close has not cancelled what is in flight"
+    )
   }
 
   #end(): void {
@@ -138,6 +148,7 @@ class Schedule {
       const whole = operation.ending === "completed" && operation.status === C.ERROR_SUCCESS &&
         operation.bytes === BYTES
       const mark = whole ? index + 1 : 0
+      check(operation.state === "Released", `operation ${index} is ${operation.state} at the end`)
       check(this.buffers[index]!.every((byte) => byte === mark), `buffer ${index} has not what its operation brought`)
     }
     const times = (name: string) => control.log.filter((one) => one === name).length
@@ -157,6 +168,9 @@ class Schedule {
     const { handles, inFlight, objects, started: open } = control.census()
     check(handles + objects + open + inFlight === 0, "something is left open")
     check(kernel.slots.stray === 0, "a completion has come to nobody")
+    const slot = kernel.slots.acquire({ completed: () => {} })
+    kernel.slots.release(slot)
+    check(slot < this.one.operations, "a slot was not returned")
     check(engine.buffers.lentBytes === 0, "memory was not returned")
     check(loop.refs === 0 && loop.timers === 0, "the process is kept alive")
   }

@@ -15,7 +15,7 @@ import type { Kernel } from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import { type Bench, bench } from "./bench.js"
-import { check, freshTurn } from "./exhaustive.js"
+import { check, early, failsAtStart, freshTurn, inline, pends, pendsOn, succeedsLate } from "./exhaustive.js"
 import type * as simulated from "./simulated.js"
 
 export interface Case {
@@ -174,3 +174,20 @@ export const runAll = (one: Case): number => {
     }
   })
 }
+
+export const cases: ReadonlyArray<Case> = [false, true].flatMap((cancellable) => [
+  {
+    name: `one fiber${cancellable ? ", cancellable" : ""}`,
+    fibers: 1,
+    answers: [pends, pendsOn, succeedsLate, inline, failsAtStart, early],
+    maxInFlight: 1,
+    cancellable
+  },
+  {
+    name: `two fibers, one operation at a time${cancellable ? ", cancellable" : ""}`,
+    fibers: 2,
+    answers: cancellable ? [pends] : [pends, pendsOn],
+    maxInFlight: 1,
+    cancellable
+  }
+])

@@ -2,7 +2,7 @@
  * The settle machine under every schedule of {submit, complete, cancel, interrupt, close} for up to three operations.
  */
 import { expect, it } from "@effect/vitest"
-import { cases, early, failsAtStart, inline, pends, pendsOn, runAll, succeedsLate } from "../support/exhaustive.js"
+import { cases, runAll } from "../support/exhaustive.js"
 import * as fibers from "../support/exhaustiveFibers.js"
 
 let total = 0
@@ -16,24 +16,7 @@ for (const one of cases) {
   }, 120_000)
 }
 
-const ofFibers: ReadonlyArray<fibers.Case> = [false, true].flatMap((cancellable) => [
-  {
-    name: `one fiber${cancellable ? ", cancellable" : ""}`,
-    fibers: 1,
-    answers: [pends, pendsOn, succeedsLate, inline, failsAtStart, early],
-    maxInFlight: 1,
-    cancellable
-  },
-  {
-    name: `two fibers, one operation at a time${cancellable ? ", cancellable" : ""}`,
-    fibers: 2,
-    answers: cancellable ? [pends] : [pends, pendsOn],
-    maxInFlight: 1,
-    cancellable
-  }
-])
-
-for (const one of ofFibers) {
+for (const one of fibers.cases) {
   it(`every schedule of ${one.name}`, () => {
     const begin = performance.now()
     const schedules = fibers.runAll(one)

@@ -49,6 +49,7 @@ export class Disk {
 }
 
 export class DiskFile implements SimulatedFile {
+  calls = 0
   readonly #epoch: number
 
   constructor(readonly disk: Disk, readonly open: OpenFile, readonly path: string) {

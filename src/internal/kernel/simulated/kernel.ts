@@ -183,6 +183,9 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
   }
 
   close(file: SimulatedFile, done: Done<void>): TakeBack {
+    if (file.calls > 0) {
+      throw new ContractViolation(17, `CloseHandle of ${file.path} while ${file.calls} calls work on it`)
+    }
     return this.#call("CloseHandle", done, () => this.#closed(file))
   }
 
@@ -283,7 +286,7 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
       if (!(file instanceof DiskFile)) throw C.ERROR_INVALID_FUNCTION
       if (file.dead) throw C.ERROR_IO_DEVICE
       return work(file)
-    })
+    }, file)
   }
 
   #onPipe<A>(name: CallName, file: SimulatedFile | undefined, done: Done<A>, work: (end: PipeEnd) => A): TakeBack {
@@ -291,21 +294,31 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
       if (file === undefined) throw C.ERROR_INVALID_HANDLE
       if (!(file instanceof PipeEnd)) throw C.ERROR_INVALID_FUNCTION
       return work(file)
-    })
+    }, file)
   }
 
   /** Waits for a thread, from which it can be taken back; runs; answers: each in a turn of its own. */
-  #call<A>(name: CallName, done: Done<A>, work: () => A): TakeBack {
-    return this.system.world.later(this.system.latency(), () => {
+  #call<A>(name: CallName, done: Done<A>, work: () => A, file?: SimulatedFile): TakeBack {
+    if (file !== undefined) file.calls++
+    const answer = (status: number, value: A | undefined): void => {
+      if (file !== undefined) file.calls--
+      done(status, value)
+    }
+    const takeBack = this.system.world.later(this.system.latency(), () => {
       // A handle that could not be closed would be open for ever: that is not among the things that happen.
       const code = name === "CloseHandle" ? C.ERROR_SUCCESS : this.system.fault(name)
       const { status, value } = code === C.ERROR_SUCCESS
         ? attempt(work)
         : { status: code, value: undefined }
       if (this.system.percent(this.system.behaviour.late)) {
-        this.system.world.later(this.system.latency(), () => done(status, value))
-      } else done(status, value)
+        this.system.world.later(this.system.latency(), () => answer(status, value))
+      } else answer(status, value)
     })
+    return () => {
+      const taken = takeBack()
+      if (taken && file !== undefined) file.calls--
+      return taken
+    }
   }
 }
 

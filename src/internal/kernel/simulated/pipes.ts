@@ -20,6 +20,8 @@ class PipeName {
 
 /** The handle that holds a name, and serves nobody. */
 export class PipeAnchor implements SimulatedFile {
+  calls = 0
+
   constructor(readonly path: string, readonly gone: () => void) {}
 
   issue(): number {
@@ -88,6 +90,7 @@ interface Writing {
 }
 
 export class PipeEnd implements SimulatedFile {
+  calls = 0
   state: State = "listening"
   /** This end reads messages one by one. */
   readsMessages: boolean

@@ -13,6 +13,8 @@ import type { World } from "./World.js"
 /** What a handle of this kernel is open on. */
 export interface SimulatedFile {
   readonly path: string
+  /** Calls that work on it at this moment. */
+  calls: number
   /** 0, 997 or the last error; what comes later comes through the `System`. */
   issue(operation: SimulatedOperation): number
   cancel(operation: SimulatedOperation): void

@@ -1,0 +1,31 @@
+// Runs the exhaustive schedules and the fixed seeds, and ends at the first thing that is wrong: exit code 1 and one line.
+import { register } from "node:module"
+
+register("./hook.mjs", import.meta.url)
+const build = (path) => import(new URL(`../../build/test/${path}`, import.meta.url))
+
+const caught = (by, error) => {
+  console.log(`${by}: ${String(error?.message ?? error).split("\n").slice(0, 2).join(" ").slice(0, 150)}`)
+  process.exit(1)
+}
+process.on("uncaughtException", (error) => caught("uncaught", error))
+process.on("unhandledRejection", (error) => caught("unhandled", error))
+
+const { cases, runAll } = await build("support/exhaustive.js")
+const fibers = await build("support/exhaustiveFibers.js")
+const { ofSeed } = await build("simulate/simulate.js")
+
+const schedules = () => {
+  for (const one of cases) runAll(one)
+  for (const one of fibers.cases) fibers.runAll(one)
+}
+
+try {
+  schedules()
+} catch (error) {
+  caught("schedules", error)
+}
+for (let seed = 1; seed <= Number(process.env.TPIO_SEEDS ?? 80); seed++) {
+  const { problems } = await ofSeed(seed)
+  if (problems.length > 0) caught(`seed ${seed}`, problems[0])
+}

@@ -1,0 +1,185 @@
+// Mistakes that this library must not make, each as a change of one place in it. The text is the same in the sources and in what
+// the compiler makes of them. `after` says behind what to look for it, where it is there more than once.
+
+const object = "internal/engine/ThreadpoolIoObject"
+const settle = "internal/settle"
+const slots = "internal/kernel/SlotTable"
+const pool = "internal/engine/BufferPool"
+const call = "internal/engine/Call"
+const engine = "internal/engine/Engine"
+
+const cancelCall = "this.binding.cancel(kernel, this.threadpoolIo)"
+const startCall = "this.binding.start(kernel, this.threadpoolIo)"
+
+export const mutations = [
+  { name: "drop the Start", file: object, from: startCall, to: "void 0" },
+  { name: "start twice", file: object, from: startCall, to: `${startCall}, ${startCall}` },
+  { name: "drop the Cancel", file: object, from: cancelCall, to: "void 0" },
+  { name: "cancel twice", file: object, from: cancelCall, to: `${cancelCall}, ${cancelCall}` },
+  {
+    name: "skip the hand-shake",
+    file: object,
+    after: "this.engine.turns.woke",
+    from: "operation.state === \"Started\"",
+    to: "operation.state === \"Nothing\""
+  },
+  {
+    name: "take TRUE for the end without skip mode",
+    file: object,
+    from: "(!this.skipMode || operation.request.trueIsPending)",
+    to: "operation.request.trueIsPending"
+  },
+  {
+    name: "wait for a callback under skip mode",
+    file: object,
+    from: "(!this.skipMode || operation.request.trueIsPending)",
+    to: "true"
+  },
+  {
+    name: "free early: when the cancellation is asked for",
+    file: object,
+    from: "this.engine.kernel.cancelIoEx(this.handle, operation.slot)",
+    to: "this.engine.buffers.release(operation.block), this.engine.kernel.cancelIoEx(this.handle, operation.slot)"
+  },
+  {
+    name: "tell before the memory is copied",
+    file: object,
+    after: "#release(operation",
+    from: "operation.stopTimer?.()",
+    to: "operation.stopTimer?.(), this.#deliver(operation)"
+  },
+  {
+    name: "copy more than has come",
+    file: object,
+    from: "const bytes = Math.min(operation.bytes, operation.length)",
+    to: "const bytes = operation.length"
+  },
+  {
+    name: "do not return the memory",
+    file: object,
+    after: "The copy is made before anyone",
+    from: "this.engine.buffers.release(operation.block)",
+    to: "void 0"
+  },
+  {
+    name: "do not return the slot",
+    file: object,
+    from: "this.engine.kernel.slots.release(operation.slot)",
+    to: "void 0"
+  },
+  {
+    name: "forget whoever waits in the queue",
+    file: object,
+    after: "#ended(operation",
+    from: "this.#next()",
+    to: "void 0"
+  },
+  {
+    name: "one more in flight than allowed",
+    file: object,
+    from: "this.#inFlight.length >= this.options.maxInFlight",
+    to: "this.#inFlight.length > this.options.maxInFlight"
+  },
+  {
+    name: "close without cancelling what is in flight",
+    file: object,
+    after: "this.#stage = \"closing\"",
+    from: "of this.#inFlight",
+    to: "of []"
+  },
+  {
+    name: "close without ending what is queued",
+    file: object,
+    after: "this.#stage = \"closing\"",
+    from: "of this.#queue",
+    to: "of []"
+  },
+  {
+    name: "close before wait",
+    file: object,
+    from: "this.binding.wait(kernel, threadpoolIo, closeHandle)",
+    to: "closeHandle()"
+  },
+  {
+    name: "close the object before its handle",
+    file: object,
+    from: "kernel.call(\"CloseHandle\", { handle }, (status) =>",
+    to: "this.#closeObject(), kernel.call(\"CloseHandle\", { handle }, (status) =>"
+  },
+  { name: "close while a call works on the handle", file: object, from: "this.#calls > 0", to: "this.#calls > 1e9" },
+  {
+    name: "submit after the close has begun",
+    file: object,
+    after: "#refuse(operation",
+    from: "this.#stage !== \"open\"",
+    to: "this.#stage === \"closed\""
+  },
+  {
+    name: "leave the drain timer running",
+    file: object,
+    after: "#release(operation",
+    from: "operation.stopTimer?.()",
+    to: "void 0"
+  },
+  {
+    name: "use quarantined memory again",
+    file: object,
+    from: "this.#quarantined.push(operation)",
+    to: "this.#quarantined.push(operation), operation.block && this.engine.buffers.release(operation.block)"
+  },
+  {
+    name: "follow a completion that comes after the quarantine",
+    file: object,
+    from: "operation.state === \"Quarantined\" || operation.state === \"CallbackSeen\"",
+    to: "operation.state === \"CallbackSeen\""
+  },
+  { name: "do not cancel when interrupted", file: settle, from: "cancel()", to: "void 0" },
+  {
+    name: "do not wait for the kernel when interrupted",
+    file: settle,
+    from: "Effect.flatMap(wait(ticket), () => onAbandoned(cause))",
+    to: "onAbandoned(cause)"
+  },
+  {
+    name: "register the waiter late: miss what has been delivered",
+    file: settle,
+    after: "may have been delivered before",
+    from: "ticket.delivered",
+    to: "ticket.never"
+  },
+  {
+    name: "lose a generation: slots are told apart no more",
+    file: slots,
+    from: "this.#generations[slot] !== generation",
+    to: "this.#generations[slot] === -1"
+  },
+  {
+    name: "recycle a buffer that an operation still uses",
+    file: pool,
+    after: "this.#block = undefined",
+    from: "this.ranges.inUse",
+    to: "this.ranges.never"
+  },
+  {
+    name: "never recycle a buffer that was returned in flight",
+    file: pool,
+    from: "this.#late === undefined || this.ranges.inUse",
+    to: "true"
+  },
+  { name: "leave open what a call brought too late", file: call, from: "this.options.dispose?.(value)", to: "void 0" },
+  { name: "keep the process alive for nothing", file: engine, from: "this.host.unref()", to: "void 0" },
+  {
+    name: "two operations write to one memory",
+    file: object,
+    from: "!operation.ranges.add(operation, access === \"kernel-writes\")",
+    to: "!operation.ranges.add(operation, access === \"none\")"
+  }
+]
+
+/** The mutated text, or undefined where the place is not there exactly once. */
+export const mutate = (text, { after, from, to }) => {
+  const begin = after === undefined ? 0 : text.indexOf(after)
+  const at = begin < 0 ? -1 : text.indexOf(from, begin)
+  if (at < 0 || (after === undefined && text.indexOf(from, at + 1) >= 0)) return undefined
+  return text.slice(0, at) + to + text.slice(at + from.length)
+}

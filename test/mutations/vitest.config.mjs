@@ -1,0 +1,27 @@
+// The unit tests of the engine, with one mistake in the sources.
+import { defineConfig } from "vitest/config"
+import { mutate, mutations } from "./list.mjs"
+
+const mutation = mutations[Number(process.env.TPIO_MUTATION)]
+
+export default defineConfig({
+  plugins: [{
+    name: "mutation",
+    enforce: "pre",
+    transform(code, id) {
+      if (!id.endsWith(`/src/${mutation.file}.ts`)) return undefined
+      const source = mutate(code, mutation)
+      if (source === undefined) throw new Error(`the place of this mutation is not there: ${mutation.name}`)
+      return source
+    }
+  }],
+  test: {
+    root: new URL("../..", import.meta.url).pathname,
+    include: ["engine", "settling", "objects", "model", "schedules", "fileops"].map((name) =>
+      `test/unit/${name}.test.ts`
+    ),
+    pool: "forks",
+    // A test that is slow on a busy machine has found nothing.
+    testTimeout: 100_000
+  }
+})
