@@ -55,8 +55,18 @@ export const read = (file: File.File): Failing<Uint8Array> =>
     const buffer = allocate(size)
     return buffer === undefined
       ? Effect.fail(Win32Error.make({ code: c.ERROR_NOT_ENOUGH_MEMORY, syscall: "ReadFile", path: file.path }))
-      : Effect.map(fill(file, buffer, 0n), (bytes) => first(buffer, bytes))
+      : Effect.map(size <= PIECE ? fill(file, buffer, 0n) : fillAhead(file, buffer), (bytes) => first(buffer, bytes))
   })
+
+/** The same with the next pieces being read while one is taken. */
+const fillAhead = (file: File.File, buffer: Uint8Array): Failing<number> =>
+  Effect.map(
+    File.forEachChunk(file, { chunkSize: PIECE, length: buffer.length }, (chunk) =>
+      Effect.sync(() =>
+        buffer.set(chunk.bytes, Number(chunk.offset))
+      )),
+    Number
+  )
 
 const UNKNOWN_SIZE = 64 << 10
 

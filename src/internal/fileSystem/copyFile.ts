@@ -5,10 +5,8 @@
 import type * as PlatformError from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
-import * as BufferPool from "../../BufferPool.js"
 import * as File from "../../File.js"
-import { Kernel } from "../../Kernel.js"
-import * as Operation from "../../Operation.js"
+import type { Kernel } from "../../Kernel.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { FILE_ATTRIBUTE_READONLY } from "../constants.js"
 import { fromWin32 } from "./errors.js"
@@ -66,7 +64,7 @@ const copyInto = (
   { preserveTimestamps }: CopyOptions
 ): Effect.Effect<void, Win32Error> => {
   const emptied = present.size === 0n ? Effect.void : File.truncate(target, 0)
-  const filled = Effect.zipRight(emptied, copyContents(kernel, source, target))
+  const filled = Effect.zipRight(emptied, copyContents(source, target))
   const info = keep(kernel, stat, present, preserveTimestamps)
   return info === undefined ? filled : Effect.zipRight(filled, File.setBasicInfo(target, info))
 }
@@ -93,31 +91,6 @@ const keep = (
 
 const CHUNK = 512 << 10
 
-const copyContents = (
-  kernel: Kernel.Service,
-  source: File.File,
-  target: File.File
-): Effect.Effect<void, Win32Error> =>
-  Effect.scoped(Effect.flatMap(BufferPool.make(CHUNK), (buffer) => {
-    const from = (offset: number): Effect.Effect<void, Win32Error> =>
-      Effect.flatMap(File.read(source, buffer, offset), (length) =>
-        length === 0
-          ? Effect.void
-          : Effect.zipRight(write(target, buffer, length, offset), Effect.suspend(() => from(offset + length))))
-    return from(0)
-  })).pipe(Effect.provideService(Kernel, kernel))
-
-const write = (
-  target: File.File,
-  buffer: BufferPool.PoolBuffer,
-  length: number,
-  offset: number,
-  done = 0
-): Effect.Effect<void, Win32Error> =>
-  Effect.flatMap(
-    File.submit(target, Operation.write({ buffer, start: done, length: length - done, offset: offset + done })),
-    ({ bytesTransferred }) =>
-      done + bytesTransferred === length
-        ? Effect.void
-        : write(target, buffer, length, offset, done + bytesTransferred)
-  )
+/** The next chunks are being read while one is written, from where it was read. */
+const copyContents = (source: File.File, target: File.File): Effect.Effect<void, Win32Error> =>
+  Effect.asVoid(File.forEachChunk(source, { chunkSize: CHUNK }, (chunk) => File.writeAll(target, chunk, chunk.offset)))

@@ -15,6 +15,7 @@ import * as entries from "./entries.js"
 import { badArgument, systemError } from "./errors.js"
 import { OpenFile } from "./openFile.js"
 import { appends, open, using } from "./opening.js"
+import * as streams from "./streams.js"
 import * as temporary from "./temporary.js"
 
 export const make: Effect.Effect<ThreadpoolFileSystem, never, Kernel> = Effect.gen(function*() {
@@ -62,5 +63,10 @@ const fileSystem = (kernel: Kernel.Service, backend: FileSystem.WatchBackend["Ty
       )
   })
 
-  return { ...made, open: opened }
+  return {
+    ...made,
+    open: opened,
+    stream: (path, options) => streams.stream(kernel, path, options),
+    sink: (path, options) => streams.sink(kernel, path, options)
+  }
 }

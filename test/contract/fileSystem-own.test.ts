@@ -1,0 +1,287 @@
+/**
+ * What our `FileSystem` does that `NodeFileSystem` does not: positions, interruption that waits, errors with their reasons, and a
+ * descriptor that is none.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as FileSystem from "@effect/platform/FileSystem"
+import { expect } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as nodeFs from "node:fs"
+import { join } from "node:path"
+import { ERROR_DISK_FULL } from "../../src/internal/constants.js"
+import * as Kernel from "../../src/Kernel.js"
+import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
+import { Win32Error } from "../../src/Win32Error.js"
+import { contract, failureOf, fileOf, freshPath, pattern, settleFibers, sleep } from "../support/claims.js"
+import * as lab from "../support/lab.js"
+
+const MiB = 1 << 20
+
+const counters = Effect.map(Kernel.Kernel, ({ engine }) => engine.counters)
+
+/** The most operations in flight while an effect runs on fibers of its own, before the event loop turns. */
+const inFlightOf = (effects: ReadonlyArray<Effect.Effect<unknown, unknown>>) =>
+  Effect.gen(function*() {
+    const { inFlight: before } = yield* counters
+    const fibers = yield* Effect.forEach(effects, Effect.fork)
+    yield* settleFibers
+    const { inFlight } = yield* counters
+    yield* Fiber.joinAll(fibers)
+    return inFlight - before
+  })
+
+/** Interrupts an effect once `reached` holds, and waits for its end. */
+const interruptedAt = <A, E, R>(effect: Effect.Effect<A, E, R>, reached: () => boolean) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.fork(effect)
+    yield* lab.eventually("it is under way", () => reached() || fiber.unsafePoll() !== null)
+    return yield* Fiber.interrupt(fiber)
+  })
+
+const treeOf = (root: string): ReadonlyArray<string> => nodeFs.readdirSync(root, { recursive: true }).map(String).sort()
+
+const populate = (root: string, files: number): void => {
+  for (let directory = 0; directory < 4; directory++) {
+    nodeFs.mkdirSync(join(root, `${directory}`), { recursive: true })
+    for (let file = 0; file < files / 4; file++) nodeFs.writeFileSync(join(root, `${directory}`, `${file}`), "x".repeat(5000))
+  }
+}
+
+contract("FileSystem, our own", ({ claim, only }) => {
+  claim("fd is a descriptor of nothing: no function of node:fs hits another file with it", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const path = yield* fileOf("contents")
+    for (let opened = 0; opened < 5; opened++) {
+      const { fd } = yield* fs.open(path)
+      expect(() => nodeFs.fstatSync(fd)).toThrow(/fd/)
+      expect(() => nodeFs.readSync(fd, new Uint8Array(1))).toThrow(/fd/)
+      expect(() => nodeFs.closeSync(fd)).toThrow(/fd/)
+      expect(() => nodeFs.ftruncateSync(fd)).toThrow(/fd/)
+    }
+  })
+
+  claim("a file reads and writes at positions, and its cursor stays", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const path = yield* fileOf("0123456789")
+    const file = yield* fs.open(path, { flag: "r+" })
+    const buffer = new Uint8Array(3)
+    yield* file.readAlloc(2)
+    expect(yield* file.readAt(buffer, 6n)).toBe(3n)
+    expect(Buffer.from(buffer).toString()).toBe("678")
+    expect(yield* file.writeAt(new TextEncoder().encode("AB"), 8)).toBe(2n)
+    yield* file.writeAllAt(new TextEncoder().encode("C"), 20)
+    expect(Option.map(yield* file.readAlloc(3), String)).toEqual(Option.some("234"))
+    expect(nodeFs.readFileSync(path, "latin1")).toBe("01234567AB\0\0\0\0\0\0\0\0\0\0C")
+    expect(yield* file.readAt(buffer, 100)).toBe(0n)
+    expect(yield* failureOf(file.readAt(buffer, -1))).toMatchObject({ _tag: "BadArgument", method: "readAt" })
+  })
+
+  claim("positional operations run at once; those of the cursor one after the other", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const file = yield* fs.open(yield* fileOf(pattern(16 * 4096)), { flag: "r+" })
+    const sixteen = Array.from({ length: 16 }, (_, index) => index)
+    expect(yield* inFlightOf(sixteen.map((at) => file.readAt(new Uint8Array(4096), at * 4096)))).toBe(16)
+    expect(yield* inFlightOf(sixteen.map((at) => file.writeAt(new Uint8Array(4096), at * 4096)))).toBe(16)
+    expect(yield* inFlightOf(sixteen.map(() => file.read(new Uint8Array(4096))))).toBe(1)
+  })
+
+  claim("which file is positional can be asked", function*() {
+    const path = yield* fileOf("contents")
+    const fs = yield* ThreadpoolFileSystem.make
+    const node = yield* Effect.provide(FileSystem.FileSystem, NodeFileSystem.layer)
+    expect(ThreadpoolFileSystem.isPositionalFile(yield* fs.open(path))).toBe(true)
+    expect(ThreadpoolFileSystem.isPositionalFile(yield* node.open(path))).toBe(false)
+    expect(ThreadpoolFileSystem.isPositionalFile(null)).toBe(false)
+  })
+
+  claim("an interrupted read has let go of its buffer, and of its turn", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const file = yield* fs.open(yield* fileOf(pattern(4 * MiB)))
+    const buffer = new Uint8Array(4 * MiB)
+    const reading = yield* Effect.fork(file.read(buffer))
+    const waiting = yield* Effect.fork(file.read(new Uint8Array(1)))
+    yield* settleFibers
+    yield* Fiber.interrupt(waiting)
+    yield* Fiber.interrupt(reading)
+    expect((yield* counters).inFlight).toBe(0)
+    buffer.fill(1)
+    yield* sleep(20)
+    expect(buffer.every((byte) => byte === 1)).toBe(true)
+    expect(Option.getOrThrow(yield* file.readAlloc(4))).toEqual(Buffer.from(pattern(4)))
+  })
+
+  claim("an interrupted writeFile writes nothing more", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const path = yield* freshPath
+    const size = () => nodeFs.existsSync(path) ? nodeFs.statSync(path).size : 0
+    yield* interruptedAt(fs.writeFile(path, new Uint8Array(64 * MiB)), () => size() > 0)
+    const then = size()
+    yield* sleep(50)
+    expect(size()).toBe(then)
+  })
+
+  claim("an interrupted copyFile leaves no half of a copy, and one that fails neither", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const from = yield* fileOf(new Uint8Array(48 * MiB))
+    const to = yield* freshPath
+    const exit = yield* interruptedAt(fs.copyFile(from, to), () => nodeFs.existsSync(to) && nodeFs.statSync(to).size > 0)
+    expect(nodeFs.existsSync(to)).toBe(Exit.isSuccess(exit))
+    const { engine } = yield* Kernel.Kernel
+    nodeFs.rmSync(to, { force: true })
+    const failing = yield* withFullDisk(engine.kernel, failureOf(fs.copyFile(from, to)))
+    expect(failing).toMatchObject({ _tag: "SystemError", method: "copyFile", reason: "WriteZero" })
+    expect(nodeFs.existsSync(to)).toBe(false)
+  })
+
+  claim("an interrupted remove or copy of a tree begins nothing more", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const home = yield* lab.directory
+    const [tree, copy] = [join(home, "tree"), join(home, "copy")]
+    populate(tree, 60)
+    yield* interruptedAt(fs.copy(tree, copy), () => nodeFs.existsSync(join(copy, "0")))
+    const copied = treeOf(home)
+    yield* sleep(50)
+    expect(treeOf(home)).toEqual(copied)
+    const first = join(tree, "0")
+    const before = nodeFs.readdirSync(first).length
+    yield* interruptedAt(
+      fs.remove(tree, { recursive: true }),
+      () => !nodeFs.existsSync(first) || nodeFs.readdirSync(first).length < before
+    )
+    const left = treeOf(home)
+    yield* sleep(50)
+    expect(treeOf(home)).toEqual(left)
+  })
+
+  claim("a full disk is WriteZero, with the Win32Error as its cause", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const { engine } = yield* Kernel.Kernel
+    const path = yield* freshPath
+    for (const writing of [
+      fs.writeFile(path, new Uint8Array(10)),
+      fs.writeFile(path, new Uint8Array(10), { flag: "a" }),
+      Stream.run(Stream.make(new Uint8Array(10)), fs.sink(path))
+    ]) {
+      const error = yield* withFullDisk(engine.kernel, failureOf(writing))
+      expect(error).toMatchObject({ _tag: "SystemError", reason: "WriteZero", pathOrDescriptor: path })
+      expect(error.cause).toBeInstanceOf(Win32Error)
+      expect(error.cause).toMatchObject({ reason: "NoSpace", code: ERROR_DISK_FULL })
+    }
+  })
+
+  claim("a buffer that an operation in flight writes to is refused, and so is one that is shared", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const file = yield* fs.open(yield* fileOf("contents"))
+    const buffer = new Uint8Array(4)
+    const exits = yield* Effect.all([Effect.exit(file.readAt(buffer, 0)), Effect.exit(file.readAt(buffer, 2))], {
+      concurrency: "unbounded"
+    })
+    expect(exits.map(Exit.isSuccess)).toEqual([true, false])
+    const shared = new Uint8Array(new SharedArrayBuffer(4))
+    expect(yield* failureOf(file.read(shared))).toMatchObject({ _tag: "BadArgument", method: "read" })
+  })
+
+  only("portable", "Wine looks where the end is, and then writes there")(
+    "what is appended comes whole among the appends of others",
+    function*() {
+      const fs = yield* ThreadpoolFileSystem.make
+      const path = yield* freshPath
+      const file = yield* fs.open(path, { flag: "a" })
+      const lines = Array.from({ length: 100 }, (_, index) => `${index}`.padStart(40, "."))
+      yield* Effect.all([
+        Effect.forEach(lines, (line) => file.writeAll(new TextEncoder().encode(`ours ${line}\n`)), {
+          concurrency: "unbounded",
+          discard: true
+        }),
+        Effect.promise(() => Promise.all(lines.map((line) => nodeFs.promises.appendFile(path, `node ${line}\n`))))
+      ], { concurrency: "unbounded" })
+      expect(nodeFs.readFileSync(path, "latin1").trimEnd().split("\n").sort()).toEqual(
+        lines.flatMap((line) => [`node ${line}`, `ours ${line}`]).sort()
+      )
+    }
+  )
+
+  claim("a sink has written what has come, before more comes", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const path = yield* freshPath
+    const seen: Array<string> = []
+    const look = Effect.sync(() => void seen.push(nodeFs.readFileSync(path, "latin1")))
+    const lines = Stream.make("one", "two").pipe(
+      Stream.rechunk(1),
+      Stream.map((line) => new TextEncoder().encode(line)),
+      Stream.concat(Stream.drain(Stream.fromEffect(look)))
+    )
+    yield* Stream.run(lines, fs.sink(path))
+    expect(seen).toEqual(["onetwo"])
+  })
+
+  claim("a stream that is left early has nothing in flight", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const path = yield* fileOf(pattern(MiB))
+    const chunks = yield* Stream.runCollect(Stream.take(fs.stream(path, { chunkSize: 1000 }), 3))
+    expect(Buffer.concat(Chunk.toReadonlyArray(chunks))).toEqual(Buffer.from(pattern(3000)))
+    expect((yield* counters).inFlight).toBe(0)
+  })
+
+  claim("watch is Directory's, unless a backend is given", function*() {
+    const home = yield* lab.directory
+    const fs = yield* ThreadpoolFileSystem.make
+    const first = yield* Effect.fork(Stream.runHead(fs.watch(home)))
+    yield* sleep(200)
+    nodeFs.writeFileSync(join(home, "new"), "")
+    expect(yield* Fiber.join(first)).toEqual(Option.some(FileSystem.WatchEventCreate({ path: "new" })))
+    const given = yield* Effect.provideService(ThreadpoolFileSystem.make, FileSystem.WatchBackend, {
+      register: () => Option.some(Stream.make(FileSystem.WatchEventUpdate({ path: "given" })))
+    })
+    expect(Chunk.toReadonlyArray(yield* Stream.runCollect(given.watch(home)))).toEqual([
+      FileSystem.WatchEventUpdate({ path: "given" })
+    ])
+    expect(yield* failureOf(Stream.runDrain(fs.watch(join(home, "none"))))).toMatchObject({ reason: "NotFound" })
+  })
+
+  claim("each layer is a FileSystem", function*() {
+    const path = yield* fileOf("contents")
+    const read = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path))
+    const layers = {
+      layer: ThreadpoolFileSystem.layer,
+      layerPortable: ThreadpoolFileSystem.layerPortable,
+      layerConfig: ThreadpoolFileSystem.layerConfig({ kernel: Config.succeed("portable" as const) })
+    }
+    for (const [name, layer] of Object.entries(layers)) {
+      const exit = yield* Effect.exit(Effect.provide(read, layer as Layer.Layer<FileSystem.FileSystem, unknown>))
+      expect({ name, exit }).toEqual({ name, exit: Exit.succeed("contents") })
+    }
+    const win32 = yield* Effect.exit(Effect.provide(read, ThreadpoolFileSystem.layerWin32))
+    if (process.platform === "win32") expect(win32).toEqual(Exit.succeed("contents"))
+    else {
+      const error = Exit.isFailure(win32) ? Option.getOrUndefined(Cause.failureOption(win32.cause)) : undefined
+      expect(error).toMatchObject({ _tag: "Win32Error", reason: "Unsupported" })
+    }
+  })
+})
+
+/** Every write finds the disk full. */
+const withFullDisk = <A, E, R>(
+  kernel: Kernel.Kernel.Service["engine"]["kernel"],
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const internal = kernel as { issue: typeof kernel.issue }
+  const original = internal.issue
+  return Effect.ensuring(
+    Effect.suspend(() => {
+      internal.issue = (issue) => issue.kind === "write" ? ERROR_DISK_FULL : original.call(kernel, issue)
+      return effect
+    }),
+    Effect.sync(() => {
+      internal.issue = original
+    })
+  )
+}
