@@ -6,6 +6,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
 import { dual } from "effect/Function"
 import type * as Pipeable from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
@@ -19,8 +20,10 @@ import * as Handle from "./Handle.js"
 import { call, callIn } from "./internal/call.js"
 import * as c from "./internal/constants.js"
 import { advance, offsetProblem } from "./internal/engine/offset.js"
+import { alignmentProblem } from "./internal/file/alignment.js"
 import * as chunks from "./internal/file/chunks.js"
 import * as locks from "./internal/file/locks.js"
+import * as many from "./internal/file/many.js"
 import * as sinks from "./internal/file/sink.js"
 import * as sparse from "./internal/file/sparse.js"
 import type { FileInformation, StorageInformation } from "./internal/kernel/Kernel.js"
@@ -388,16 +391,6 @@ const refuseLink = (
 const refused = (self: File, syscall: string, detail: string, code = c.ERROR_INVALID_PARAMETER) =>
   Win32Error.make({ code, syscall, path: self.path, handle: self.io.handle, detail })
 
-/** Rule 27: past the cache, only whole sectors. The memory is the pool's, and page-aligned. */
-const alignmentProblem = ({ alignment }: File, { request }: Issuable): string | undefined => {
-  const { kind, length, memory, offsetLow } = request
-  // A caller's memory is copied, to the start of a block.
-  const start = memory instanceof Uint8Array ? 0 : request.start
-  if (alignment === 1 || kind === "ioctl") return undefined
-  if (offsetLow % alignment === 0 && length % alignment === 0 && start % alignment === 0) return undefined
-  return `Refused: without buffering, offset, length and start must be multiples of ${alignment}.`
-}
-
 type Issuable = Pick<Operation.Safe, "request">
 
 /**
@@ -418,13 +411,18 @@ type Issuable = Pick<Operation.Safe, "request">
 export const submit: {
   (operation: Operation.Safe): (self: File) => Effect.Effect<Completion, Win32Error.Win32Error>
   (self: File, operation: Operation.Safe): Effect.Effect<Completion, Win32Error.Win32Error>
-} = dual(2, (self: File, operation: Operation.Safe) => submitAny(self, operation))
+} = dual(
+  2,
+  (self: File, operation: Operation.Safe) => misaligned(self, operation) ?? ThreadpoolIo.submit(self.io, operation)
+)
 
-const submitAny = (self: File, operation: Issuable): Effect.Effect<Completion, Win32Error.Win32Error> => {
-  const problem = alignmentProblem(self, operation)
-  return problem === undefined
-    ? ThreadpoolIo.submit(self.io, operation as Operation.Safe)
-    : Effect.fail(refused(self, operation.request.syscall, problem))
+/** The same for the bytes transferred. */
+const transfer = (self: File, operation: Issuable): Effect.Effect<number, Win32Error.Win32Error> =>
+  misaligned(self, operation) ?? ThreadpoolIo.transfer(self.io, operation)
+
+const misaligned = (self: File, { request }: Issuable): Effect.Effect<never, Win32Error.Win32Error> | undefined => {
+  const problem = alignmentProblem(self, request)
+  return problem === undefined ? undefined : Effect.fail(refused(self, request.syscall, `Refused: ${problem}.`))
 }
 
 /**
@@ -454,10 +452,8 @@ export const read: {
 } = dual(
   3,
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-    Effect.map(submit(self, Operation.read({ buffer, offset })), bytesTransferred)
+    transfer(self, Operation.read({ buffer, offset }))
 )
-
-const bytesTransferred = (completion: Completion): number => completion.bytesTransferred
 
 /**
  * Fills the whole buffer from `offset`, in as many reads as it takes. Fails with `EndOfFile` (38) when the file ends first.
@@ -508,7 +504,7 @@ export const write: {
 } = dual(
   3,
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-    Effect.map(submit(self, Operation.write({ buffer, offset })), bytesTransferred)
+    transfer(self, Operation.write({ buffer, offset }))
 )
 
 /**
@@ -558,13 +554,13 @@ const whole = (
   const size = "size" in buffer ? buffer.size : buffer.byteLength
   const from = (done: number): Effect.Effect<void, Win32Error.Win32Error> =>
     Effect.flatMap(
-      submit(
+      transfer(
         self,
         make({ buffer, start: done, length: Math.min(PIECE, size - done), offset: advance(offset, done) })
       ),
-      (completion) => {
-        if (completion.bytesTransferred === 0) return Effect.fail(atNothing())
-        const now = done + completion.bytesTransferred
+      (bytes) => {
+        if (bytes === 0) return Effect.fail(atNothing())
+        const now = done + bytes
         if (now === size) return Effect.void
         // Past the cache, a piece that is not whole sectors is the last one of the file.
         return now % self.alignment !== 0 ? Effect.fail(atNothing()) : from(now)
@@ -592,8 +588,7 @@ export const append: {
   (self: File, buffer: PoolBuffer | Uint8Array): Effect.Effect<number, Win32Error.Win32Error>
 } = dual(
   2,
-  (self: File, buffer: PoolBuffer | Uint8Array) =>
-    Effect.map(submit(self, Operation.append({ buffer })), bytesTransferred)
+  (self: File, buffer: PoolBuffer | Uint8Array) => transfer(self, Operation.append({ buffer }))
 )
 
 /**
@@ -674,7 +669,7 @@ const transferVectored = (
   offset: number | bigint
 ): Effect.Effect<number, Win32Error.Win32Error> => {
   const inPlace = self.unbuffered && self.kernel.name === "win32"
-  return Effect.map(submitAny(self, Operation.vectored(kind, { buffers, offset }, inPlace)), bytesTransferred)
+  return transfer(self, Operation.vectored(kind, { buffers, offset }, inPlace))
 }
 
 // -----------------------------------------------------------------------------
@@ -850,6 +845,131 @@ export const sink = (
   self: File,
   options: SinkOptions = {}
 ): Sink.Sink<bigint, Uint8Array, never, Win32Error.Win32Error> => sinks.sink(self, options, sync)
+
+// -----------------------------------------------------------------------------
+// many at once
+// -----------------------------------------------------------------------------
+
+/**
+ * One read of a batch: `length` bytes from `offset` into memory of their own; or, with a `buffer`, into that, or the window of it
+ * from `start` on, as with `Operation.read`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type ReadRequest = {
+  /** In bytes; a `bigint` beyond 2^53 - 1. */
+  readonly offset: number | bigint
+  readonly length: number
+  readonly buffer?: undefined
+} | Operation.Options
+
+/**
+ * One write of a batch, as with `Operation.write`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type WriteRequest = Operation.Options
+
+/**
+ * How a batch runs.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ManyOptions {
+  /** Operations of the batch in flight at once. Default 64. */
+  readonly inFlight?: number | undefined
+  /**
+   * - `default`: the first failure cancels the others, waits for them, and is the failure of the whole.
+   * - `either`: each succeeds or fails for itself, and the whole never fails.
+   */
+  readonly mode?: "default" | "either" | undefined
+}
+
+/**
+ * Many reads as one effect, each result by index: the bytes that were there, fewer than asked for where the file ends. For the
+ * price of the reads: a fiber per read costs several microseconds more. The results are memory of their own, or views of the
+ * buffers that were given, whose windows must not overlap.
+ *
+ * Interruption cancels all of them and waits for the kernel to let go; so does a failure, which is then that of the whole (but see
+ * `mode`). What cannot be is refused with `InvalidArgument` before anything is read.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const pages = (file: File.File, numbers: ReadonlyArray<number>) =>
+ *   File.readMany(file, numbers.map((number) => ({ offset: number * 4096, length: 4096 })))
+ *
+ * const whatThereIs = (file: File.File, offsets: ReadonlyArray<number>) =>
+ *   Effect.map(
+ *     File.readMany(file, offsets.map((offset) => ({ offset, length: 512 })), { mode: "either", inFlight: 16 }),
+ *     (results) => results.filter((result) => result._tag === "Right").length
+ *   )
+ * ```
+ *
+ * @since 0.2.0
+ * @category reading
+ */
+export const readMany: {
+  (
+    requests: ReadonlyArray<ReadRequest>,
+    options: ManyOptions & { readonly mode: "either" }
+  ): (self: File) => Effect.Effect<Array<Either.Either<Uint8Array, Win32Error.Win32Error>>>
+  (
+    requests: ReadonlyArray<ReadRequest>,
+    options?: ManyOptions & { readonly mode?: "default" | undefined }
+  ): (self: File) => Effect.Effect<Array<Uint8Array>, Win32Error.Win32Error>
+  (
+    self: File,
+    requests: ReadonlyArray<ReadRequest>,
+    options: ManyOptions & { readonly mode: "either" }
+  ): Effect.Effect<Array<Either.Either<Uint8Array, Win32Error.Win32Error>>>
+  (
+    self: File,
+    requests: ReadonlyArray<ReadRequest>,
+    options?: ManyOptions & { readonly mode?: "default" | undefined }
+  ): Effect.Effect<Array<Uint8Array>, Win32Error.Win32Error>
+} = dual((arguments_) => isFile(arguments_[0]), many.readMany)
+
+/**
+ * Many writes as one effect, in no order; each result, by index, is the bytes written. Otherwise as `readMany`. Nothing is
+ * written after the effect has ended, however it ended; what was written before a failure or an interruption stays.
+ *
+ * @example
+ * ```ts
+ * import { File } from "effect-threadpool-io"
+ *
+ * const save = (file: File.File, pages: ReadonlyMap<number, Uint8Array>) =>
+ *   File.writeMany(file, Array.from(pages, ([number, buffer]) => ({ offset: number * 4096, buffer })))
+ * ```
+ *
+ * @since 0.2.0
+ * @category writing
+ */
+export const writeMany: {
+  (
+    requests: ReadonlyArray<WriteRequest>,
+    options: ManyOptions & { readonly mode: "either" }
+  ): (self: File) => Effect.Effect<Array<Either.Either<number, Win32Error.Win32Error>>>
+  (
+    requests: ReadonlyArray<WriteRequest>,
+    options?: ManyOptions & { readonly mode?: "default" | undefined }
+  ): (self: File) => Effect.Effect<Array<number>, Win32Error.Win32Error>
+  (
+    self: File,
+    requests: ReadonlyArray<WriteRequest>,
+    options: ManyOptions & { readonly mode: "either" }
+  ): Effect.Effect<Array<Either.Either<number, Win32Error.Win32Error>>>
+  (
+    self: File,
+    requests: ReadonlyArray<WriteRequest>,
+    options?: ManyOptions & { readonly mode?: "default" | undefined }
+  ): Effect.Effect<Array<number>, Win32Error.Win32Error>
+} = dual((arguments_) => isFile(arguments_[0]), many.writeMany)
 
 // -----------------------------------------------------------------------------
 // locks

@@ -374,25 +374,28 @@ const completionOf = (operation: Issued, endOfFile: boolean): Completion => ({
   cancelRequested: operation.cancelRequested
 })
 
-const outcome = (io: ThreadpoolIo, operation: Issued): Exit.Exit<Completion, Win32Error.Win32Error> => {
-  const { ending, request, status } = operation
-  if (ending === "completed") {
-    const endOfFile = (request.kind === "read" || request.kind === "scatter") && isEndOfFile(status)
-    if (
-      status === ERROR_SUCCESS || status === request.doneStatus || endOfFile ||
-      (status === ERROR_MORE_DATA && request.access === "kernel-writes")
-    ) {
-      return Exit.succeed(completionOf(operation, endOfFile))
-    }
-  }
-  return failure(io, operation)
+/** Whether there was nothing more to read; `undefined`: it has failed. */
+const endOfFile = ({ ending, request, status }: Issued): boolean | undefined => {
+  if (ending !== "completed") return undefined
+  if (status === ERROR_SUCCESS || status === request.doneStatus) return false
+  if ((request.kind === "read" || request.kind === "scatter") && isEndOfFile(status)) return true
+  return status === ERROR_MORE_DATA && request.access === "kernel-writes" ? false : undefined
 }
+
+const outcome = (io: ThreadpoolIo, operation: Issued): Exit.Exit<Completion, Win32Error.Win32Error> => {
+  const atEnd = endOfFile(operation)
+  return atEnd === undefined ? failure(io, operation) : Exit.succeed(completionOf(operation, atEnd))
+}
+
+const bytesTransferred = (io: ThreadpoolIo, operation: Issued): Exit.Exit<number, Win32Error.Win32Error> =>
+  endOfFile(operation) === undefined ? failure(io, operation) : Exit.succeed(operation.bytes)
 
 /** @internal Of an operation that did not succeed. */
 export const failure = (io: ThreadpoolIo, operation: Issued): Exit.Exit<never, Win32Error.Win32Error> =>
-  operation.ending === "defect" ? Exit.die(operation.detail) : Exit.fail(operationError(io, operation))
+  operation.ending === "defect" ? Exit.die(operation.detail) : Exit.fail(errorOf(io, operation))
 
-const operationError = (io: ThreadpoolIo, operation: Issued): Win32Error.Win32Error => {
+/** @internal Of an operation that failed. */
+export const errorOf = (io: ThreadpoolIo, operation: Issued): Win32Error.Win32Error => {
   const { detail, ending, request, status } = operation
   return Win32Error.make({
     code: status,
@@ -430,10 +433,10 @@ export const warnQuarantined = (io: ThreadpoolIo, operation: Issued): Effect.Eff
       })
     )
 
-const spanned = (
+const spanned = <A>(
   io: ThreadpoolIo,
   operation: Pick<Operation, "request">,
-  effect: Effect.Effect<Completion, Win32Error.Win32Error>
+  effect: Effect.Effect<A, Win32Error.Win32Error>
 ) =>
   Effect.withSpan(effect, operation.request.syscall, {
     kind: "client",
@@ -469,7 +472,19 @@ const spanned = (
 export const submit: {
   (operation: Operation): (self: ThreadpoolIo) => Effect.Effect<Completion, Win32Error.Win32Error>
   (self: ThreadpoolIo, operation: Operation): Effect.Effect<Completion, Win32Error.Win32Error>
-} = dual(2, (self: ThreadpoolIo, operation: Operation) => {
+} = dual(2, (self: ThreadpoolIo, operation: Operation) => submitted(self, operation, outcome))
+
+/** @internal Like `submit`, for the number of bytes alone. A `map` would cost a tenth of the whole. */
+export const transfer = (
+  self: ThreadpoolIo,
+  operation: Pick<Operation, "request">
+): Effect.Effect<number, Win32Error.Win32Error> => submitted(self, operation, bytesTransferred)
+
+const submitted = <A>(
+  self: ThreadpoolIo,
+  operation: Pick<Operation, "request">,
+  outcome: (self: ThreadpoolIo, issued: Issued) => Exit.Exit<A, Win32Error.Win32Error>
+): Effect.Effect<A, Win32Error.Win32Error> => {
   origin.note(operation.request)
   const effect = Effect.uninterruptibleMask((restore) => {
     const issued = self.object.submit(operation.request)
@@ -482,7 +497,7 @@ export const submit: {
     )
   })
   return self.spans ? spanned(self, operation, effect) : effect
-})
+}
 
 /**
  * Like `submit`, but interruption is *cancel, wait, report*: the effect then succeeds with what the operation came to, so that

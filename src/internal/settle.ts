@@ -61,11 +61,14 @@ export class Flight {
     return this.#underWay
   }
 
-  /** Takes on a ticket that has just been started. */
-  add(ticket: Ticket): void {
-    if (ticket.delivered) return
+  /** Takes on a ticket that has just been started and has not been delivered; `then` runs when it is. */
+  add(ticket: Ticket, then?: () => void): void {
     this.#underWay++
-    ticket.listener = this.#delivered
+    ticket.listener = then === undefined ? this.#delivered : () => {
+      this.#underWay--
+      then()
+      this.#look()
+    }
   }
 
   readonly #delivered = (): void => {

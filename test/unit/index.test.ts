@@ -23,6 +23,7 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "open",
     "read",
     "readExact",
+    "readMany",
     "readVectored",
     "remove",
     "rename",
@@ -43,6 +44,7 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "withLock",
     "write",
     "writeAll",
+    "writeMany",
     "writeVectored",
     "zeroRange"
   ],
@@ -128,7 +130,7 @@ const internal: Record<string, ReadonlyArray<string>> = {
   Kernel: ["fromInternal"],
   Operation: ["lock", "vectored"],
   Threadpool: ["acquire", "close"],
-  ThreadpoolIo: ["acquire", "cancellableIn", "close", "failure", "warnQuarantined"],
+  ThreadpoolIo: ["acquire", "cancellableIn", "close", "errorOf", "failure", "transfer", "warnQuarantined"],
   WatchBackend: ["make"]
 }
 

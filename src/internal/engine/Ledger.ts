@@ -17,6 +17,18 @@ export class Counters {
   inFlight = 0
   initiatingMs = 0
 
+  began(): void {
+    this.started++
+    this.inFlight++
+  }
+
+  ended(how: "completedByCallback" | "completedInline" | "failedAtStart"): void {
+    this.inFlight--
+    if (how === "completedByCallback") this.completedByCallback++
+    else if (how === "completedInline") this.completedInline++
+    else this.failedAtStart++
+  }
+
   read(): Ledger {
     return { ...this }
   }

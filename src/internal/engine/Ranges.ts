@@ -36,7 +36,8 @@ export class Ranges {
         if (other.rangeStart < range.rangeEnd && range.rangeStart < other.rangeEnd) return false
       }
     }
-    this.#written.splice(at, 0, range)
+    if (after === undefined) this.#written.push(range)
+    else this.#written.splice(at, 0, range)
     return true
   }
 
@@ -44,7 +45,8 @@ export class Ranges {
     if (this.#read?.delete(range) === true) return
     const at = this.#position(range.rangeStart) - 1
     if (this.#written[at] !== range) throw new Error("a range was given back twice")
-    this.#written.splice(at, 1)
+    if (at === this.#written.length - 1) this.#written.pop()
+    else this.#written.splice(at, 1)
   }
 
   /** The index of the first written range that starts after `start`. */

@@ -91,7 +91,7 @@ export class ThreadpoolIoObject {
       operation.status = this.#stage === "open" ? ERROR_INVALID_PARAMETER : ERROR_INVALID_HANDLE
       operation.detail = problem
       operation.state = "Released"
-      this.#deliver(operation)
+      this.#deliver(operation, this.engine.host.now())
     } else if (this.#queue.length > 0 || this.#inFlight.length >= this.options.maxInFlight) {
       operation.state = "Queued"
       this.#queue.push(operation)
@@ -214,12 +214,12 @@ export class ThreadpoolIoObject {
       operation.ending = "refused"
       operation.detail = problem
       if (operation.status === ERROR_SUCCESS) operation.status = ERROR_INVALID_PARAMETER
-      return this.#release(operation)
+      return this.#release(operation, host.now())
     }
     operation.state = "Started"
     this.#inFlight.push(operation)
-    this.#count("started", 1)
-    this.#count("inFlight", 1)
+    this.counters.began()
+    this.engine.counters.began()
     this.engine.began()
 
     const before = host.now()
@@ -232,16 +232,16 @@ export class ThreadpoolIoObject {
       operation.detail = defect
       status = ERROR_INVALID_PARAMETER
     }
-    const spent = host.now() - before
-    this.counters.initiatingMs += spent
-    this.engine.counters.initiatingMs += spent
-    this.#issued(operation, status)
+    const now = host.now()
+    this.counters.initiatingMs += now - before
+    this.engine.counters.initiatingMs += now - before
+    this.#issued(operation, status, now)
   }
 
   /** The table of results: a callback follows, or it does not and Cancel pairs the Start. */
-  #issued(operation: Operation, status: number): void {
+  #issued(operation: Operation, status: number, now: number): void {
     // Rule 6: the callback may have run before the initiating call returned. It is the pair; nothing else is.
-    if (operation.state === "CallbackSeen") return this.#ended(operation, "completedByCallback")
+    if (operation.state === "CallbackSeen") return this.#ended(operation, "completedByCallback", now)
     const answered = status === ERROR_SUCCESS || status === ERROR_MORE_DATA
     if (status === ERROR_IO_PENDING || (answered && (!this.skipMode || operation.request.trueIsPending))) {
       operation.state = "Pending"
@@ -255,8 +255,8 @@ export class ThreadpoolIoObject {
     if (answered || status === DONE_WITHOUT_PACKET || status === operation.request.doneStatus) {
       operation.bytes = kernel.transferred(operation.slot)
       operation.inline = true
-      this.#ended(operation, "completedInline")
-    } else this.#ended(operation, "failedAtStart")
+      this.#ended(operation, "completedInline", now)
+    } else this.#ended(operation, "failedAtStart", now)
   }
 
   /** The kernel's completion, on the JavaScript thread. */
@@ -266,26 +266,34 @@ export class ThreadpoolIoObject {
       this.engine.kernel.slots.stray++
       return
     }
-    if (woke) this.#count("wakeUps", 1)
+    if (woke) {
+      this.counters.wakeUps++
+      this.engine.counters.wakeUps++
+    }
     operation.status = status
     operation.bytes = bytes
-    this.engine.turns.woke(this.engine.host.now())
+    const now = this.engine.host.now()
+    this.engine.turns.woke(now)
     if (operation.state === "Started") operation.state = "CallbackSeen"
-    else this.#ended(operation, "completedByCallback")
+    else this.#ended(operation, "completedByCallback", now)
   }
 
   /** The kernel has let go: slot and memory go back, and whoever waits may know. */
-  #ended(operation: Operation, how: "completedByCallback" | "completedInline" | "failedAtStart"): void {
+  #ended(
+    operation: Operation,
+    how: "completedByCallback" | "completedInline" | "failedAtStart",
+    now: number
+  ): void {
     this.#inFlight.remove(operation)
     this.engine.kernel.slots.release(operation.slot)
-    this.#count(how, 1)
-    this.#count("inFlight", -1)
-    this.#release(operation)
+    this.counters.ended(how)
+    this.engine.counters.ended(how)
+    this.#release(operation, now)
     this.engine.ended()
     this.#next()
   }
 
-  #release(operation: Operation): void {
+  #release(operation: Operation, now: number): void {
     const { access, memory, segments, start } = operation.request
     operation.stopTimer?.()
     operation.state = "Released"
@@ -302,7 +310,7 @@ export class ThreadpoolIoObject {
     }
     if (operation.input !== undefined) this.engine.buffers.release(operation.input)
     operation.block = operation.input = undefined
-    this.#deliver(operation)
+    this.#deliver(operation, now)
   }
 
   #releaseSegments(operation: Operation, segments: ReadonlyArray<Segments.Segment>): void {
@@ -315,8 +323,8 @@ export class ThreadpoolIoObject {
     operation.parts = undefined
   }
 
-  #deliver(operation: Operation): void {
-    this.engine.turns.deliver(operation, this.engine.host.now())
+  #deliver(operation: Operation, now: number): void {
+    this.engine.turns.deliver(operation, now)
   }
 
   /**
@@ -358,11 +366,6 @@ export class ThreadpoolIoObject {
 
   #count(
     counter:
-      | "started"
-      | "completedByCallback"
-      | "wakeUps"
-      | "completedInline"
-      | "failedAtStart"
       | "queued"
       | "inFlight"
       | "cancelled"
@@ -383,7 +386,7 @@ export class ThreadpoolIoObject {
     this.#count("cancelled", 1)
     if (operation.state === "Queued") {
       operation.status = operation.ending === "closed" ? ERROR_INVALID_HANDLE : ERROR_OPERATION_ABORTED
-      this.#release(this.#dequeue(operation))
+      this.#release(this.#dequeue(operation), this.engine.host.now())
       this.#idle()
     } else if (operation.state === "Pending") this.#cancelPending(operation)
   }
@@ -418,7 +421,7 @@ export class ThreadpoolIoObject {
     this.#inFlight.remove(operation)
     this.#count("quarantined", 1)
     this.#count("inFlight", -1)
-    this.#deliver(operation)
+    this.#deliver(operation, this.engine.host.now())
     this.engine.ended()
     this.#next()
   }

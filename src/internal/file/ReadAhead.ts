@@ -64,7 +64,7 @@ export class ReadAhead {
       const piece = new Piece(this.io, lease, this.range, this.#asked, wanted)
       this.#asked += wanted
       this.#pieces.push(piece)
-      this.flight.add(piece.start())
+      if (!piece.start().delivered) this.flight.add(piece)
     }
   }
 
@@ -80,7 +80,8 @@ export class ReadAhead {
   take(): Piece | undefined {
     for (let index = this.#next(); index >= 0; index = this.#next()) {
       const piece = this.#pieces[index]!
-      this.#pieces.splice(index, 1)
+      if (index === 0) this.#pieces.shift()
+      else this.#pieces.splice(index, 1)
       if (piece.at < this.#end) {
         if (piece.failed !== undefined) {
           piece.lease.release()

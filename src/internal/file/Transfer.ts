@@ -55,23 +55,30 @@ export class Transfer implements Ticket {
   }
 
   #request(): Request {
-    const read = this.kind === "read"
     const offset = this.bytes === 0 ? this.offset : advance(this.offset, this.bytes)
-    const problem = offsetProblem(offset)
-    return {
-      syscall: read ? "ReadFile" : "WriteFile",
-      kind: this.kind,
-      access: read ? "kernel-writes" : "kernel-reads",
-      memory: this.lease,
-      start: this.bytes,
-      length: this.length - this.bytes,
-      offsetLow: low(offset),
-      offsetHigh: high(offset),
-      parameters: undefined,
-      input: undefined,
-      trueIsPending: false,
-      doneStatus: undefined,
-      problem
-    }
+    return requestOf(this.kind, this.lease, this.bytes, this.length - this.bytes, offset)
   }
 }
+
+/** A read into, or a write from, a window of a lease. */
+export const requestOf = (
+  kind: "read" | "write",
+  memory: Lease | undefined,
+  start: number,
+  length: number,
+  offset: number | bigint
+): Request => ({
+  syscall: kind === "read" ? "ReadFile" : "WriteFile",
+  kind,
+  access: kind === "read" ? "kernel-writes" : "kernel-reads",
+  memory,
+  start,
+  length,
+  offsetLow: low(offset),
+  offsetHigh: high(offset),
+  parameters: undefined,
+  input: undefined,
+  trueIsPending: false,
+  doneStatus: undefined,
+  problem: offsetProblem(offset)
+})

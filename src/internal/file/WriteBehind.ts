@@ -67,7 +67,7 @@ export class WriteBehind {
     this.#filled = 0
     this.#filling = undefined
     this.#writes.push(write)
-    this.flight.add(write.start())
+    if (!write.start().delivered) this.flight.add(write)
   }
 
   /** There is a block to fill, or there never will be. */

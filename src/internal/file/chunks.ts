@@ -12,7 +12,9 @@ import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import * as Win32Error from "../../Win32Error.js"
 import * as c from "../constants.js"
 import { offsetProblem } from "../engine/offset.js"
+import type { Operation as Issued } from "../engine/Operation.js"
 import { type Restore, settleMany } from "../settle.js"
+import { copy } from "./Copies.js"
 import { type Piece, type Range, ReadAhead } from "./ReadAhead.js"
 import type { Transfer } from "./Transfer.js"
 
@@ -35,9 +37,11 @@ export const shapeOf = (
     return `a chunk is a whole number of bytes from 1 to ${c.MAXDWORD}, not ${chunkSize}`
   }
   if (chunkSize % alignment !== 0) return `without buffering, chunkSize must be a multiple of ${alignment}`
-  if (!Number.isInteger(inFlight) || inFlight < 1) return `inFlight must be an integer of at least 1, not ${inFlight}`
-  return { chunkSize, inFlight }
+  return inFlightProblem(inFlight) ?? { chunkSize, inFlight }
 }
+
+export const inFlightProblem = (inFlight: number): string | undefined =>
+  Number.isInteger(inFlight) && inFlight >= 1 ? undefined : `inFlight must be an integer of at least 1, not ${inFlight}`
 
 const rangeOf = (self: File, options: ChunkOptions): Range | string => {
   const { length, offset = 0 } = options
@@ -74,14 +78,15 @@ export const failureOf = (self: File, { failed }: Transfer): Effect.Effect<never
 export const noMemory = () => Win32Error.make({ code: c.ERROR_NOT_ENOUGH_MEMORY, syscall: "VirtualAlloc" })
 
 /** Names what did not settle in time (rule 19). */
-export const warn = (self: File, left: ReadonlyArray<Transfer>): Effect.Effect<void> => {
-  const quarantined = left.filter(({ failed }) => failed?.ending === "quarantined")
+export const warn = (self: File, operations: ReadonlyArray<Issued | undefined>): Effect.Effect<void> => {
+  const quarantined = operations.filter((operation) => operation?.ending === "quarantined")
   return quarantined.length === 0
     ? Effect.void
-    : Effect.forEach(quarantined, ({ failed }) => ThreadpoolIo.warnQuarantined(self.io, failed!), { discard: true })
+    : Effect.forEach(quarantined, (operation) => ThreadpoolIo.warnQuarantined(self.io, operation!), { discard: true })
 }
 
-const ended = (self: File, ring: ReadAhead): Effect.Effect<void> => Effect.suspend(() => warn(self, ring.release()))
+const ended = (self: File, ring: ReadAhead): Effect.Effect<void> =>
+  Effect.suspend(() => warn(self, ring.release().map(({ failed }) => failed)))
 
 /** The next piece, once there is one or none will come. */
 const next = <A, E, R>(
@@ -168,15 +173,6 @@ const streamOf = <A>(
     }).pipe(Effect.uninterruptible)
   )
 
-/** Memory of the consumer's own, which need not be zeroed first. */
-const copyOf = ({ lease, size }: Piece): Uint8Array => {
-  const copy = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer)
-  const { bytes } = lease.block!
-  copy.set(bytes.length === size ? bytes : bytes.subarray(0, size))
-  lease.release()
-  return copy
-}
-
 /** All that is ready, as one chunk of the stream. */
 export const stream = (self: File, options: ChunkOptions): Stream.Stream<Uint8Array, Win32Error.Win32Error> =>
   streamOf(self, options, (ring) => {
@@ -187,7 +183,10 @@ export const stream = (self: File, options: ChunkOptions): Stream.Stream<Uint8Ar
         const piece = ring.take()
         if (piece === undefined) break
         if (piece.failed !== undefined) failed = piece
-        else copies.push(copyOf(piece))
+        else {
+          copies.push(copy(piece.lease.block!.bytes, piece.size))
+          piece.lease.release()
+        }
         ring.pump()
       }
       if (copies.length > 0) return Effect.succeed(Chunk.unsafeFromArray(copies))

@@ -53,7 +53,10 @@ export const sink = (
       return Effect.succeed(() => end(Either.left(refused(self, "WriteFile", `Refused: ${target}.`))))
     }
     const ring = new WriteBehind(self.io.object, target)
-    const stop = Effect.zipRight(ring.flight.stop, Effect.suspend(() => warn(self, ring.release())))
+    const stop = Effect.zipRight(
+      ring.flight.stop,
+      Effect.suspend(() => warn(self, ring.release().map(({ failed }) => failed)))
+    )
     return Effect.as(
       Effect.addFinalizer(() => stop),
       Option.match({

@@ -1,0 +1,17 @@
+/**
+ * Rule 27: past the cache, only whole sectors. The memory is the pool's, and page-aligned.
+ */
+import type { File } from "../../File.js"
+import type { Request } from "../engine/Operation.js"
+
+/** What is wrong with a read or write of this file, or `undefined`. */
+export const alignmentProblem = (
+  { alignment }: File,
+  { kind, length, memory, offsetLow, start }: Request
+): string | undefined => {
+  if (alignment === 1 || kind === "ioctl") return undefined
+  // A caller's memory is copied, to the start of a block.
+  const from = memory instanceof Uint8Array ? 0 : start
+  if (offsetLow % alignment === 0 && length % alignment === 0 && from % alignment === 0) return undefined
+  return `without buffering, offset, length and start must be multiples of ${alignment}`
+}
