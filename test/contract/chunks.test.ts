@@ -15,6 +15,7 @@ import * as File from "../../src/File.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import { contract, failureOf, fileOf, freshPath, movement, pattern, refused, settleFibers } from "../support/claims.js"
+import { failingIssue } from "../support/failing.js"
 
 const LENGTH = 100_000
 const contents = pattern(LENGTH)
@@ -124,6 +125,31 @@ contract("chunks of a file", ({ claim }) => {
       expect(yield* failureOf(see(file, {}))).toMatchObject({ reason: "Closed", syscall: "ReadFile" })
     })
   }
+
+  for (const [name, see] of Object.entries(ways)) {
+    claim(`${name} fails with what a read in the middle fails with, and leaves nothing in flight`, function*() {
+      const file = yield* opened()
+      const { engine } = yield* Kernel.Kernel
+      const error = yield* failureOf(failingIssue(7, 1117, see(file, { chunkSize: 1000, inFlight: 5 })))
+      expect(error).toMatchObject({ code: 1117, reason: "DeviceFailure", syscall: "ReadFile", path: file.path })
+      expect(engine.buffers.lentBytes).toBe(0)
+    })
+  }
+  claim("a read that fails is told in its turn, after the chunks before it", function*() {
+    const file = yield* opened()
+    for (const inFlight of [1, 3, 20]) {
+      let seen = 0
+      const look = File.forEachChunk(file, { chunkSize: 1000, inFlight }, () => Effect.sync(() => seen++))
+      yield* failureOf(failingIssue(7, 1117, look))
+      expect(seen).toBe(6)
+      const streamed = yield* Effect.exit(failingIssue(
+        7,
+        1117,
+        Stream.runForEach(File.stream(file, { chunkSize: 1000, inFlight }), () => Effect.sync(() => seen++))
+      ))
+      expect([Exit.isFailure(streamed), seen]).toEqual([true, 12])
+    }
+  })
 
   claim("a lent chunk cannot be used any more once it has been returned", function*() {
     const file = yield* opened()
@@ -306,6 +332,16 @@ contract("a file as a sink", ({ claim }) => {
       path
     })
     expect(pulled).toBeLessThan(20)
+  })
+  claim("fails with what a write in the middle fails with", function*() {
+    const file = yield* created
+    const { engine } = yield* Kernel.Kernel
+    const pieces = Array.from({ length: 50 }, () => contents.subarray(0, 4096))
+    const error = yield* failureOf(failingIssue(7, 112, put(file, pieces, { chunkSize: 4096, inFlight: 3 })))
+    expect(error).toMatchObject({ code: 112, reason: "NoSpace", syscall: "WriteFile", path: file.path })
+    expect(engine.buffers.lentBytes).toBe(0)
+    const last = yield* failureOf(failingIssue(1, 112, put(file, [contents.subarray(0, 9)], {})))
+    expect(last).toMatchObject({ reason: "NoSpace" })
   })
   claim("refuses what cannot be, before anything is written", function*() {
     const file = yield* created

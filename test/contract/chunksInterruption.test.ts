@@ -1,0 +1,113 @@
+/**
+ * What reads ahead, writes behind or runs as a batch, interrupted at every fiber step: nothing is left, and once the interruption
+ * has settled nothing more is read or written.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import type * as Runtime from "effect/Runtime"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as File from "../../src/File.js"
+import * as Kernel from "../../src/Kernel.js"
+import { pattern } from "../support/claims.js"
+import * as lab from "../support/lab.js"
+import { everyStep } from "../support/sweep.js"
+
+const runtime = ManagedRuntime.make(lab.layer)
+let resolved: Runtime.Runtime<Kernel.Kernel>
+let kernel: Kernel.Kernel.Service
+let watched: ReturnType<typeof lab.watch>
+let home: string
+let points = 0
+/** Of the points: those at which an operation of the one under test was in flight. */
+let inFlightPoints = 0
+
+const SIZE = 20_000
+const at = (name: string) => join(home, name)
+
+beforeAll(async () => {
+  resolved = await runtime.runtime()
+  kernel = await runtime.runPromise(Kernel.Kernel)
+  watched = lab.watch(kernel)
+  home = mkdtempSync(join(tmpdir(), "tpio-chunks-"))
+  writeFileSync(at("data"), pattern(SIZE))
+  from = await runtime.runPromise(Scope.extend(File.open(at("data")), scope))
+  const write = { access: "write", disposition: "createNew" } as const
+  to = await runtime.runPromise(Scope.extend(File.open(at("out"), write), scope))
+})
+
+afterAll(async () => {
+  await Effect.runPromise(Scope.close(scope, Exit.void))
+  expect(watched.leftovers()).toEqual(lab.nothing)
+  await runtime.dispose()
+  rmSync(home, { recursive: true, force: true })
+  console.log(
+    `interruption sweep on ${lab.kernelName}: ${points} points, an operation in flight at ${inFlightPoints} of them`
+  )
+})
+
+/** Open all the time: opening and closing are swept elsewhere. */
+const scope = Effect.runSync(Scope.make())
+let from: File.File
+let to: File.File
+
+const reading = (use: (file: File.File) => Effect.Effect<unknown, unknown>) => Effect.suspend(() => use(from))
+const writing = (use: (file: File.File) => Effect.Effect<unknown, unknown>) => Effect.suspend(() => use(to))
+
+const chunks = { chunkSize: 9000, inFlight: 2 }
+const requests = Array.from({ length: 6 }, (_, index) => ({ offset: index * 512, length: 512 }))
+const pieces = Array.from({ length: 3 }, () => pattern(6000))
+
+const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
+
+const programs: Record<string, () => Effect.Effect<unknown, unknown>> = {
+  "forEachChunk": () => reading((file) => File.forEachChunk(file, chunks, () => Effect.void)),
+  "forEachChunk as completed": () =>
+    reading((file) => File.forEachChunk(file, { ...chunks, ordered: false }, () => Effect.yieldNow())),
+  "forEachChunk that writes what it is lent": () =>
+    reading((file) =>
+      writing((to) => File.forEachChunk(file, chunks, (chunk) => File.writeAll(to, chunk, chunk.offset)))
+    ),
+  "stream": () => reading((file) => Stream.runDrain(File.stream(file, chunks))),
+  "stream that is left early": () => reading((file) => Stream.runHead(File.stream(file, chunks))),
+  "streamRecycled": () => reading((file) => Stream.runDrain(File.streamRecycled(file, chunks))),
+  "sink": () => writing((file) => Stream.run(Stream.fromIterable(pieces), File.sink(file, chunks))),
+  "sink with sync": () =>
+    writing((file) => Stream.run(Stream.fromIterable(pieces), File.sink(file, { ...chunks, sync: true }))),
+  "stream into sink": () =>
+    reading((from) => writing((to) => Stream.run(File.stream(from, chunks), File.sink(to, chunks)))),
+  "readMany": () => reading((file) => File.readMany(file, requests, { inFlight: 3 })),
+  "readMany, each for itself": () => reading((file) => File.readMany(file, requests, { mode: "either", inFlight: 3 })),
+  "writeMany": () =>
+    writing((file) =>
+      File.writeMany(file, requests.map(({ offset }) => ({ offset, buffer: pieces[0]!.subarray(0, 512) })), {
+        inFlight: 3
+      })
+    )
+}
+
+describe("interrupted at every fiber step", () => {
+  for (const [name, program] of Object.entries(programs)) {
+    it(name, { timeout: 120_000 }, async () => {
+      const { engine } = kernel
+      const onInterrupt = () => {
+        if (engine.counters.inFlight > 0) inFlightPoints++
+      }
+      const tried = await everyStep(resolved, name, program, async ({ exit, step }) => {
+        points++
+        const where = `${name}, step ${step}`
+        if (Exit.isFailure(exit)) expect([where, Exit.isInterrupted(exit)]).toEqual([where, true])
+        const { started } = engine.counters
+        expect({ where, ...watched.leftovers() }).toEqual({ where, ...lab.nothing, openHandles: 2, objects: 2 })
+        await turn()
+        expect([where, engine.counters.started]).toEqual([where, started])
+      }, { onInterrupt })
+      expect(tried).toBeGreaterThan(15)
+    })
+  }
+})
