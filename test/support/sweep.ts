@@ -2,13 +2,21 @@
  * Interruption at every fiber step: a scheduler whose `shouldYield`, at step k, interrupts the fiber under test and makes it
  * yield, so that the interruption is processed exactly there. Run for k = 1, 2, 3 … until the effect ends before its k-th step.
  */
-import type * as Effect from "effect/Effect"
+import { afterAll, beforeAll, expect } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type * as Runtime from "effect/Runtime"
 import * as EffectRuntime from "effect/Runtime"
+import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Scheduler from "effect/Scheduler"
+import type * as Scope from "effect/Scope"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Kernel from "../../src/Kernel.js"
+import * as lab from "./lab.js"
 
 class InterruptAt implements Scheduler.Scheduler {
   readonly #base = new Scheduler.MixedScheduler(2048)
@@ -92,4 +100,68 @@ export const runWith = async <R>(
   const fiber = EffectRuntime.runFork(runtime)(effect)
   onFork(fiber)
   return exitOf(fiber, "interrupted from outside")
+}
+
+/** What the sweeps of one file share: a kernel of this lane, a directory, and what must be nothing after each point. */
+export interface Sweeping {
+  readonly kernel: Kernel.Kernel.Service
+  readonly home: string
+  /** Sweeps over all steps of a program, in a scope of its own each time. */
+  readonly sweep: (
+    name: string,
+    program: () => Effect.Effect<unknown, unknown, Kernel.Kernel | Scope.Scope>,
+    limit?: number
+  ) => Promise<number>
+}
+
+/** To be called where the tests are declared; what it answers is there when they run. */
+export const sweeping = (what: string, check: () => void = () => {}): Sweeping => {
+  const runtime = ManagedRuntime.make(lab.layer)
+  let resolved: Runtime.Runtime<Kernel.Kernel>
+  let kernel: Kernel.Kernel.Service
+  let watched: ReturnType<typeof lab.watch>
+  let home: string
+  let points = 0
+
+  beforeAll(async () => {
+    resolved = await runtime.runtime()
+    kernel = await runtime.runPromise(Kernel.Kernel)
+    watched = lab.watch(kernel)
+    home = mkdtempSync(join(tmpdir(), "tpio-sweep-"))
+  })
+
+  afterAll(async () => {
+    await runtime.dispose()
+    rmSync(home, { recursive: true, force: true })
+    console.log(`interruption sweep of ${what} on ${lab.kernelName}: ${points} points`)
+  })
+
+  return {
+    get kernel() {
+      return kernel
+    },
+    get home() {
+      return home
+    },
+    sweep: async (name, program, limit) => {
+      const tried = await everyStep(
+        resolved,
+        name,
+        () => Effect.scoped(Effect.suspend(program)),
+        async ({ step }) => {
+          const where = `${name}, step ${step}`
+          // Closing a handle that an abandoned open has brought is a call of its own: it may still be under way.
+          await Effect.runPromise(
+            lab.eventually(`${where}: handles closed`, () => watched.leftovers().openHandles === 0)
+          )
+          expect({ where, ...watched.leftovers() }).toEqual({ where, ...lab.nothing })
+          check()
+        },
+        {},
+        limit
+      )
+      points += tried
+      return tried
+    }
+  }
 }
