@@ -9,9 +9,11 @@ import type * as Chunk from "effect/Chunk"
 import type * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
 import type * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import type * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import {
   BufferPool,
@@ -194,4 +196,31 @@ export const aFailureIsHandledByItsTag = (): Effect.Effect<number> =>
 export const noReasonIsInvented = (): void => {
   // @ts-expect-error the set of reasons is closed
   Win32Error.make({ code: 1, syscall: "ReadFile", reason: "Sad" })
+}
+
+declare const sink: Sink.Sink<bigint, Uint8Array, never, Win32Error.Win32Error>
+declare const look: (chunk: File.LentChunk) => Effect.Effect<string, "why", Kernel.Kernel>
+
+export const chunksAndBatches = (): void => {
+  type Own = Uint8Array
+  type Failure = Win32Error.Win32Error
+  const looked = File.forEachChunk(file, {}, look)
+  is<bigint, Failure | "why", Kernel.Kernel>()(looked)
+  is<bigint, Failure | "why", Kernel.Kernel>()(file.pipe(File.forEachChunk({ ordered: false }, look)))
+  is<Chunk.Chunk<Own>, Failure, never>()(Stream.runCollect(File.stream(file)))
+  is<Chunk.Chunk<File.LentChunk>, Failure, never>()(Stream.runCollect(File.streamRecycled(file, { length: 1n })))
+  const copied = [Stream.run(File.stream(file), File.sink(file, { sync: true })), Stream.run(File.stream(file), sink)]
+  is<bigint, Failure, never>()(copied[0]!)
+  is<bigint, Failure, never>()(copied[1]!)
+  is<Array<Own>, Failure, never>()(File.readMany(file, [{ offset: 0, length: 1 }, { offset: 1n, buffer }]))
+  is<Array<Own>, Failure, never>()(file.pipe(File.readMany([], { inFlight: 2 })))
+  is<Array<Either.Either<Own, Failure>>, never, never>()(File.readMany(file, [], { mode: "either" }))
+  is<Array<number>, Failure, never>()(File.writeMany(file, [{ offset: 0, buffer: pooled }]))
+  is<Array<Either.Either<number, Failure>>, never, never>()(file.pipe(File.writeMany([], { mode: "either" })))
+  // @ts-expect-error a chunk is lent by the library, and not made by hand
+  void look({ offset: 0n, size: 1, bytes: buffer })
+  // @ts-expect-error a read says how much, or where to
+  void File.readMany(file, [{ offset: 0 }])
+  // @ts-expect-error a write has a buffer
+  void File.writeMany(file, [{ offset: 0, length: 1 }])
 }
