@@ -12,81 +12,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { type Refused, refused } from "./Failure.js"
+import { kernels, type Parsed, type Settings, settingsOf, type Valued, valued, verifications } from "./Settings.js"
 import { quoted, size } from "./text.js"
 
 const VERSION = "0.1.0"
 
-export type Verify = "none" | "read" | "durable"
-
-export interface Settings {
-  /** `undefined`: the project's own node_modules, into a temporary directory. */
-  readonly paths: { readonly source: string; readonly destination: string } | undefined
-  readonly queueDepth: number
-  readonly concurrency: number
-  readonly chunk: number
-  readonly kernel: "auto" | "win32" | "portable"
-  readonly overwrite: boolean
-  readonly verify: Verify
-  readonly resume: boolean
-  readonly keepGoing: boolean
-  readonly keep: boolean
-}
-
-/** Reads in flight in one file: more than the portable kernel has threads, so that none waits for us. */
-const QUEUE_DEPTH = 4
-const CONCURRENCY = 8
-const CHUNK = 512 << 10
-
-const MOST_QUEUE_DEPTH = 1024
-/** Two descriptors each: half of what a process usually gets. */
-const MOST_CONCURRENCY = 256
-const LEAST_CHUNK = 512
-const MOST_CHUNK = 1 << 30
-/** All buffers of a run together. */
-const MOST_MEMORY = 4 * 2 ** 30
-
-const PAGE = 4096
-
-const whole = (name: string, most: number, initial: number, description: string) =>
+const value = <A>(name: string, { initial, parse, refusal }: Valued<A>, pseudoName: string, description: string) =>
   Options.text(name).pipe(
-    Options.withPseudoName("number"),
-    Options.filterMap((text) => {
-      const value = /^\d{1,9}$/.test(text) ? Number(text) : 0
-      return value >= 1 && value <= most ? Option.some(value) : Option.none()
-    }, `--${name} takes a whole number from 1 to ${most}.`),
+    Options.withPseudoName(pseudoName),
+    Options.filterMap((text) => Option.fromNullable(parse(text)), refusal),
     Options.withDefault(initial),
-    Options.withDescription(`${description} Default ${initial}.`)
+    Options.withDescription(description)
   )
-
-const units: Record<string, number> = { "": 1, k: 1 << 10, m: 1 << 20, g: 1 << 30 }
-
-const bytes = (text: string): number | undefined => {
-  const match = /^(\d{1,10}) ?(?:([kmg])(?:i?b)?|b|bytes)?$/i.exec(text)
-  return match === null ? undefined : Number(match[1]) * units[(match[2] ?? "").toLowerCase()]!
-}
-
-const chunk = Options.text("chunk").pipe(
-  Options.withPseudoName("size"),
-  Options.filterMap((text) => {
-    const value = bytes(text)
-    return value !== undefined && value >= LEAST_CHUNK && value <= MOST_CHUNK ? Option.some(value) : Option.none()
-  }, `--chunk takes a size from ${size(LEAST_CHUNK)} to ${size(MOST_CHUNK)}, such as 65536, 64KiB or 1MiB.`),
-  Options.withDefault(CHUNK),
-  Options.withDescription(`Bytes per read and write, such as 65536, 64KiB or 1MiB. Default ${size(CHUNK)}.`)
-)
-
-const choice = <A extends string>(name: string, choices: ReadonlyArray<A>, initial: A, description: string) =>
-  Options.text(name).pipe(
-    Options.withPseudoName(choices.join(" | ")),
-    Options.filterMap(
-      (text) => Option.fromNullable(choices.find((one) => one === text)),
-      `--${name} takes ${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}.`
-    ),
-    Options.withDefault(initial),
-    Options.withDescription(`${description} Default ${initial}.`)
-  )
-
-const verifications: ReadonlyArray<Verify> = ["none", "read", "durable"]
 
 const config = {
   source: Args.text({ name: "source" }).pipe(
@@ -99,24 +36,29 @@ const config = {
     Args.withDescription("What to make of it. It must not exist (see --overwrite), but the directory it is in must."),
     Args.optional
   ),
-  queueDepth: whole("queue-depth", MOST_QUEUE_DEPTH, QUEUE_DEPTH, "Reads in flight in each file."),
-  concurrency: whole("concurrency", MOST_CONCURRENCY, CONCURRENCY, "Files that are copied at once."),
-  chunk,
-  kernel: choice(
+  queueDepth: value("queue-depth", valued.queueDepth, "number", "Reads in flight in each file. Default 4."),
+  concurrency: value("concurrency", valued.concurrency, "number", "Files that are copied at once. Default 8."),
+  chunk: value(
+    "chunk",
+    valued.chunk,
+    "size",
+    `Bytes per read and write, such as 65536, 64KiB or 1MiB. Default ${size(valued.chunk.initial)}.`
+  ),
+  kernel: value(
     "kernel",
-    ["auto", "win32", "portable"],
-    "auto",
-    "Which system does the I/O: auto is win32 (kernel32.dll) on Windows and portable (node:fs) elsewhere."
+    valued.kernel,
+    kernels.join(" | "),
+    "Which system does the I/O: auto is win32 (kernel32.dll) on Windows and portable (node:fs) elsewhere. Default auto."
   ),
   overwrite: Options.boolean("overwrite").pipe(
     Options.withDescription("Replace files and links that are there, and copy into directories that are there.")
   ),
-  verify: choice(
+  verify: value(
     "verify",
-    verifications,
-    "read",
+    valued.verify,
+    verifications.join(" | "),
     "read: read back what was written and compare the SHA-256. durable: flush it to the disk, then read it back past the " +
-      "cache where the system can. none: neither hash nor read back."
+      "cache where the system can. none: neither hash nor read back. Default read."
   ),
   resume: Options.boolean("resume").pipe(
     Options.withDescription(
@@ -184,36 +126,19 @@ export const parse = (argv: ReadonlyArray<string>): Effect.Effect<Settings | und
 const withoutErrorOutput = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Console.consoleWith((console) => Console.withConsole(effect, { ...console, error: () => Effect.void }))
 
-interface Parsed extends Omit<Settings, "paths"> {
-  readonly source: Option.Option<string>
-  readonly destination: Option.Option<string>
-}
-
 /** What no single option can say. */
-const check = ({ destination, source, ...rest }: Parsed): Effect.Effect<Settings, Refused> => {
-  const refuse = (sentence: string) => Effect.fail(refused(sentence))
-  if (Option.isSome(source) !== Option.isSome(destination)) {
-    return refuse("Name both SOURCE and DESTINATION, or neither to copy the project's node_modules.")
+const check = (
+  { destination, source, ...rest }: Omit<Parsed, "source" | "destination"> & {
+    readonly source: Option.Option<string>
+    readonly destination: Option.Option<string>
   }
-  const paths = Option.isSome(source) && Option.isSome(destination)
-    ? { source: source.value, destination: destination.value }
-    : undefined
-  if (rest.resume && paths === undefined) {
-    return refuse("--resume needs SOURCE and DESTINATION: the temporary copy is a new one each time.")
-  }
-  if (paths?.source === "" || paths?.destination === "") return refuse("SOURCE and DESTINATION must not be empty.")
-  const memory = rest.chunk * rest.queueDepth * rest.concurrency
-  if (memory > MOST_MEMORY) {
-    return refuse(
-      `--chunk × --queue-depth × --concurrency is ${size(memory)} of buffers: at most ${size(MOST_MEMORY)} are taken.`
-    )
-  }
-  if (rest.verify === "durable" && rest.chunk % PAGE !== 0) {
-    return refuse(
-      `With --verify durable, --chunk must be a multiple of ${PAGE}: past the cache, only whole sectors are read.`
-    )
-  }
-  return Effect.succeed({ ...rest, paths })
+): Effect.Effect<Settings, Refused> => {
+  const settings = settingsOf({
+    ...rest,
+    source: Option.getOrUndefined(source),
+    destination: Option.getOrUndefined(destination)
+  })
+  return typeof settings === "string" ? Effect.fail(refused(settings)) : Effect.succeed(settings)
 }
 
 const known = new Set([
