@@ -145,11 +145,15 @@ const explain = ({ file: { source }, target }: Copying, error: PipelineError | W
 /** Nothing in it can be a hole, and nobody waits long for it. */
 const AT_ONCE = 65_536
 
-/** A small file that is not to be read back is one call of the system. What cannot be copied so, the other way tells why. */
+/**
+ * A small file that is not to be read back is one call of the system, but on Windows, where that carries no time of access. What
+ * cannot be copied so, the other way tells why.
+ */
 const fillAtOnce = (copying: Copying, earlier: Read | undefined): Failing<void> => {
-  const { file: { source }, job: { progress, settings }, partial, stat } = copying
+  const { file: { source }, job: { progress, settings, win32 }, partial, stat } = copying
   const { permissions, resume, times, verify } = settings
-  if (resume || verify !== "none" || !times || !permissions || stat.size > AT_ONCE) return fill(copying, earlier)
+  const plain = !resume && verify === "none" && times && permissions
+  if (!plain || win32 || stat.size > AT_ONCE) return fill(copying, earlier)
   copying.partialIsOurs = true
   return Effect.matchEffect(File.copy(source, partial), {
     onFailure: (error) => {

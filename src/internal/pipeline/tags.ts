@@ -26,7 +26,20 @@ const startOf = (pid: number): string => {
   }
 }
 
-const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 4)
+const linux = process.platform === "linux"
+
+/** Elsewhere a process can tell of itself alone: milliseconds since 1970. */
+const ownStart = (): string =>
+  linux ? startOf(process.pid) : Math.round(Date.now() - process.uptime() * 1000).toString(36)
+
+/** What two workers of one process may differ by when they ask the two clocks. */
+const SAME_START_MS = 1000
+
+const isOwnStart = (start: string): boolean =>
+  linux ? start === ownStart() : Math.abs(parseInt(start, 36) - parseInt(ownStart(), 36)) <= SAME_START_MS
+
+/** Of two systems on one machine (WSL, Wine) each has processes of its own. */
+const host = createHash("sha256").update(`${process.platform} ${hostname()}`).digest("hex").slice(0, 4)
 
 /** A process may have several workers and several copies of this module. */
 const instance = randomBytes(2).toString("hex")
@@ -37,7 +50,7 @@ let made = 0
 const active = new Set<string>()
 
 export const nextTag = (): string => {
-  prefix ??= `${host}-${process.pid.toString(36)}-${startOf(process.pid)}-${instance}`
+  prefix ??= `${host}-${process.pid.toString(36)}-${ownStart()}-${instance}`
   return `${prefix}-${(made++).toString(36)}`
 }
 
@@ -55,13 +68,11 @@ export const deactivate = (tag: string): void => {
  * alone.
  */
 export const isAbandoned = (tag: string): boolean => {
-  const [itsHost, pid, start, itsInstance] = tag.split("-")
+  const [itsHost, pid, start, itsInstance] = tag.split("-") as [string, string, string, string]
   if (itsHost !== host) return false
-  const process_ = parseInt(pid!, 36)
-  if (process_ === process.pid && (start === UNKNOWN || start === startOf(process_))) {
-    return itsInstance === instance && !active.has(tag)
-  }
-  return !isRunning(process_) || (start !== UNKNOWN && start !== startOf(process_))
+  const its = parseInt(pid, 36)
+  if (its === process.pid) return isOwnStart(start) ? itsInstance === instance && !active.has(tag) : true
+  return !isRunning(its) || (linux && start !== startOf(its))
 }
 
 const isRunning = (pid: number): boolean => {
