@@ -214,6 +214,18 @@ describe("rules 11 to 13: cancelling", () => {
   })
 })
 
+it("a buffer of the pool that is returned while its operation is in flight goes round again once that has ended", () => {
+  const here = bench()
+  const { buffer, lease } = lend(here, 4096)
+  const object = here.bind()
+  here.control.script(simulated.pend)
+  object.submit(Operation.read({ buffer }).request)
+  lease.release()
+  expect(here.engine.buffers.lentBytes).toBe(4096)
+  here.control.pending[0]!.complete(done)
+  expect(here.engine.buffers.lentBytes).toBe(0)
+})
+
 describe("rule 19: an operation that does not settle", () => {
   const stuck = (bench: Bench, options: Partial<BindOptions> = {}, request: Request = read()) => {
     const object = bench.bind(options)
