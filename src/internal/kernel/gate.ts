@@ -45,6 +45,10 @@ export class Gate {
   readonly #queue = new Queue()
   #running = 0
 
+  get idle(): boolean {
+    return this.#running === 0
+  }
+
   constructor(readonly limit: number, readonly requests: Requests) {}
 
   enter(job: Job): void {
