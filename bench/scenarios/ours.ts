@@ -1,26 +1,36 @@
 // The same by this library.
 import * as Effect from "effect/Effect"
-import * as BufferPool from "../../src/BufferPool.js"
+import * as Stream from "effect/Stream"
 import * as File from "../../src/File.js"
 import type { Kernel } from "../../src/Kernel.js"
 import type { Read } from "./reading.js"
+import { inOrder } from "./reading.js"
 
-/** Four fibers with a buffer each, as completed. */
-export const forEachChunk: Read<Kernel> = (path, chunk, look) =>
-  Effect.scoped(Effect.gen(function*() {
-    const file = yield* File.open(path, { hint: "sequential" })
-    let next = 0
-    const fiber = Effect.flatMap(BufferPool.make(chunk), (buffer) => {
-      const one: Effect.Effect<void, unknown> = Effect.suspend(() => {
-        const offset = next
-        next += chunk
-        return Effect.flatMap(File.read(file, buffer, offset), (bytes) => {
-          if (bytes === 0) return Effect.void
-          look(bytes === chunk ? buffer.bytes : buffer.bytes.subarray(0, bytes), offset)
-          return one
-        })
-      })
-      return one
-    })
-    yield* Effect.all([fiber, fiber, fiber, fiber], { concurrency: 4, discard: true })
-  }))
+const IN_FLIGHT = 4
+
+const opened = (path: string, use: (file: File.File) => Effect.Effect<unknown, unknown>) =>
+  Effect.asVoid(File.withFile(path, { hint: "sequential" }, use))
+
+export const forEachChunk = (ordered: boolean): Read<Kernel> => (path, chunkSize, look) =>
+  opened(path, (file) =>
+    File.forEachChunk(
+      file,
+      { chunkSize, inFlight: IN_FLIGHT, ordered },
+      ({ bytes, offset }) => Effect.sync(() => look(bytes, Number(offset)))
+    ))
+
+export const stream: Read<Kernel> = (path, chunkSize, look) =>
+  opened(path, (file) => {
+    const see = inOrder(look)
+    return Stream.runForEach(
+      File.stream(file, { chunkSize, inFlight: IN_FLIGHT }),
+      (bytes) => Effect.sync(() => see(bytes))
+    )
+  })
+
+export const streamRecycled: Read<Kernel> = (path, chunkSize, look) =>
+  opened(path, (file) =>
+    Stream.runForEach(
+      File.streamRecycled(file, { chunkSize, inFlight: IN_FLIGHT }),
+      ({ bytes, offset }) => Effect.sync(() => look(bytes, Number(offset)))
+    ))

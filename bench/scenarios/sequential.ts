@@ -1,20 +1,19 @@
-// A large file that is in the cache, from its beginning to its end.
+// A large file that is in the cache, from its beginning to its end: every byte once, in memory that is lent, or fresh.
 import * as Effect from "effect/Effect"
 import { type Bench, contestant, type Env, type MakeScenario, NO_TPIO } from "../harness/Bench.js"
 import { MiB, Seen } from "../harness/inputs.js"
 import { atLeastTimesTheRate, type Case, type Contestant, megabytesPerSecond } from "../harness/Scenario.js"
 import { tpio } from "../harness/tpio.js"
-import { forEachChunk } from "./ours.js"
+import { forEachChunk, stream, streamRecycled } from "./ours.js"
 import { fileSystemStream, fourReads, type Read, readPromises, readStream, readSynchronously } from "./reading.js"
 
 const DEFAULT = 64 << 10
-const IN_FLIGHT = 4
 
 const OURS = "File.forEachChunk, 4 × 1 MiB"
 const INCUMBENT = "FileSystem.stream, 64 KiB (default)"
 const FOUR = "fs.read, 4 × 1 MiB"
 
-export const reads = <R>(
+const reads = <R>(
   role: Contestant["role"],
   name: string,
   path: string,
@@ -29,37 +28,41 @@ export const reads = <R>(
 
 export const sequential: MakeScenario = (bench) => ({
   name: "sequential",
-  title: `Reading a ${bench.quick ? 64 : 512} MiB file that is in the cache`,
-  cases: Effect.succeed([theCase(bench)])
+  title: "Every byte of a large file that is in the cache",
+  cases: Effect.succeed([lent(bench)])
 })
 
-const theCase = (bench: Bench): Effect.Effect<Case<Env>> =>
+const lent = (bench: Bench): Effect.Effect<Case<Env>> =>
   Effect.map(bench.large, ({ bytes, checksums, path }) => {
     const native = bench.tpio
     return {
-      label: "Each byte seen once, in recycled or fresh buffers",
+      label: `${bytes / MiB} MiB`,
       measure: megabytesPerSecond,
       amount: bytes,
       expected: checksums,
       contestants: [
-        reads("ours", OURS, path, forEachChunk, MiB),
+        reads("ours", OURS, path, forEachChunk(true), MiB),
+        reads("ours", "the same, as completed", path, forEachChunk(false), MiB),
+        reads("ours", "File.streamRecycled, 4 × 1 MiB", path, streamRecycled, MiB),
         reads("peer", FOUR, path, fourReads("as completed"), MiB),
         reads("peer", "fs.promises read, 1 MiB", path, readPromises, MiB),
         reads("peer", "createReadStream, 64 KiB (default)", path, readStream, DEFAULT),
-        reads("peer", "createReadStream, 1 MiB", path, readStream, MiB),
         reads("peer", INCUMBENT, path, fileSystemStream, DEFAULT),
-        reads("peer", "FileSystem.stream, 1 MiB", path, fileSystemStream, MiB),
         reads("limit", "fs.readSync, 1 MiB", path, readSynchronously, MiB),
         ...native === undefined ? [] : [
-          contestant<never>("limit", "C on TP_IO, 4 × 1 MiB", () =>
-            tpio(native, bench, {
-              mode: "callbacks",
-              path,
-              chunk: MiB,
-              inFlight: IN_FLIGHT,
-              operations: bytes / MiB,
-              seed: 0
-            }))
+          contestant<never>(
+            "limit",
+            "C on TP_IO, 4 × 1 MiB",
+            () =>
+              tpio(native, bench, {
+                mode: "callbacks",
+                path,
+                chunk: MiB,
+                inFlight: 4,
+                operations: bytes / MiB,
+                seed: 0
+              })
+          )
         ]
       ],
       goals: [
@@ -69,3 +72,23 @@ const theCase = (bench: Bench): Effect.Effect<Case<Env>> =>
       notes: bench.kernel === "win32" && native === undefined ? [NO_TPIO] : []
     }
   })
+
+export const streams: MakeScenario = (bench) => ({
+  name: "stream",
+  title: "The same file as a stream of chunks of the consumer's own",
+  cases: Effect.succeed([fresh(bench, DEFAULT, "64 KiB chunks"), fresh(bench, MiB, "1 MiB chunks")])
+})
+
+const fresh = (bench: Bench, chunk: number, label: string): Effect.Effect<Case<Env>> =>
+  Effect.map(bench.large, ({ bytes, checksums, path }) => ({
+    label,
+    measure: megabytesPerSecond,
+    amount: bytes,
+    expected: checksums,
+    contestants: [
+      reads("ours", "File.stream, 4 in flight", path, stream, chunk),
+      reads("peer", "FileSystem.stream", path, fileSystemStream, chunk),
+      reads("peer", "createReadStream", path, readStream, chunk)
+    ],
+    goals: [atLeastTimesTheRate("File.stream, 4 in flight", ["FileSystem.stream"], 2)]
+  }))
