@@ -62,6 +62,8 @@ export interface Case<R = never> {
   readonly expected?: { readonly [phase in Phase]: number } | undefined
   readonly contestants: ReadonlyArray<Contestant<R>>
   readonly goals: ReadonlyArray<Goal>
+  /** In place of what the command line says, where a run says little more the second time. */
+  readonly rounds?: { readonly warmUps: number; readonly measured: number } | undefined
   /** What there is to know when its numbers are read. */
   readonly notes?: ReadonlyArray<string> | undefined
 }

@@ -51,7 +51,8 @@ export const race = <R>(one: Case<R>, options: RaceOptions): Effect.Effect<CaseR
   Effect.gen(function*() {
     const { contestants } = one
     const samples = new Map(contestants.map(({ name }) => [name, [] as Array<Sample>]))
-    for (let round = -options.warmUps; round < options.rounds; round++) {
+    const { measured, warmUps } = one.rounds ?? { measured: options.rounds, warmUps: options.warmUps }
+    for (let round = -warmUps; round < measured; round++) {
       const phase: Phase = round < 0 ? "warm-up" : "measured"
       for (let i = 0; i < contestants.length; i++) {
         const contestant = contestants[(i + Math.max(round, 0)) % contestants.length]!
@@ -60,7 +61,7 @@ export const race = <R>(one: Case<R>, options: RaceOptions): Effect.Effect<CaseR
         if (phase === "measured") samples.get(contestant.name)!.push(sample)
       }
     }
-    return conclude(one, options.rounds, samples)
+    return conclude(one, measured, samples)
   })
 
 const runOnce = <R>(

@@ -1,9 +1,7 @@
 // Runs the C program on TP_IO beside us: under the same Wine, on the same file.
-import type * as Effect from "effect/Effect"
-import { spawn } from "node:child_process"
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
-import { type Bench, promised } from "./Bench.js"
+import * as Effect from "effect/Effect"
+import type { Bench } from "./Bench.js"
+import { runChild } from "./child.js"
 import type { Outcome } from "./Scenario.js"
 
 export interface TpioOptions {
@@ -18,18 +16,13 @@ export interface TpioOptions {
 }
 
 /** The time is its own: from when its pool is warm to when the last read has come. */
-export const tpio = (program: string, { directory }: Bench, options: TpioOptions): Effect.Effect<Outcome, unknown> =>
-  promised(async () => {
-    const result = join(directory, "tpio.txt")
-    const { chunk, inFlight, mode, operations, path, seed } = options
-    // Its output goes nowhere: Wine gives no pipes.
-    const child = spawn(program, [mode, path, ...[chunk, inFlight, operations, seed].map(String), result], {
-      stdio: "ignore"
-    })
-    const code = await new Promise<number | null>((resolve, reject) =>
-      child.once("error", reject).once("exit", resolve)
-    )
-    if (code !== 0) throw new Error(`tpio ${mode}: exit code ${code}`)
-    const [elapsed = NaN, busy = NaN, sum = NaN] = readFileSync(result, "utf8").trim().split(" ").map(Number)
-    return { millis: elapsed / 1e6, cpuMillis: busy / 1e6, checksum: sum | 0, looked: "measured" }
-  })
+export const tpio = (program: string, bench: Bench, options: TpioOptions): Effect.Effect<Outcome, unknown> => {
+  const { chunk, inFlight, mode, operations, path, seed } = options
+  return Effect.map(
+    runChild(program, [mode, path, ...[chunk, inFlight, operations, seed].map(String)], bench),
+    (answer) => {
+      const [elapsed = NaN, busy = NaN, sum = NaN] = answer.split(" ").map(Number)
+      return { millis: elapsed / 1e6, cpuMillis: busy / 1e6, checksum: sum | 0, looked: "measured" }
+    }
+  )
+}

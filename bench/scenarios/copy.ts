@@ -17,6 +17,7 @@ import { copyFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import * as File from "../../src/File.js"
+import * as Pipeline from "../../src/Pipeline.js"
 import { type Bench, contestant, type Env, type MakeScenario, promised } from "../harness/Bench.js"
 import { MiB, Seen } from "../harness/inputs.js"
 import {
@@ -27,9 +28,10 @@ import {
   type Phase,
   unjudged
 } from "../harness/Scenario.js"
+import { timed } from "../harness/timed.js"
 import { readSynchronously } from "./reading.js"
 
-const OURS = "File.streamRecycled into File.sink"
+const OURS = "Pipeline.copy"
 const INCUMBENT = "FileSystem.stream into FileSystem.sink"
 const COPY_FILE = "fs.copyFile"
 
@@ -67,7 +69,8 @@ const theCase = (bench: Bench): Effect.Effect<Case<Env>> =>
       amount: bytes,
       expected: checksums,
       contestants: [
-        copies("ours", OURS, (to) => ours(path, to)),
+        copies("ours", OURS, (to) => Pipeline.copy(path, to)),
+        copies("ours", "File.streamRecycled into File.sink", (to) => streamed(path, to)),
         copies("peer", INCUMBENT, (to) => Effect.flatMap(FileSystem, (fs) => Stream.run(fs.stream(path), fs.sink(to)))),
         copies(
           "peer",
@@ -90,22 +93,18 @@ const theCase = (bench: Bench): Effect.Effect<Case<Env>> =>
 
 /** Times a copy, then looks at it, then removes it. */
 const copied = <R>(to: string, phase: Phase, run: (to: string) => Effect.Effect<unknown, unknown, R>) =>
-  Effect.suspend(() => {
-    const begin = performance.now()
-    const cpu = process.cpuUsage()
-    return Effect.flatMap(run(to), () => {
-      const millis = performance.now() - begin
-      const { system, user } = process.cpuUsage(cpu)
-      const seen = new Seen(phase)
-      return Effect.map(readSynchronously(to, MiB, seen.look), () => ({
-        millis,
-        cpuMillis: (system + user) / 1000,
-        checksum: seen.sum
-      }))
-    })
-  }).pipe(Effect.ensuring(Effect.sync(() => rmSync(to, { force: true }))))
+  timed(run(to), () => sumOf(to, phase)).pipe(
+    Effect.map(({ result, ...times }) => ({ ...times, checksum: result })),
+    Effect.ensuring(Effect.sync(() => rmSync(to, { force: true })))
+  )
 
-const ours = (from: string, to: string) =>
+const sumOf = (path: string, phase: Phase): number => {
+  const seen = new Seen(phase)
+  Effect.runSync(readSynchronously(path, MiB, seen.look))
+  return seen.sum
+}
+
+const streamed = (from: string, to: string) =>
   File.withFile(
     from,
     { hint: "sequential" },

@@ -1,13 +1,14 @@
 // SHA-256 of the file: how much of the reading disappears behind the hashing.
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
+import * as Pipeline from "../../src/Pipeline.js"
 import { type Bench, contestant, type Env, type MakeScenario } from "../harness/Bench.js"
 import { MiB } from "../harness/inputs.js"
 import { atLeastTimesTheRate, type Case, type Contestant, megabytesPerSecond } from "../harness/Scenario.js"
 import { forEachChunk } from "./ours.js"
 import { fileSystemStream, fourReads, type Read, readStream, readSynchronously } from "./reading.js"
 
-const OURS = "File.forEachChunk and hash"
+const OURS = "Pipeline.hash, 4 in flight"
 const SYNCHRONOUS = "fs.readSync and hash"
 const FOUR = "four fs.read in flight and hash"
 
@@ -32,7 +33,11 @@ const theCase = (bench: Bench, chunk: number, label: string): Effect.Effect<Case
       amount: bytes,
       expected: { "warm-up": checksum, measured: checksum },
       contestants: [
-        hashes("ours", OURS, forEachChunk(true)),
+        contestant<Env>("ours", OURS, () =>
+          Effect.map(Pipeline.hash(path, { chunkSize: chunk }), (digest) => ({
+            checksum: short(Buffer.from(digest, "hex"))
+          }))),
+        hashes("ours", "File.forEachChunk and hash", forEachChunk(true)),
         hashes("peer", FOUR, fourReads("in order")),
         hashes("peer", SYNCHRONOUS, readSynchronously),
         hashes("peer", "createReadStream and hash", readStream),

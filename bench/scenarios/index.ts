@@ -3,18 +3,23 @@ import type { MakeScenario } from "../harness/Bench.js"
 import { copy } from "./copy.js"
 import { hash } from "./hash.js"
 import { inFlight } from "./inFlight.js"
+import { allocation, resident } from "./memory.js"
 import { pipe } from "./pipe.js"
 import { random } from "./random.js"
 import { sequential, streams } from "./sequential.js"
 import { submit } from "./submit.js"
+import { tree } from "./tree.js"
 
 export const scenarios: { readonly [name: string]: MakeScenario } = {
   sequential,
   stream: streams,
   hash,
   copy,
+  tree,
   random,
   submit,
   "in-flight": inFlight,
-  pipe
+  pipe,
+  memory: resident,
+  allocation
 }

@@ -189,7 +189,7 @@ export const callbacks = ({ input, offsets }: Draw, inFlight: number, name = RAW
       ))
   })
 
-const promises = ({ input, offsets }: Draw, inFlight: number) =>
+export const promises = ({ input, offsets }: Draw, inFlight: number) =>
   Effect.map(handle(input.path), (file) => {
     const buffers = Array.from({ length: inFlight }, () => Buffer.allocUnsafeSlow(PAGE))
     return contestant<never>("peer", "fs.promises read", () =>
@@ -241,7 +241,7 @@ const nodeFileSystem = ({ checksum: whole, input, offsets }: Draw, inFlight: num
   })
 
 /** A `File` for each fiber, with a seek before each read: what it takes to read here and there. */
-const nodeFileSystems = ({ input, offsets }: Draw, inFlight: number) =>
+export const nodeFileSystems = ({ input, offsets }: Draw, inFlight: number) =>
   Effect.gen(function*() {
     const fs = yield* FileSystem
     const places = yield* Effect.all(Array.from({ length: inFlight }, () =>

@@ -1,0 +1,86 @@
+// A copy of very many small files: this project's own node_modules.
+import { FileSystem } from "@effect/platform/FileSystem"
+import * as Effect from "effect/Effect"
+import { spawn } from "node:child_process"
+import { readdirSync, realpathSync, rmSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Pipeline from "../../src/Pipeline.js"
+import { type Bench, contestant, type Env, type MakeScenario, promised } from "../harness/Bench.js"
+import { MiB } from "../harness/inputs.js"
+import { atLeastTimesAsFast, type Case, type Contestant, type Outcome, seconds } from "../harness/Scenario.js"
+import { timed } from "../harness/timed.js"
+
+const OURS = "Pipeline.copyTree"
+const INCUMBENT = "FileSystem.copy"
+
+/** Under Wine links are not what they seem, and how it makes 14,000 files teaches nothing of Windows. */
+export const tree: MakeScenario = (bench) =>
+  bench.kernel === "win32" ? undefined : {
+    name: "tree",
+    title: "A copy of node_modules",
+    cases: Effect.succeed([theCase(bench)])
+  }
+
+const theCase = (bench: Bench): Effect.Effect<Case<Env>> =>
+  Effect.sync(() => {
+    const modules = realpathSync(fileURLToPath(new URL("../../../node_modules", import.meta.url)))
+    const source = bench.quick ? join(modules, "effect") : modules
+    const { bytes, names } = census(source)
+    return {
+      label: `${names.toLocaleString("en-US")} names, ${Math.round(bytes / MiB)} MiB`,
+      measure: seconds,
+      amount: 1,
+      expected: { "warm-up": 0, measured: 0 },
+      contestants: [
+        copies(bench, source, "ours", OURS, (to) => Pipeline.copyTree(source, to)),
+        copies(bench, source, "peer", INCUMBENT, (to) => Effect.flatMap(FileSystem, (fs) => fs.copy(source, to))),
+        // Node does not tell the processor time of a child.
+        copies(bench, source, "limit", "cp -a, a program in C", (to) => promised(() => cp(source, to)), {
+          cpuMillis: NaN
+        })
+      ],
+      goals: [atLeastTimesAsFast(OURS, [INCUMBENT], 1.5)]
+    }
+  })
+
+const copies = <R>(
+  { directory }: Bench,
+  source: string,
+  role: Contestant["role"],
+  name: string,
+  run: (to: string) => Effect.Effect<unknown, unknown, R>,
+  told: Outcome = {}
+): Contestant<R> =>
+  contestant(role, name, () => {
+    const to = join(directory, "tree")
+    // Compared with what there is by then: tools keep caches in there.
+    return timed(run(to), () => missing(census(source), census(to))).pipe(
+      Effect.map(({ result, ...times }) => ({ ...times, ...told, checksum: result })),
+      Effect.ensuring(Effect.sync(() => rmSync(to, { recursive: true, force: true })))
+    )
+  })
+
+interface Census {
+  readonly names: number
+  readonly bytes: number
+}
+
+const missing = (from: Census, to: Census): number => Math.abs(from.names - to.names) + Math.abs(from.bytes - to.bytes)
+
+/** How many names there are in a tree, and how many bytes in its files. */
+const census = (path: string): Census => {
+  const entries = readdirSync(path, { recursive: true, withFileTypes: true })
+  const size = (file: string): number => statSync(file).size
+  return {
+    names: entries.length,
+    bytes: entries.reduce((sum, entry) => sum + (entry.isFile() ? size(join(entry.parentPath, entry.name)) : 0), 0)
+  }
+}
+
+const cp = (from: string, to: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const child = spawn("cp", ["-a", from, to], { stdio: "ignore" })
+    child.once("error", reject)
+    child.once("exit", (code) => code === 0 ? resolve() : reject(new Error(`cp: exit code ${code}`)))
+  })
