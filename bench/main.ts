@@ -26,7 +26,7 @@ const HELP = `${COMMAND} -- [options]
   --scenario NAME   only this one; may be given several times. One of:
                     ${Object.keys(scenarios).join(", ")}
   --contestant TEXT only contestants whose name has this text in it, without goals and without results: for a profile
-  --rounds N        rounds that count (default 7; 3 with --quick)
+  --rounds N        rounds that count (default 5; 3 with --quick)
   --quick           smaller files and fewer operations, for a look; keeps its results in build/bench/results
   --json            JSON lines in place of the table
   --output DIR      where results are kept (default bench/results)
@@ -80,7 +80,7 @@ const runScenario = (
       Effect.scoped(Effect.gen(function*() {
         const result = yield* race(chosen(yield* makeCase), {
           rounds,
-          warmUps: 2,
+          warmUps: 1,
           progress,
           // Nobody pays for the garbage of another.
           before: collectGarbage
@@ -97,7 +97,7 @@ const runScenario = (
 const program = Effect.scoped(Effect.gen(function*() {
   const kernel = values.kernel as "portable" | "win32"
   const bench = yield* Bench.make({ kernel, quick: values.quick })
-  const rounds = Number(values.rounds ?? (values.quick ? 3 : 7))
+  const rounds = Number(values.rounds ?? (values.quick ? 3 : 5))
   const computer = machine(
     kernel === "win32" ? "kernel32" : "portable",
     process.env["WINEPREFIX"] !== undefined,

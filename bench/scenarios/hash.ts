@@ -6,7 +6,7 @@ import { type Bench, contestant, type Env, type MakeScenario } from "../harness/
 import { MiB } from "../harness/inputs.js"
 import { atLeastTimesTheRate, type Case, type Contestant, megabytesPerSecond } from "../harness/Scenario.js"
 import { forEachChunk } from "./ours.js"
-import { fileSystemStream, fourReads, type Read, readStream, readSynchronously } from "./reading.js"
+import { fileSystemStream, fourReads, type Read, readSynchronously } from "./reading.js"
 
 const OURS = "Pipeline.hash, 4 in flight"
 const SYNCHRONOUS = "fs.readSync and hash"
@@ -40,7 +40,6 @@ const theCase = (bench: Bench, chunk: number, label: string): Effect.Effect<Case
         hashes("ours", "File.forEachChunk and hash", forEachChunk(true)),
         hashes("peer", FOUR, fourReads("in order")),
         hashes("peer", SYNCHRONOUS, readSynchronously),
-        hashes("peer", "createReadStream and hash", readStream),
         hashes("peer", "FileSystem.stream and hash", fileSystemStream)
       ],
       goals: [atLeastTimesTheRate(OURS, [SYNCHRONOUS, FOUR], 0.95)]

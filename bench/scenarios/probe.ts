@@ -32,7 +32,7 @@ const contestants = { fibers, callbacks, promises, nodeFileSystems }
 
 const IN_FLIGHT = 8
 /** Reads before anything is counted: everything is compiled by then. */
-const WARM_UP = 40_000
+const WARM_UP = 200_000
 
 const pause = (millis: number) => Effect.promise(() => new Promise((resolve) => setTimeout(resolve, millis)))
 

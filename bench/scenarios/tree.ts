@@ -31,6 +31,7 @@ const theCase = (bench: Bench): Effect.Effect<Case<Env>> =>
       label: `${names.toLocaleString("en-US")} names, ${Math.round(bytes / MiB)} MiB`,
       measure: seconds,
       amount: 1,
+      rounds: { warmUps: 1, measured: bench.quick ? 1 : 3 },
       expected: { "warm-up": 0, measured: 0 },
       contestants: [
         copies(bench, source, "ours", OURS, (to) => Pipeline.copyTree(source, to)),
