@@ -3,7 +3,9 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { availableParallelism, release } from "node:os"
 import { join } from "node:path"
 import { chart } from "./chart.js"
-import type { CaseResult } from "./race.js"
+import type { CaseResult, GoalResult } from "./race.js"
+import { goalText } from "./Scenario.js"
+import { digits } from "./statistics.js"
 
 export interface MachineReport {
   readonly kernel: string
@@ -47,7 +49,50 @@ export const keep = (directory: string, machine: MachineReport, scenarios: Reado
     writeFileSync(join(charts, `${scenario.name}.svg`), chart(scenario, machine))
   }
   writeFileSync(file, `${JSON.stringify([...kept.values()], rounded, 1)}\n`)
+  writeFileSync(
+    join(directory, "README.md"),
+    page(KERNELS.flatMap((kernel) => before(join(directory, `${kernel}.json`))))
+  )
 }
+
+const KERNELS = ["portable", "kernel32"]
+
+/** All that is kept, on one page: each scenario's chart, and every goal in a line. */
+export const page = (scenarios: ReadonlyArray<KeptScenario>): string => {
+  const goals = scenarios.flatMap(({ cases, machine, name }) =>
+    cases.flatMap(({ goals, label }) =>
+      goals.map((goal) =>
+        [machine.kernel, name, label, goal.row, measured(goal), goalText(goal), verdict(goal)].map(cell).join(" | ")
+      )
+    )
+  )
+  return [
+    "# Results of the benchmark",
+    "",
+    "Written by `npm run bench` and `npm run bench:kernel32`, whole, from the JSON files beside it. A goal is judged by the median,",
+    "over the rounds, of what was measured side by side.",
+    "",
+    "| kernel | scenario | case | contestant | measured | goal | |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+    ...goals.map((row) => `| ${row} |`),
+    ...scenarios.flatMap(({ machine, name, notes, title }) => [
+      "",
+      `## ${machine.kernel}, ${name}`,
+      "",
+      `![${title}, ${machine.kernel}](${machine.kernel}/${name}.svg)`,
+      ...notes.flatMap((note) => ["", note])
+    ]),
+    ""
+  ].join("\n")
+}
+
+const cell = (text: string): string => text.replaceAll("|", "\\|")
+
+const measured = (goal: GoalResult): string =>
+  goal.measured === undefined ? "–" : `${digits(goal.measured)} ${goal.unit}`
+
+const verdict = ({ met, unjudged }: GoalResult): string =>
+  met === undefined ? `not judged: ${unjudged}` : met ? "met" : "**not met**"
 
 const before = (file: string): ReadonlyArray<KeptScenario> => {
   try {

@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { chart, step } from "../../bench/harness/chart.js"
 import { checksum, directory, PAGE, randomFile, randomPages } from "../../bench/harness/inputs.js"
 import { race } from "../../bench/harness/race.js"
+import { page } from "../../bench/harness/report.js"
 import {
   atLeastTimesAsFast,
   atLeastTimesTheRate,
@@ -154,6 +155,8 @@ describe("bench", () => {
         assert.include(text, "<peer>")
         assert.include(text, "NOT MET")
       }
+      const rows = page([{ ...scenario, machine }]).split("\n").filter((line) => line.startsWith("| portable"))
+      assert.deepStrictEqual(rows.map((row) => row.split(" | ").length), [7, 7, 7, 7])
       const svg = chart(scenario, machine)
       assert.deepStrictEqual(malformed(svg), [])
       assert.include(svg, "&lt;peer&gt;")
