@@ -89,9 +89,7 @@ const runScenario = (
         out(values.json ? JSON.stringify({ scenario: name, ...result }) : caseTable(result))
         return result
       })))
-    const notes = scenario.notes === undefined ? [] : yield* scenario.notes
-    if (!values.json) { for (const note of notes) out(`  ${note}`) }
-    return { name, title, cases, notes }
+    return { name, title, cases }
   }))
 
 const program = Effect.scoped(Effect.gen(function*() {
@@ -106,23 +104,24 @@ const program = Effect.scoped(Effect.gen(function*() {
   if (!values.json) {
     out(`${describe(computer)}\nload average at the start ${loadavg().map((load) => load.toFixed(1)).join(" ")}`)
   }
+  const output = values.output ??
+    fileURLToPath(new URL(values.quick ? "results" : "../../bench/results", import.meta.url))
   const results: Array<ScenarioResult> = []
   let failed = 0
   for (const name of named()) {
     const scenario = scenarios[name]!(bench)
     if (scenario === undefined) continue
     const exit = yield* Effect.exit(runScenario(scenario, rounds))
-    if (Exit.isSuccess(exit)) results.push(exit.value)
-    else if (Cause.isInterrupted(exit.cause)) return yield* Effect.failCause(exit.cause)
+    if (Exit.isSuccess(exit)) {
+      results.push(exit.value)
+      if (values.contestant === undefined) keep(output, computer, [exit.value])
+    } else if (Cause.isInterrupted(exit.cause)) return yield* Effect.failCause(exit.cause)
     else {
       failed++
       console.error(`${name} failed: ${Cause.pretty(exit.cause, { renderErrorCause: true })}`)
     }
   }
   if (!values.json) out(`\n${summaryTable(results)}`)
-  const output = values.output ??
-    fileURLToPath(new URL(values.quick ? "results" : "../../bench/results", import.meta.url))
-  if (values.contestant === undefined) keep(output, computer, results)
   return failed
 }))
 

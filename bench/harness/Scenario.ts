@@ -66,6 +66,8 @@ export interface Case<R = never> {
   readonly rounds?: { readonly warmUps: number; readonly measured: number } | undefined
   /** What there is to know when its numbers are read. */
   readonly notes?: ReadonlyArray<string> | undefined
+  /** What can only be said when all rounds have run. */
+  readonly afterwards?: Effect.Effect<ReadonlyArray<string>, never, R> | undefined
 }
 
 export interface Scenario<R = never> {
@@ -77,8 +79,6 @@ export interface Scenario<R = never> {
     unknown,
     R | Scope.Scope
   >
-  /** What can only be said when all cases have run. */
-  readonly notes?: Effect.Effect<ReadonlyArray<string>, unknown, R> | undefined
 }
 
 // -----------------------------------------------------------------------------

@@ -55,11 +55,11 @@ interface Drawn {
 }
 
 const panel = (one: CaseResult, top: number): Drawn => {
-  const most = Math.max(...one.contestants.map(({ max }) => max), Number.MIN_VALUE)
+  const most = Math.max(...one.contestants.map(({ max }) => max), 0) || 1
   const tick = step(most)
   const ticks = Math.ceil(most / tick)
   const left = MARGIN + NAMES
-  const scale = (value: number): number => left + value / (ticks * tick) * PLOT
+  const scale = (value: number): number => left + Math.max(value, 0) / (ticks * tick) * PLOT
   const first = top + 30
   const bottom = first + one.contestants.length * ROW
   const grid = Array.from({ length: ticks + 1 }, (_, i) => scale(i * tick))

@@ -61,7 +61,8 @@ export const race = <R>(one: Case<R>, options: RaceOptions): Effect.Effect<CaseR
         if (phase === "measured") samples.get(contestant.name)!.push(sample)
       }
     }
-    return conclude(one, measured, samples)
+    const result = conclude(one, measured, samples)
+    return one.afterwards === undefined ? result : { ...result, notes: [...result.notes, ...yield* one.afterwards] }
   })
 
 const runOnce = <R>(

@@ -20,7 +20,6 @@ export interface ScenarioResult {
   readonly name: string
   readonly title: string
   readonly cases: ReadonlyArray<CaseResult>
-  readonly notes: ReadonlyArray<string>
 }
 
 /** A scenario with the machine as it was that day: a later run of some scenarios leaves the others as they are. */
@@ -75,12 +74,12 @@ export const page = (scenarios: ReadonlyArray<KeptScenario>): string => {
     "| kernel | scenario | case | contestant | measured | goal | |",
     "| --- | --- | --- | --- | --- | --- | --- |",
     ...goals.map((row) => `| ${row} |`),
-    ...scenarios.flatMap(({ machine, name, notes, title }) => [
+    ...scenarios.flatMap(({ cases, machine, name, title }) => [
       "",
       `## ${machine.kernel}, ${name}`,
       "",
       `![${title}, ${machine.kernel}](${machine.kernel}/${name}.svg)`,
-      ...notes.flatMap((note) => ["", note])
+      ...cases.flatMap(({ label, notes }) => notes.flatMap((note) => ["", `${label}: ${note}`]))
     ]),
     ""
   ].join("\n")

@@ -10,7 +10,7 @@ export const caseTable = (one: CaseResult): string => {
     role === "limit" ? `${name} (limit)` : name,
     digits(median),
     `${digits(min)} – ${digits(max)}`,
-    ours === undefined || ours.name === name ? "" : ratio(one, ours.median, median),
+    ours === undefined || ours.name === name || !(ours.median > 0 && median > 0) ? "" : ratio(one, ours.median, median),
     Number.isNaN(cpuMillis) ? "" : `${digits(cpuMillis)} ms`
   ])
   const head = [`  ${one.label}`, one.unit, "min – max", "ours is", "CPU"]

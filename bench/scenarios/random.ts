@@ -6,7 +6,8 @@ import { read as readCallback } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as File from "../../src/File.js"
-import type { Kernel } from "../../src/Kernel.js"
+import * as Kernel from "../../src/Kernel.js"
+import type { Ledger } from "../../src/Ledger.js"
 import { type Bench, contestant, type Env, type MakeScenario, NO_TPIO, promised } from "../harness/Bench.js"
 import { checksum, type Input, PAGE, randomPages } from "../harness/inputs.js"
 import {
@@ -18,6 +19,7 @@ import {
   microsPerOperation,
   unjudged
 } from "../harness/Scenario.js"
+import { digits } from "../harness/statistics.js"
 import { tpio } from "../harness/tpio.js"
 
 const SEED = 20261121
@@ -79,8 +81,16 @@ const theCase = (bench: Bench, inFlight: number): Effect.Effect<Case<Env>, unkno
         ...inC("limit", CALLBACKS, "callbacks")
       ],
       goals: goals(bench, inFlight),
-      notes: bench.kernel === "win32" && native === undefined ? [NO_TPIO] : []
+      notes: bench.kernel === "win32" && native === undefined ? [NO_TPIO] : [],
+      afterwards: wakeUpsSince(yield* Kernel.ledger)
     }
+  })
+
+/** How often JavaScript was woken, on kernel32; the portable kernel does not count it. */
+const wakeUpsSince = (before: Ledger): Effect.Effect<ReadonlyArray<string>, never, Kernel.Kernel> =>
+  Effect.map(Kernel.ledger, ({ completedByCallback, wakeUps }) => {
+    const [completions, woken] = [completedByCallback - before.completedByCallback, wakeUps - before.wakeUps]
+    return woken === 0 ? [] : [`JavaScript was woken ${digits(woken / completions)} times per completion`]
   })
 
 const goals = ({ kernel, tpio }: Bench, inFlight: number): ReadonlyArray<Goal> => {
@@ -112,7 +122,7 @@ export const fibers = (
   { input, offsets }: Draw,
   inFlight: number,
   name = FIBERS
-): Effect.Effect<Contestant, unknown, Kernel | Scope.Scope> =>
+): Effect.Effect<Contestant, unknown, Kernel.Kernel | Scope.Scope> =>
   Effect.map(opened(input.path, inFlight), ({ buffers, file }) =>
     contestant("ours", name, () =>
       Effect.suspend(() => {

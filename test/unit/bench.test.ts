@@ -149,7 +149,7 @@ describe("bench", () => {
         ]),
         options
       )
-      const scenario = { name: "one", title: "A & B", cases: [one, one], notes: [] }
+      const scenario = { name: "one", title: "A & B", cases: [one, one] }
       for (const text of [caseTable(one), summaryTable([scenario])]) {
         assert.include(text, "ours")
         assert.include(text, "<peer>")
@@ -163,6 +163,8 @@ describe("bench", () => {
       assert.strictEqual(svg.match(/<rect class="ours"/g)?.length, 2)
       assert.strictEqual(svg.match(/<rect class="limit"/g)?.length, 2)
       assert.notInclude(svg, "NaN")
+      const less = yield* race(scripted({ ours: [-1, -2, 0] }, []), options)
+      assert.deepStrictEqual(malformed(chart({ ...scenario, cases: [less] }, machine)), [])
     }))
 })
 
