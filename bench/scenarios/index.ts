@@ -3,6 +3,7 @@ import type { MakeScenario } from "../harness/Bench.js"
 import { copy } from "./copy.js"
 import { hash } from "./hash.js"
 import { inFlight } from "./inFlight.js"
+import { many } from "./many.js"
 import { allocation, resident } from "./memory.js"
 import { pipe } from "./pipe.js"
 import { random } from "./random.js"
@@ -17,6 +18,7 @@ export const scenarios: { readonly [name: string]: MakeScenario } = {
   copy,
   tree,
   random,
+  "read-many": many,
   submit,
   "in-flight": inFlight,
   pipe,
