@@ -215,6 +215,7 @@ export const layerWin32: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOptio
 /**
  * The embedded kernel: real files through `node:fs`, with the accounting of Windows: Start counts, packets, skip mode,
  * teardown. Misuse of the contract is caught on it as a defect. A read that runs cannot be stopped on it, only waited for.
+ * Small requests are done by worker threads of its own, which are started when there is enough to do and keep nobody alive.
  *
  * @example
  * ```ts
