@@ -137,16 +137,19 @@ export class Threads implements Requests {
     this.#booting = false
     this.#failed = true
     if (!this.#workers.delete(id)) return
+    this.#take()
     for (const request of this.#requests) {
-      const { base } = request
-      const lost = this.#words[base + layout.thread] === id || this.#workers.size === 0
-      if (request.answer === undefined || !lost || this.#completed.includes(request)) continue
-      this.#words[base + layout.error] = -os.errno.EIO
-      this.#words[base + layout.failed] = 0
-      this.#completed.unshift(request)
+      const lost = this.#words[request.base + layout.thread] === id || this.#workers.size === 0
+      if (request.answer !== undefined && lost && !this.#completed.includes(request)) this.#lose(request)
     }
     // JavaScript may sleep, and nobody else wake it.
     Atomics.notify(this.#words, layout.completed)
+  }
+
+  #lose(request: Request): void {
+    this.#words[request.base + layout.error] = -os.errno.EIO
+    this.#words[request.base + layout.failed] = 0
+    this.#completed.unshift(request)
   }
 
   // --- requests
@@ -270,6 +273,10 @@ export class Threads implements Requests {
     this.#numbers[numbers + 2] = c
     words[base + layout.operation] = numberOf[operation]
     words[base + layout.thread] = 0
+    this.#inFlight++
+    this.#wake()
+    // The last thread has ended since this one was let in.
+    if (this.#workers.size === 0) return this.#lose(request)
     Atomics.store(words, base + layout.state, SUBMITTED)
     const submitted = words[layout.submitted]!
     Atomics.store(words, layout.queue + (submitted & (CAPACITY - 1)), slot)
@@ -278,8 +285,6 @@ export class Threads implements Requests {
     else if (this.#workers.size < MOST_THREADS && (submitted + 1 - Atomics.load(words, layout.taken) | 0) > BACKLOG) {
       this.#start()
     }
-    this.#inFlight++
-    this.#wake()
   }
 
   // --- completion
