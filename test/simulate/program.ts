@@ -295,18 +295,22 @@ const actors: ReadonlyArray<Actor> = [
     Effect.gen(function*() {
       const path = `locked ${index}`
       let inside = 0
-      const visit = (file: File.File, exclusive: boolean) =>
-        File.withLock(
+      const visit = (file: File.File, exclusive: boolean) => {
+        // An interruption may come between the lock and the first step inside.
+        let entered = 0
+        return File.withLock(
           file,
           { offset: 0, length: 10, exclusive, wait: one.below(4) !== 3 },
           Effect.gen(function*() {
             if (exclusive ? inside !== 0 : inside < 0) yield* Effect.dieMessage("two hold an exclusive lock")
-            inside += exclusive ? -1 : 1
+            entered = exclusive ? -1 : 1
+            inside += entered
             yield* Effect.sleep(one.below(10))
           }).pipe(Effect.ensuring(Effect.sync(() => {
-            inside -= exclusive ? -1 : 1
+            inside -= entered
           })))
         ).pipe(Effect.catchIf((error) => error.reason === "Busy", () => Effect.void))
+      }
       yield* Effect.forEach([1, 2, 3], () =>
         Effect.scoped(Effect.gen(function*() {
           const file = yield* opened(one, path, settings(one))
