@@ -24,11 +24,18 @@ export const findDuplicates = (
   Effect.gen(function*() {
     const files = yield* filesIn(directory)
     const sameSize = groupsOf(files, ({ bytes }) => String(bytes)).flat()
-    const hashed = yield* Effect.forEach(sameSize, (file) => Effect.map(sha256(file.path), (hash) => ({ ...file, hash })), {
+    const hashed = yield* Effect.forEach(sameSize, (file) =>
+      Effect.map(sha256(file.path), (hash) => ({ ...file, hash })), {
       concurrency: 4
     })
-    return groupsOf(hashed, ({ hash }) => hash)
-      .map((group): Duplicates => ({ bytes: group[0]!.bytes, names: group.map(({ name }) => name).sort() }))
+    return groupsOf(hashed, ({ hash }) =>
+      hash)
+      .map((group): Duplicates => ({
+        bytes: group[0]!.bytes,
+        names: group.map(({ name }) =>
+          name
+        ).sort()
+      }))
       .sort((a, b) => Number(b.bytes - a.bytes) || (a.names[0]! < b.names[0]! ? -1 : 1))
   })
 

@@ -37,7 +37,9 @@ const config = {
 }
 
 const description = HelpDoc.blocks([
-  HelpDoc.p("Finds files with the same contents, on NodeFileSystem and on ThreadpoolFileSystem, and tells how long each took."),
+  HelpDoc.p(
+    "Finds files with the same contents, on NodeFileSystem and on ThreadpoolFileSystem, and tells how long each took."
+  ),
   HelpDoc.p("Exit code: 0 when both have found the same, 1 otherwise.")
 ])
 
@@ -96,7 +98,9 @@ const report = (directory: string, found: Found): string => {
   )
   const more = found.length > lines.length ? [`  and ${count(found.length - lines.length, "more", "more")}`] : []
   return [
-    `${count(found.length, "group")} of files with the same contents below ${quoted(directory)}, ${size(spare)} to spare:`,
+    `${count(found.length, "group")} of files with the same contents below ${quoted(directory)}, ${
+      size(spare)
+    } to spare:`,
     ...lines,
     ...more
   ].join("\n")
@@ -105,18 +109,22 @@ const report = (directory: string, found: Found): string => {
 const print = (text: string) => Effect.sync(() => void process.stdout.write(`${text}\n`))
 
 /** Files of three sizes; every third one is the copy of another. Made with a `FileSystem` as well. */
-const demonstration: Effect.Effect<string, PlatformError, FileSystem.FileSystem | Scope.Scope> = Effect.gen(function*() {
-  const fs = yield* FileSystem.FileSystem
-  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "duplicates-" })
-  for (const [name, bytes, files] of [["small", 3_000, 60], ["medium", 300_000, 24], ["large", 24_000_000, 6]] as const) {
-    yield* fs.makeDirectory(`${directory}/${name}`)
-    for (let file = 0; file < files; file++) {
-      const contents = Buffer.alloc(bytes, `${name} ${file % 3 === 2 ? file - 1 : file} `)
-      yield* fs.writeFile(`${directory}/${name}/${file}`, contents)
+const demonstration: Effect.Effect<string, PlatformError, FileSystem.FileSystem | Scope.Scope> = Effect.gen(
+  function*() {
+    const fs = yield* FileSystem.FileSystem
+    const directory = yield* fs.makeTempDirectoryScoped({ prefix: "duplicates-" })
+    for (
+      const [name, bytes, files] of [["small", 3_000, 60], ["medium", 300_000, 24], ["large", 24_000_000, 6]] as const
+    ) {
+      yield* fs.makeDirectory(`${directory}/${name}`)
+      for (let file = 0; file < files; file++) {
+        const contents = Buffer.alloc(bytes, `${name} ${file % 3 === 2 ? file - 1 : file} `)
+        yield* fs.writeFile(`${directory}/${name}/${file}`, contents)
+      }
     }
+    return directory
   }
-  return directory
-})
+)
 
 export const program = (argv: ReadonlyArray<string>): Effect.Effect<void, Error> => {
   const command = Command.make("duplicates", config, ({ directory, kernel, rounds }) =>

@@ -32,8 +32,9 @@ beforeAll(() => {
   writeFileSync(at("tree/below/file"), contents)
 })
 
-const using = (use: (fs: ThreadpoolFileSystem.ThreadpoolFileSystem) => Effect.Effect<unknown, unknown, Scope.Scope>) => (): Program =>
-  Effect.flatMap(ThreadpoolFileSystem.make, use)
+const using =
+  (use: (fs: ThreadpoolFileSystem.ThreadpoolFileSystem) => Effect.Effect<unknown, unknown, Scope.Scope>) =>
+  (): Program => Effect.flatMap(ThreadpoolFileSystem.make, use)
 
 const bytes = new TextEncoder().encode(contents)
 

@@ -11,7 +11,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as nodeFs from "node:fs"
@@ -51,7 +51,9 @@ const treeOf = (root: string): ReadonlyArray<string> => nodeFs.readdirSync(root,
 const populate = (root: string, files: number): void => {
   for (let directory = 0; directory < 4; directory++) {
     nodeFs.mkdirSync(join(root, `${directory}`), { recursive: true })
-    for (let file = 0; file < files / 4; file++) nodeFs.writeFileSync(join(root, `${directory}`, `${file}`), "x".repeat(5000))
+    for (let file = 0; file < files / 4; file++) {
+      nodeFs.writeFileSync(join(root, `${directory}`, `${file}`), "x".repeat(5000))
+    }
   }
 }
 
@@ -132,7 +134,10 @@ contract("FileSystem, our own", ({ claim, only }) => {
     const fs = yield* ThreadpoolFileSystem.make
     const from = yield* fileOf(new Uint8Array(48 * MiB))
     const to = yield* freshPath
-    const exit = yield* interruptedAt(fs.copyFile(from, to), () => nodeFs.existsSync(to) && nodeFs.statSync(to).size > 0)
+    const exit = yield* interruptedAt(
+      fs.copyFile(from, to),
+      () => nodeFs.existsSync(to) && nodeFs.statSync(to).size > 0
+    )
     expect(nodeFs.existsSync(to)).toBe(Exit.isSuccess(exit))
     const { engine } = yield* Kernel.Kernel
     nodeFs.rmSync(to, { force: true })
@@ -165,11 +170,13 @@ contract("FileSystem, our own", ({ claim, only }) => {
     const fs = yield* ThreadpoolFileSystem.make
     const { engine } = yield* Kernel.Kernel
     const path = yield* freshPath
-    for (const writing of [
-      fs.writeFile(path, new Uint8Array(10)),
-      fs.writeFile(path, new Uint8Array(10), { flag: "a" }),
-      Stream.run(Stream.make(new Uint8Array(10)), fs.sink(path))
-    ]) {
+    for (
+      const writing of [
+        fs.writeFile(path, new Uint8Array(10)),
+        fs.writeFile(path, new Uint8Array(10), { flag: "a" }),
+        Stream.run(Stream.make(new Uint8Array(10)), fs.sink(path))
+      ]
+    ) {
       const error = yield* withFullDisk(engine.kernel, failureOf(writing))
       expect(error).toMatchObject({ _tag: "SystemError", reason: "WriteZero", pathOrDescriptor: path })
       expect(error.cause).toBeInstanceOf(Win32Error)

@@ -14,8 +14,11 @@ afterAll(() => rmSync(home, { recursive: true, force: true }))
 
 const run = (...args: ReadonlyArray<string>) =>
   new Promise<{ readonly code: number; readonly out: string; readonly err: string }>((resolve) => {
-    const child = execFile(process.execPath, [program, ...args], (_, out, err) =>
-      resolve({ code: child.exitCode ?? -1, out, err }))
+    const child = execFile(
+      process.execPath,
+      [program, ...args],
+      (_, out, err) => resolve({ code: child.exitCode ?? -1, out, err })
+    )
   })
 
 describe("the program that finds duplicates", () => {
