@@ -5,50 +5,36 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as ManagedRuntime from "effect/ManagedRuntime"
-import type * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as File from "../../src/File.js"
-import * as Kernel from "../../src/Kernel.js"
 import { pattern } from "../support/claims.js"
 import * as lab from "../support/lab.js"
-import { everyStep } from "../support/sweep.js"
+import { everyStep, swept } from "../support/sweep.js"
 
-const runtime = ManagedRuntime.make(lab.layer)
-let resolved: Runtime.Runtime<Kernel.Kernel>
-let kernel: Kernel.Kernel.Service
-let watched: ReturnType<typeof lab.watch>
-let home: string
-let points = 0
 /** Of the points: those at which an operation of the one under test was in flight. */
 let inFlightPoints = 0
 
+const shared = swept(({ points }) =>
+  `interruption sweep on ${lab.kernelName}: ${points} points, an operation in flight at ${inFlightPoints} of them`
+)
+
 const SIZE = 20_000
-const at = (name: string) => join(home, name)
+const at = (name: string) => join(shared.home, name)
 
 beforeAll(async () => {
-  resolved = await runtime.runtime()
-  kernel = await runtime.runPromise(Kernel.Kernel)
-  watched = lab.watch(kernel)
-  home = mkdtempSync(join(tmpdir(), "tpio-chunks-"))
   writeFileSync(at("data"), pattern(SIZE))
-  from = await runtime.runPromise(Scope.extend(File.open(at("data")), scope))
+  from = await shared.run(Scope.extend(File.open(at("data")), scope))
   const write = { access: "write", disposition: "createNew" } as const
-  to = await runtime.runPromise(Scope.extend(File.open(at("out"), write), scope))
+  to = await shared.run(Scope.extend(File.open(at("out"), write), scope))
 })
 
+// Declared after the sweep's own, and so run before it: the kernel is still there.
 afterAll(async () => {
   await Effect.runPromise(Scope.close(scope, Exit.void))
-  expect(watched.leftovers()).toEqual(lab.nothing)
-  await runtime.dispose()
-  rmSync(home, { recursive: true, force: true })
-  console.log(
-    `interruption sweep on ${lab.kernelName}: ${points} points, an operation in flight at ${inFlightPoints} of them`
-  )
+  expect(shared.watched.leftovers()).toEqual(lab.nothing)
 })
 
 /** Open all the time: opening and closing are swept elsewhere. */
@@ -94,12 +80,12 @@ const programs: Record<string, () => Effect.Effect<unknown, unknown>> = {
 describe("interrupted at every fiber step", () => {
   for (const [name, program] of Object.entries(programs)) {
     it(name, { timeout: 120_000 }, async () => {
-      const { engine } = kernel
+      const { kernel: { engine }, runtime, watched } = shared
       const onInterrupt = () => {
         if (engine.counters.inFlight > 0) inFlightPoints++
       }
-      const tried = await everyStep(resolved, name, program, async ({ exit, step }) => {
-        points++
+      const tried = await everyStep(runtime, name, program, async ({ exit, step }) => {
+        shared.points++
         const where = `${name}, step ${step}`
         if (Exit.isFailure(exit)) expect([where, Exit.isInterrupted(exit)]).toEqual([where, true])
         const { started } = engine.counters

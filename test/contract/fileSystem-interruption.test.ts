@@ -10,7 +10,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path"
 import type * as Kernel from "../../src/Kernel.js"
 import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
-import { sweeping } from "../support/sweep.js"
+import * as lab from "../support/lab.js"
+import { swept } from "../support/sweep.js"
 
 type Program = Effect.Effect<unknown, unknown, Kernel.Kernel | Scope.Scope>
 
@@ -21,8 +22,8 @@ const check = (): void => {
   expect(readdirSync(at("temporary"))).toEqual([])
 }
 
-const swept = sweeping("FileSystem", check)
-const at = (name: string): string => join(swept.home, name)
+const shared = swept(({ points }) => `interruption sweep of FileSystem on ${lab.kernelName}: ${points} points`)
+const at = (name: string): string => join(shared.home, name)
 const contents = "0123456789".repeat(500)
 
 beforeAll(() => {
@@ -73,7 +74,8 @@ const programs: Record<string, () => Program> = {
 describe("interrupted at every fiber step", () => {
   for (const [name, program] of Object.entries(programs)) {
     it(name, { timeout: 60_000 }, async () => {
-      expect(await swept.sweep(name, program, 120)).toBeGreaterThan(3)
+      const { tried } = await shared.sweep(name, program, { limit: 120, check })
+      expect(tried).toBeGreaterThan(3)
     })
   }
 })

@@ -5,73 +5,47 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as ManagedRuntime from "effect/ManagedRuntime"
-import type * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as CallbackEnvironment from "../../src/CallbackEnvironment.js"
 import * as File from "../../src/File.js"
-import * as Kernel from "../../src/Kernel.js"
+import type * as Kernel from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import type { Win32Error } from "../../src/Win32Error.js"
 import * as lab from "../support/lab.js"
 import * as pipe from "../support/pipe.js"
-import { everyStep, interruptNow, runWith } from "../support/sweep.js"
+import { everyStep, interruptNow, runWith, swept } from "../support/sweep.js"
 
 type Program = Effect.Effect<unknown, Win32Error | unknown, Kernel.Kernel | Scope.Scope>
 
-const runtime = ManagedRuntime.make(lab.layer)
-let resolved: Runtime.Runtime<Kernel.Kernel>
-let kernel: Kernel.Kernel.Service
-let watched: ReturnType<typeof lab.watch>
-let home: string
 let serial = 0
-let points = 0
 /** Of the points: those at which an operation was in flight on a pipe that nobody writes to. */
 let pendingPoints = 0
-let leaks = 0
 let unhandled = 0
 
 const onUnhandled = () => {
   unhandled++
 }
 
-const prepared = (name: string) => join(home, name)
-const fresh = () => prepared(`fresh-${serial++}`)
-
-beforeAll(async () => {
-  process.on("unhandledRejection", onUnhandled)
-  resolved = await runtime.runtime()
-  kernel = await runtime.runPromise(Kernel.Kernel)
-  watched = lab.watch(kernel)
-  home = mkdtempSync(join(tmpdir(), "tpio-sweep-"))
-  writeFileSync(prepared("data"), new Uint8Array(100_000).fill(7))
-})
-
-afterAll(async () => {
+// Before the sweep's own: this looks when the kernel has been closed.
+beforeAll(() => void process.on("unhandledRejection", onUnhandled))
+afterAll(() => {
   process.off("unhandledRejection", onUnhandled)
-  await runtime.dispose()
-  rmSync(home, { recursive: true, force: true })
-  const pending = lab.kernelName === "win32" ? `, an operation provably pending at ${pendingPoints} of them` : ""
-  console.log(`interruption sweep on ${lab.kernelName}: ${points} points${pending}, ${leaks} leaks`)
   expect(unhandled).toBe(0)
 })
 
-const clean = async (where: string) => {
-  try {
-    // Closing a handle that an abandoned open has brought is a call of its own: it may still be under way.
-    await Effect.runPromise(lab.eventually(`${where}: handles closed`, () => watched.leftovers().openHandles === 0))
-    expect({ where, ...watched.leftovers() }).toEqual({ where, ...lab.nothing })
-  } catch (leak) {
-    leaks++
-    watched.forget()
-    throw leak
-  }
-}
+const shared = swept(({ leaks, points }) => {
+  const pending = lab.kernelName === "win32" ? `, an operation provably pending at ${pendingPoints} of them` : ""
+  return `interruption sweep on ${lab.kernelName}: ${points} points${pending}, ${leaks} leaks`
+})
+
+const prepared = (name: string) => join(shared.home, name)
+const fresh = () => prepared(`fresh-${serial++}`)
+
+beforeAll(() => writeFileSync(prepared("data"), new Uint8Array(100_000).fill(7)))
 
 const write = { access: "readwrite", disposition: "openAlways" } as const
 
@@ -180,7 +154,7 @@ const programs: Record<string, () => Program> = {
   "a file in an environment with a pool and a group of its own": () =>
     Effect.gen(function*() {
       // What earlier ones took has been given back, wherever they were interrupted.
-      expect(kernel.engine.kernel.pools.callbacksLeft).toBe(kernel.engine.kernel.pools.callbacksLimit)
+      expect(shared.kernel.engine.kernel.pools.callbacksLeft).toBe(shared.kernel.engine.kernel.pools.callbacksLimit)
       const environment = yield* CallbackEnvironment.make({ threadpool: { maxThreads: 2 }, cleanupGroup: true })
       const file = yield* CallbackEnvironment.provide(File.open(prepared("data")), environment)
       yield* File.read(file, new Uint8Array(4096), 0)
@@ -248,28 +222,14 @@ const concurrent: Record<string, readonly [underWay: number, program: () => Prog
 describe("interrupted at every fiber step", () => {
   for (const [name, program] of Object.entries(programs)) {
     it(name, { timeout: 120_000 }, async () => {
-      const tried = await everyStep(
-        resolved,
-        name,
-        () => Effect.scoped(Effect.suspend(program)),
-        ({ step }) => clean(`${name}, step ${step}`)
-      )
-      expect(tried).toBeGreaterThan(3)
-      points += tried
+      expect((await shared.sweep(name, program)).tried).toBeGreaterThan(3)
     })
   }
   for (const [name, [underWay, program]] of Object.entries(concurrent)) {
     it(name, { timeout: 120_000 }, async () => {
-      const { counters } = kernel.engine
-      const tried = await everyStep(
-        resolved,
-        name,
-        () => Effect.scoped(Effect.suspend(program)),
-        ({ step }) => clean(`${name}, step ${step}`),
-        { from: () => counters.inFlight + counters.queued >= underWay }
-      )
-      expect(tried).toBeGreaterThan(3)
-      points += tried
+      const { counters } = shared.kernel.engine
+      const from = () => counters.inFlight + counters.queued >= underWay
+      expect((await shared.sweep(name, program, { from })).tried).toBeGreaterThan(3)
     })
   }
 })
@@ -289,21 +249,21 @@ describe("a lock, interrupted at every fiber step", () => {
         const file = yield* File.open(prepared("held"), { ...write, share })
         const other = yield* File.open(prepared("held"), { ...write, share })
         yield* Effect.promise(async () => {
-          points += await everyStep(resolved, name, () => taking(file), async ({ step }) => {
-            const free = await runtime.runPromise(Effect.exit(File.withLock(other, { wait: false }, Effect.void)))
+          shared.points += await everyStep(shared.runtime, name, () => taking(file), async ({ step }) => {
+            const free = await shared.run(Effect.exit(File.withLock(other, { wait: false }, Effect.void)))
             expect({ step, free: Exit.isSuccess(free) }).toEqual({ step, free: true })
           })
         })
       }))
-      await runtime.runPromise(program)
-      await clean(name)
+      await shared.run(program)
+      await shared.clean(name)
     }, 60_000)
   }
 })
 
 /** Calls `around` in place of the next completion that the kernel delivers; it gets the real one. */
 const atNextCompletion = (around: (complete: () => void) => void) => {
-  const { slots } = kernel.engine.kernel
+  const { slots } = shared.kernel.engine.kernel
   const original = slots.complete
   slots.complete = function(...arguments_) {
     slots.complete = original
@@ -338,13 +298,13 @@ describe("completion and interruption in the same tick", () => {
               })
               return read(file)
             }))
-          const exit = await runWith(resolved, Effect.scoped(program), (forked) => {
+          const exit = await runWith(shared.runtime, Effect.scoped(program), (forked) => {
             fiber = forked
           })
-          await clean(`${name}, ${order}, round ${round}`)
+          await shared.clean(`${name}, ${order}, round ${round}`)
           expect(seen).toBe(true)
           expect(Exit.isInterrupted(exit) || Exit.isSuccess(exit)).toBe(true)
-          points++
+          shared.points++
         }
       })
     }
@@ -367,7 +327,6 @@ describe("provably pending", () => {
     "timeout": [1, (io) => Effect.timeout(readEight(io), "1 minute")]
   }
   pending(it)("a conversation of 40 reads, each pending before its answer is sent", async () => {
-    let inFlight = 0
     const conversation = Effect.gen(function*() {
       const { send, server } = yield* pipe.make
       const io = yield* ThreadpoolIo.make(server, { skipMode: true })
@@ -379,27 +338,12 @@ describe("provably pending", () => {
         yield* reading
       }
     })
-    points += await everyStep(
-      resolved,
-      "conversation",
-      () => Effect.scoped(conversation),
-      async ({ step }) => {
-        await clean(`conversation, step ${step}`)
-        if (inFlight > 0) pendingPoints++
-        inFlight = 0
-      },
-      {
-        onInterrupt: () => {
-          inFlight = kernel.engine.counters.inFlight
-        }
-      }
-    )
+    const { inFlight } = await shared.sweep("conversation", () => conversation)
+    pendingPoints += inFlight
     expect(pendingPoints).toBeGreaterThan(1000)
   }, 300_000)
   for (const [name, [underWay, operation]] of Object.entries(operations)) {
     pending(it)(`a pipe's ${name}, at every step that it is pending at`, async () => {
-      let inFlight = 0
-      let counted = 0
       const program = Effect.flatMap(
         pipe.make,
         ({ server }) =>
@@ -407,25 +351,10 @@ describe("provably pending", () => {
             // Nobody writes. What no step has interrupted ends by the clock, long after the last step.
             operation(io).pipe(Effect.timeoutOption("25 millis")))
       )
-      await everyStep(
-        resolved,
-        name,
-        () => Effect.scoped(program),
-        async ({ step }) => {
-          await clean(`pipe ${name}, step ${step}`)
-          points++
-          if (inFlight > 0) counted++
-          inFlight = 0
-        },
-        {
-          from: () => kernel.engine.counters.inFlight >= underWay,
-          onInterrupt: () => {
-            inFlight = kernel.engine.counters.inFlight
-          }
-        }
-      )
-      expect(counted).toBeGreaterThan(5)
-      pendingPoints += counted
+      const from = () => shared.kernel.engine.counters.inFlight >= underWay
+      const { inFlight } = await shared.sweep(`pipe ${name}`, () => program, { from })
+      expect(inFlight).toBeGreaterThan(5)
+      pendingPoints += inFlight
     }, 120_000)
     for (const order of ["completion first", "interruption first"] as const) {
       pending(it)(`a pipe's ${name}, ${order} in the same tick`, async () => {
@@ -446,14 +375,14 @@ describe("provably pending", () => {
                   return operation(io)
                 }))
           )
-          const exit = runWith(resolved, Effect.scoped(program), (forked) => {
+          const exit = runWith(shared.runtime, Effect.scoped(program), (forked) => {
             fiber = forked
           })
-          await Effect.runPromise(lab.eventually("pending", () => kernel.engine.counters.inFlight > 0))
+          await Effect.runPromise(lab.eventually("pending", () => shared.kernel.engine.counters.inFlight > 0))
           await Effect.runPromise(send)
           await exit
-          await clean(`pipe ${name}, ${order}, round ${round}`)
-          points++
+          await shared.clean(`pipe ${name}, ${order}, round ${round}`)
+          shared.points++
         }
       })
     }

@@ -2,37 +2,23 @@
  * Everything a pipe can do, interrupted at every fiber step; where a program streams or waits for a clock, at the first 500.
  * After each point nothing may be left: the ledger balances, every handle is closed, every buffer is back, and the name is free.
  */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as ManagedRuntime from "effect/ManagedRuntime"
-import type * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Kernel from "../../src/Kernel.js"
+import type * as Kernel from "../../src/Kernel.js"
 import * as NamedPipe from "../../src/NamedPipe.js"
 import * as lab from "../support/lab.js"
-import { everyStep } from "../support/sweep.js"
+import { swept } from "../support/sweep.js"
 
 type Program = Effect.Effect<unknown, unknown, Kernel.Kernel | Scope.Scope>
 
-const runtime = ManagedRuntime.make(lab.layer)
-let resolved: Runtime.Runtime<Kernel.Kernel>
-let kernel: Kernel.Kernel.Service
-let watched: ReturnType<typeof lab.watch>
-let points = 0
 /** Of the points: those at which an operation was in flight. */
 let inFlightPoints = 0
 
-beforeAll(async () => {
-  resolved = await runtime.runtime()
-  kernel = await runtime.runPromise(Kernel.Kernel)
-  watched = lab.watch(kernel)
-})
-
-afterAll(async () => {
-  await runtime.dispose()
-  console.log(`interruption sweep of pipes on ${lab.kernelName}: ${points} points, ${inFlightPoints} of them in flight`)
-})
+const shared = swept(({ points }) =>
+  `interruption sweep of pipes on ${lab.kernelName}: ${points} points, ${inFlightPoints} of them in flight`
+)
 
 /** Streams and clocks have thousands of steps, most of them their own: of programs with those, so many are swept. */
 const LIMIT = 500
@@ -147,42 +133,17 @@ const ofMessages: Record<string, () => Program> = {
   )
 }
 
-const clean = async (where: string) => {
-  try {
-    await Effect.runPromise(lab.eventually(`${where}: handles closed`, () => watched.leftovers().openHandles === 0))
-    expect({ where, ...watched.leftovers() }).toEqual({ where, ...lab.nothing })
-  } catch (leak) {
-    watched.forget()
-    throw leak
-  }
-}
-
 describe("a pipe interrupted at every fiber step", () => {
   const sweep = (title: string, program: () => Program) => async () => {
-    let inFlight = 0
-    const tried = await everyStep(
-      resolved,
-      title,
-      () => {
-        from = !later.has(program)
-        return Effect.scoped(Effect.suspend(program))
-      },
-      async ({ step }) => {
-        await clean(`${title}, step ${step}`)
-        if (inFlight > 0) inFlightPoints++
-        inFlight = 0
-      },
-      {
-        from: () => from,
-        onInterrupt: () => {
-          inFlight = kernel.engine.counters.inFlight
-        }
-      },
-      later.has(program) ? LIMIT : undefined
-    )
+    const begun = () => {
+      from = !later.has(program)
+      return program()
+    }
+    const limit = later.has(program) ? LIMIT : undefined
+    const { inFlight, tried } = await shared.sweep(title, begun, { from: () => from, limit })
     expect(tried).toBeGreaterThan(3)
-    points += tried
-    await runtime.runPromise(Effect.scoped(NamedPipe.listen(name)))
+    inFlightPoints += inFlight
+    await shared.run(Effect.scoped(NamedPipe.listen(name)))
   }
   for (const [title, program] of Object.entries(programs)) it(title, { timeout: 120_000 }, sweep(title, program))
   const kernel32 = lab.on("win32", "its sockets have neither messages nor a flush")

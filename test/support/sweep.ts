@@ -102,66 +102,93 @@ export const runWith = async <R>(
   return exitOf(fiber, "interrupted from outside")
 }
 
-/** What the sweeps of one file share: a kernel of this lane, a directory, and what must be nothing after each point. */
-export interface Sweeping {
+/** What the sweeps of one file share: a kernel of this lane, a directory, and that nothing may be left after a point. */
+export interface Swept {
+  readonly runtime: Runtime.Runtime<Kernel.Kernel>
   readonly kernel: Kernel.Kernel.Service
+  readonly watched: ReturnType<typeof lab.watch>
   readonly home: string
-  /** Sweeps over all steps of a program, in a scope of its own each time. */
+  readonly run: ManagedRuntime.ManagedRuntime<Kernel.Kernel, unknown>["runPromise"]
+  /** Points tried, and those of them at which something was left. */
+  points: number
+  leaks: number
+  /** Throws when something is left; what comes after is then judged by itself. */
+  readonly clean: (where: string) => Promise<void>
+  /**
+   * Sweeps over all steps of a program, in a scope of its own each time. Answers how many points there were, and at how many of
+   * them an operation was in flight.
+   */
   readonly sweep: (
     name: string,
     program: () => Effect.Effect<unknown, unknown, Kernel.Kernel | Scope.Scope>,
-    limit?: number
-  ) => Promise<number>
+    options?: Pick<SweepOptions, "from"> & {
+      /** Points at most. */
+      readonly limit?: number | undefined
+      /** What else must hold after each point. */
+      readonly check?: (() => void) | undefined
+    }
+  ) => Promise<{ readonly tried: number; readonly inFlight: number }>
 }
 
-/** To be called where the tests are declared; what it answers is there when they run. */
-export const sweeping = (what: string, check: () => void = () => {}): Sweeping => {
-  const runtime = ManagedRuntime.make(lab.layer)
-  let resolved: Runtime.Runtime<Kernel.Kernel>
-  let kernel: Kernel.Kernel.Service
-  let watched: ReturnType<typeof lab.watch>
-  let home: string
-  let points = 0
+/**
+ * To be called where the tests are declared; what it answers is there when they run. At the end it says what was tried: an
+ * `afterAll` that still needs the kernel is declared after this call, one that comes after its end before.
+ */
+export const swept = (summary: (swept: Swept) => string): Swept => {
+  const managed = ManagedRuntime.make(lab.layer)
+
+  const clean: Swept["clean"] = async (where) => {
+    const { watched } = shared
+    try {
+      // Closing a handle that an abandoned open has brought is a call of its own: it may still be under way.
+      await Effect.runPromise(lab.eventually(`${where}: handles closed`, () => watched.leftovers().openHandles === 0))
+      expect({ where, ...watched.leftovers() }).toEqual({ where, ...lab.nothing })
+    } catch (leak) {
+      shared.leaks++
+      watched.forget()
+      throw leak
+    }
+  }
+
+  const sweep: Swept["sweep"] = async (name, program, { check, from, limit } = {}) => {
+    const { counters } = shared.kernel.engine
+    let inFlight = 0
+    const tried = await everyStep(
+      shared.runtime,
+      name,
+      () => Effect.scoped(Effect.suspend(program)),
+      async ({ step }) => {
+        await clean(`${name}, step ${step}`)
+        check?.()
+      },
+      {
+        from,
+        onInterrupt: () => {
+          if (counters.inFlight > 0) inFlight++
+        }
+      },
+      limit
+    )
+    shared.points += tried
+    return { tried, inFlight }
+  }
+
+  const shared = { points: 0, leaks: 0, run: managed.runPromise, clean, sweep } as {
+    -readonly [K in keyof Swept]: Swept[K]
+  }
 
   beforeAll(async () => {
-    resolved = await runtime.runtime()
-    kernel = await runtime.runPromise(Kernel.Kernel)
-    watched = lab.watch(kernel)
-    home = mkdtempSync(join(tmpdir(), "tpio-sweep-"))
+    shared.runtime = await managed.runtime()
+    shared.kernel = await managed.runPromise(Kernel.Kernel)
+    shared.watched = lab.watch(shared.kernel)
+    shared.home = mkdtempSync(join(tmpdir(), "tpio-sweep-"))
   })
 
   afterAll(async () => {
-    await runtime.dispose()
-    rmSync(home, { recursive: true, force: true })
-    console.log(`interruption sweep of ${what} on ${lab.kernelName}: ${points} points`)
+    await managed.dispose()
+    rmSync(shared.home, { recursive: true, force: true })
+    console.log(summary(shared))
   })
 
-  return {
-    get kernel() {
-      return kernel
-    },
-    get home() {
-      return home
-    },
-    sweep: async (name, program, limit) => {
-      const tried = await everyStep(
-        resolved,
-        name,
-        () => Effect.scoped(Effect.suspend(program)),
-        async ({ step }) => {
-          const where = `${name}, step ${step}`
-          // Closing a handle that an abandoned open has brought is a call of its own: it may still be under way.
-          await Effect.runPromise(
-            lab.eventually(`${where}: handles closed`, () => watched.leftovers().openHandles === 0)
-          )
-          expect({ where, ...watched.leftovers() }).toEqual({ where, ...lab.nothing })
-          check()
-        },
-        {},
-        limit
-      )
-      points += tried
-      return tried
-    }
-  }
+  return shared
 }
