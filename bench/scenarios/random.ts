@@ -125,22 +125,36 @@ export const fibers = (
 ): Effect.Effect<Contestant, unknown, Kernel.Kernel | Scope.Scope> =>
   Effect.map(opened(input.path, inFlight), ({ buffers, file }) =>
     contestant("ours", name, () =>
-      Effect.suspend(() => {
-        let next = 0
-        let sum = 0
-        const fiber = (buffer: BufferPool.PoolBuffer) => {
-          let offset = 0
-          return Effect.whileLoop({
-            while: () => next < offsets.length,
-            body: () => File.read(file, buffer, offset = offsets[next++]!),
-            step: (bytes) => sum = (sum + checksum(bytes === PAGE ? buffer.bytes : EMPTY, offset, "measured")) | 0
-          })
-        }
-        return Effect.map(
-          Effect.forEach(buffers, fiber, { concurrency: "unbounded", discard: true }),
-          () => ({ checksum: sum })
-        )
-      })))
+      inFibers(
+        offsets,
+        buffers,
+        (buffer, offset) => File.read(file, buffer, offset),
+        (buffer, bytes) => bytes === PAGE ? buffer.bytes : EMPTY
+      )))
+
+/** A fiber for each place, which reads at the next offset when it has read at the one before. */
+export const inFibers = <Place, A, E, R>(
+  offsets: Float64Array,
+  places: ReadonlyArray<Place>,
+  read: (place: Place, offset: number) => Effect.Effect<A, E, R>,
+  bytes: (place: Place, read: A) => Uint8Array
+): Effect.Effect<{ readonly checksum: number }, E, R> =>
+  Effect.suspend(() => {
+    let next = 0
+    let sum = 0
+    const fiber = (place: Place) => {
+      let offset = 0
+      return Effect.whileLoop({
+        while: () => next < offsets.length,
+        body: () => read(place, offset = offsets[next++]!),
+        step: (answer: A) => sum = (sum + checksum(bytes(place, answer), offset, "measured")) | 0
+      })
+    }
+    return Effect.map(
+      Effect.forEach(places, fiber, { concurrency: "unbounded", discard: true }),
+      () => ({ checksum: sum })
+    )
+  })
 
 const EMPTY = new Uint8Array(0)
 
@@ -257,21 +271,11 @@ export const nodeFileSystems = ({ input, offsets }: Draw, inFlight: number) =>
     const places = yield* Effect.all(Array.from({ length: inFlight }, () =>
       Effect.map(fs.open(input.path), (file) => ({ file, buffer: Buffer.allocUnsafeSlow(PAGE) }))))
     return contestant<never>("peer", "NodeFileSystem, a File for each fiber, seek and read", () =>
-      Effect.suspend(() => {
-        let next = 0
-        let sum = 0
-        const fiber = ({ buffer, file }: typeof places[number]) => {
-          let offset = 0
-          return Effect.whileLoop({
-            while: () =>
-              next < offsets.length,
-            body: () => Effect.zipRight(file.seek(offset = offsets[next++]!, "start"), file.read(buffer)),
-            step: () => sum = (sum + checksum(buffer, offset, "measured")) | 0
-          })
-        }
-        return Effect.map(
-          Effect.forEach(places, fiber, { concurrency: "unbounded", discard: true }),
-          () => ({ checksum: sum })
-        )
-      }))
+      inFibers(
+        offsets,
+        places,
+        ({ buffer, file }, offset) =>
+          Effect.zipRight(file.seek(offset, "start"), file.read(buffer)),
+        ({ buffer }) => buffer
+      ))
   })

@@ -9,7 +9,7 @@ import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import { type Bench, contestant, type Env, type MakeScenario, promised } from "../harness/Bench.js"
 import { checksum, PAGE } from "../harness/inputs.js"
 import { atMostOver, type Case, microsPerOperation } from "../harness/Scenario.js"
-import { draw } from "./random.js"
+import { draw, inFibers } from "./random.js"
 
 const IN_FLIGHT = 32
 
@@ -34,33 +34,17 @@ const theCase = (bench: Bench): Effect.Effect<Case<Env>, unknown, Env | Scope.Sc
       amount: count,
       expected: { "warm-up": sum, measured: sum },
       contestants: [
-        contestant<Env>("ours", OURS, () => inFibers(io, offsets, buffers)),
+        contestant<Env>("ours", OURS, () =>
+          inFibers(
+            offsets,
+            buffers,
+            (buffer, offset) => ThreadpoolIo.submit(io, Operation.read({ buffer, offset })),
+            ({ bytes }) => bytes
+          )),
         contestant<Env>("limit", ENGINE, () => withListeners(io, offsets, buffers))
       ],
       goals: [atMostOver(OURS, ENGINE, 4, "µs")]
     }
-  })
-
-const inFibers = (
-  io: ThreadpoolIo.ThreadpoolIo,
-  offsets: Float64Array,
-  buffers: ReadonlyArray<BufferPool.PoolBuffer>
-) =>
-  Effect.suspend(() => {
-    let next = 0
-    let sum = 0
-    const fiber = (buffer: BufferPool.PoolBuffer) => {
-      let offset = 0
-      return Effect.whileLoop({
-        while: () => next < offsets.length,
-        body: () => ThreadpoolIo.submit(io, Operation.read({ buffer, offset: offset = offsets[next++]! })),
-        step: () => sum = (sum + checksum(buffer.bytes, offset, "measured")) | 0
-      })
-    }
-    return Effect.map(
-      Effect.forEach(buffers, fiber, { concurrency: "unbounded", discard: true }),
-      () => ({ checksum: sum })
-    )
   })
 
 const withListeners = (

@@ -23,9 +23,9 @@ import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as C from "../../src/internal/constants.js"
+import { limitOf } from "../../src/internal/kernel/gate.js"
 import type { Block, CustomIssue, Kernel } from "../../src/internal/kernel/Kernel.js"
 import type { load } from "../../src/internal/kernel/win32.js"
-import { callLimit } from "../../src/internal/kernel/win32/calls.js"
 import { RECORD } from "../../src/internal/kernel/win32/memory.js"
 import { type Driven, Driver, type Opened } from "../support/driver.js"
 import { completions, loadKernel } from "./loadKernel.js"
@@ -547,7 +547,7 @@ describe("calls", () => {
   })
 
   it("run no more at once than leaves `fs` a thread; those in line keep their order or are taken back", async () => {
-    const limit = callLimit(process.env["UV_THREADPOOL_SIZE"])
+    const limit = limitOf(process.env["UV_THREADPOOL_SIZE"])
     const { client, close, server } = openPipe()
     const read = server.issue("read")
     const ended: Array<string> = []

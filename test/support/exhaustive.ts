@@ -181,7 +181,16 @@ export const check = (condition: boolean, sentence: string): void => {
 }
 
 /** Runs all schedules of a case; answers how many there are. Throws with the schedule that breaks an invariant. */
-export const runAll = (one: Case): number => {
+export const runAll = (one: Case): number => everySchedule(one, Schedule)
+
+/** The same, for schedules of any kind. */
+export const everySchedule = <One extends { readonly name: string }>(
+  one: One,
+  Schedule: new(here: Bench, one: One, choices: Choices) => {
+    readonly trail: ReadonlyArray<string>
+    readonly run: () => void
+  }
+): number => {
   const here = bench()
   return exhaust((choices) => {
     const schedule = new Schedule(here, one, choices)
@@ -197,7 +206,7 @@ export const runAll = (one: Case): number => {
 }
 
 /** One engine serves all schedules: each begins with the same share of a turn, so that none depends on the one before. */
-export const freshTurn = ({ engine, loop }: Bench): void => {
+const freshTurn = ({ engine, loop }: Bench): void => {
   const nobody = { deliver: () => {}, next: undefined, previous: undefined }
   do engine.turns.deliver(nobody, loop.now())
   while (!loop.turn())

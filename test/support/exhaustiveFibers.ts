@@ -10,12 +10,12 @@ import * as FiberId from "effect/FiberId"
 import type * as Scheduler from "effect/Scheduler"
 import * as Handle from "../../src/Handle.js"
 import * as C from "../../src/internal/constants.js"
-import { type Choices, exhaust } from "../../src/internal/kernel/simulated/Choices.js"
+import type { Choices } from "../../src/internal/kernel/simulated/Choices.js"
 import type { Kernel } from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
-import { type Bench, bench } from "./bench.js"
-import { check, early, failsAtStart, freshTurn, inline, pends, pendsOn, succeedsLate } from "./exhaustive.js"
+import type { Bench } from "./bench.js"
+import { check, early, everySchedule, failsAtStart, inline, pends, pendsOn, succeedsLate } from "./exhaustive.js"
 import type * as simulated from "./simulated.js"
 
 export interface Case {
@@ -46,6 +46,7 @@ class Schedule implements Scheduler.Scheduler {
 
   constructor(readonly here: Bench, readonly one: Case, readonly choices: Choices) {
     const { control, engine } = here
+    control.log.length = 0
     const service: Kernel.Service = {
       name: "simulated",
       drainTimeout: Duration.infinity,
@@ -158,22 +159,8 @@ class Schedule implements Scheduler.Scheduler {
 const isInterrupted = (exit: Exit.Exit<unknown, unknown>): boolean =>
   exit._tag === "Failure" && exit.cause._tag === "Interrupt"
 
-/** Runs all schedules of a case; answers how many there are. Throws with the schedule that breaks an invariant. */
-export const runAll = (one: Case): number => {
-  const here = bench()
-  return exhaust((choices) => {
-    here.control.log.length = 0
-    const schedule = new Schedule(here, one, choices)
-    try {
-      schedule.run()
-      freshTurn(here)
-    } catch (error) {
-      throw new Error(`${one.name}: ${(error as Error).message}\nschedule: ${schedule.trail.join(", ")}`, {
-        cause: error
-      })
-    }
-  })
-}
+/** Runs all schedules of a case, as for the machine alone. */
+export const runAll = (one: Case): number => everySchedule(one, Schedule)
 
 export const cases: ReadonlyArray<Case> = [false, true].flatMap((cancellable) => [
   {

@@ -4,7 +4,6 @@
 import { win32 } from "node:path"
 import { describe, expect, it } from "vitest"
 import { load } from "../../src/internal/kernel/win32.js"
-import { callLimit } from "../../src/internal/kernel/win32/calls.js"
 import { toSystemPath } from "../../src/internal/kernel/win32/path.js"
 
 describe("win32 kernel", () => {
@@ -17,11 +16,6 @@ describe("win32 kernel", () => {
       cause: undefined
     })
     expect(await load()).toBe(loaded)
-  })
-
-  it("leaves libuv a thread for everybody else", () => {
-    const limits = [undefined, "1", "2", "16", "4096", "0", "many"].map(callLimit)
-    expect(limits).toEqual([3, 1, 1, 15, 1023, 1, 1])
   })
 
   describe("paths", () => {

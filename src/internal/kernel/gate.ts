@@ -1,6 +1,6 @@
 /**
- * Who may occupy a thread, in order of arrival. libuv has four for the whole process; the portable kernel leaves one to
- * everybody else, so that a slow disk never stops their `dns.lookup`. Its own threads have as many requests as fit.
+ * Who may occupy a thread, in order of arrival. libuv has four for the whole process; the kernels leave one to everybody
+ * else, so that a slow disk never stops their `dns.lookup`. The portable kernel's own threads have as many requests as fit.
  */
 import type { Requests } from "./portable/requests.js"
 

@@ -10,13 +10,14 @@ import {
   FILE_SKIP_SET_EVENT_ON_HANDLE
 } from "../constants.js"
 import { CallbackBudget, MAX_WAITING_CALLBACKS } from "./budget.js"
+import { limitOf } from "./gate.js"
 import type { Block, CompletionWay, CustomIssue, Diagnosis, Issue, Kernel } from "./Kernel.js"
 import { DONE_WITHOUT_PACKET } from "./Kernel.js"
 import { SlotTable } from "./SlotTable.js"
 import { bind, type Bindings } from "./win32/bindings.js"
 import { BoundHandles, statusOf } from "./win32/bound.js"
 import { Callbacks } from "./win32/callbacks.js"
-import { callLimit, makeCalls } from "./win32/calls.js"
+import { makeCalls } from "./win32/calls.js"
 import type { Completions, Sink } from "./win32/completions.js"
 import { issuers } from "./win32/issuers.js"
 import { allocate, free, reserve, SlotMemory } from "./win32/memory.js"
@@ -134,7 +135,7 @@ class Win32Kernel implements Kernel {
     const budget = new CallbackBudget(waits ? MAX_WAITING_CALLBACKS : Infinity)
     this.pools = new Win32Pools(native, budget, waits)
     this.#bound = new BoundHandles(native, budget, completions)
-    this.call = makeCalls(native, callLimit(process.env["UV_THREADPOOL_SIZE"]))
+    this.call = makeCalls(native, limitOf(process.env["UV_THREADPOOL_SIZE"]))
   }
 
   // --- memory

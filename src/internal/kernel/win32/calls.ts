@@ -41,10 +41,7 @@ export type Answer = (
 const SCRATCH_BYTES = 64
 const INVALID_HANDLE_VALUE = -1
 
-/** How many calls may run at once: libuv's threads (it reads `UV_THREADPOOL_SIZE` so) but one, which is everybody else's. */
-export const callLimit = (threads: string | undefined): number =>
-  Math.max(1, Math.min(1024, threads === undefined ? 4 : parseInt(threads, 10) || 1) - 1)
-
+/** `limit`: how many may run at once. */
 export const makeCalls = (native: Bindings, limit: number): Kernel["call"] => {
   const implementations = makeImplementations(native)
   const scratch = makeScratch(native, limit)
