@@ -891,7 +891,8 @@ export interface ManyOptions {
 /**
  * Many reads as one effect, each result by index: the bytes that were there, fewer than asked for where the file ends. For the
  * price of the reads: a fiber per read costs several microseconds more. The results are memory of their own, or views of the
- * buffers that were given, whose windows must not overlap.
+ * buffers that were given, whose windows must not overlap. Small results of one batch, up to 16 KiB each, share an `ArrayBuffer`:
+ * to transfer one's `buffer` takes its neighbours along; `slice()` it first.
  *
  * Interruption cancels all of them and waits for the kernel to let go; so does a failure, which is then that of the whole (but see
  * `mode`). What cannot be is refused with `InvalidArgument` before anything is read.
