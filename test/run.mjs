@@ -75,10 +75,10 @@ const lanes = []
 const report = (title, begin, result) => lanes.push({ title, seconds: (Date.now() - begin) / 1000, ...result })
 
 /** A lane that passes or fails as a whole. */
-const check = async (title, args) => {
+const check = async (title, args, wine) => {
   heading(title)
   const begin = Date.now()
-  const problem = await node(args, 5)
+  const problem = await node(args, 5, wine)
   const failed = problem === undefined ? 0 : 1
   report(title, begin, { passed: 1 - failed, failed, problem, skipped: [] })
 }
@@ -125,12 +125,15 @@ const kernel32Obstacle = () => {
   }
 }
 
+const endings = join(root, "build/test/endings.js")
+
 const kernel32 = async () => {
   const title = "contract on kernel32"
   const obstacle = kernel32Obstacle()
   if (obstacle === undefined) {
     const launch = [join(root, "test/kernel32/run.mjs"), join(root, "build/test/kernel32/vitest.js")]
     await tests(title, "kernel32", (file) => [...launch, "--report", file], 12, !windows)
+    await check("ends of processes on kernel32", [endings, "--kernel32"], !windows)
     // The two ways that stand in for the relay of completions: the files that lean on them.
     for (const way of ["broker", "callback"]) {
       const args = (file) => [...launch, "--completions", way, "--report", file]
@@ -189,6 +192,7 @@ await tests("unit and contract on portable", "portable", (file) => [
   bin("vitest/vitest.mjs"),
   ...["run", "--coverage", "--allowOnly=false", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`]
 ], 8)
+await check("ends of processes on portable", [endings])
 const uncompared = await nativeLibraries()
 const obstacle = await kernel32()
 summary()
