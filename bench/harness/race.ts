@@ -57,7 +57,9 @@ export const race = <R>(one: Case<R>, options: RaceOptions): Effect.Effect<CaseR
       for (let i = 0; i < contestants.length; i++) {
         const contestant = contestants[(i + Math.max(round, 0)) % contestants.length]!
         options.progress(`${one.label}: ${phase === "warm-up" ? phase : `round ${round + 1}`}, ${contestant.name}`)
-        const sample = yield* runOnce(one, contestant, phase, options)
+        options.before()
+        if (one.steady === true && phase === "measured") yield* runOnce(one, contestant, phase)
+        const sample = yield* runOnce(one, contestant, phase)
         if (phase === "measured") samples.get(contestant.name)!.push(sample)
       }
     }
@@ -68,11 +70,9 @@ export const race = <R>(one: Case<R>, options: RaceOptions): Effect.Effect<CaseR
 const runOnce = <R>(
   one: Case<R>,
   { name, run }: Contestant<R>,
-  phase: Phase,
-  { before }: RaceOptions
+  phase: Phase
 ): Effect.Effect<Sample, Error, R> =>
   Effect.suspend(() => {
-    before()
     const cpu = process.cpuUsage()
     const begin = performance.now()
     return Effect.flatMap(run(phase), (outcome) => {

@@ -35,6 +35,7 @@ const theCase = (
     return {
       label,
       measure: microsPerOperation,
+      steady: true,
       amount: count,
       expected: { "warm-up": drawn.checksum, measured: drawn.checksum },
       contestants,
