@@ -208,7 +208,7 @@ export const everySchedule = <One extends { readonly name: string }>(
 /** One engine serves all schedules: each begins with the same share of a turn, so that none depends on the one before. */
 const freshTurn = ({ engine, loop }: Bench): void => {
   const nobody = { deliver: () => {}, next: undefined, previous: undefined }
-  do engine.turns.deliver(nobody, loop.now())
+  do engine.turns.deliver(nobody, true)
   while (!loop.turn())
 }
 

@@ -262,7 +262,7 @@ describe("fairness", () => {
         if (index === 64 || index === 70) throw new Error(`listener ${index}`)
         heard.push(index)
       }
-      deliveries.deliver({ deliver, previous: undefined, next: undefined }, 0)
+      deliveries.deliver({ deliver, previous: undefined, next: undefined }, true)
     }
     expect(heard).toHaveLength(64)
     expect(turn).toThrow("listener 64")

@@ -20,7 +20,7 @@ const ask = <A>(request: (answer: Answer<A>) => void): Promise<A> =>
   promisify<A>(request as (answer: (error: Error | null, value: A) => void) => void)()
 const started = async (): Promise<Threads> => {
   const threads = new Threads()
-  while (!threads.wanted()) await new Promise(setImmediate)
+  while (!threads.wanted(false)) await new Promise(setImmediate)
   return threads
 }
 
@@ -162,7 +162,7 @@ describe("the process", { timeout: 30_000 }, () => {
       process.on("worker", (worker) => workers.push(worker))
       const threads = new Threads()
       const end = Date.now() + 10_000
-      while (!threads.wanted() && Date.now() < end) await new Promise(setImmediate)
+      while (!threads.wanted(false) && Date.now() < end) await new Promise(setImmediate)
       ${script}
     `
     ], { timeout: 20_000, encoding: "utf8" })
@@ -188,8 +188,22 @@ describe("the process", { timeout: 30_000 }, () => {
       for (let index = 0; index < 60; index++) threads.fsync(1, () => answered++)
       for (const worker of workers) await worker.terminate()
       while (answered < 60) await new Promise(setImmediate)
-      threads.lstat("/", (error) => console.log(answered, threads.wanted(), error.code))
+      threads.lstat("/", (error) => console.log(answered, threads.wanted(false), error.code))
     `)).toBe("60 false EIO\n")
+  })
+  it.runIf(process.platform !== "win32")("is served by another thread while one is stuck", () => {
+    execFileSync("mkfifo", [at("fifo")])
+    expect(run(`
+      import { closeSync, openSync } from "node:fs"
+      const fifo = ${JSON.stringify(at("fifo"))}
+      threads.open(fifo, 0, 0, (error, fd) => console.log("let go", error))
+      for (let index = 0; index < 3; index++) {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        await new Promise((resolve) => threads.lstat("/", resolve))
+      }
+      console.log("served")
+      closeSync(openSync(fifo, "w"))
+    `)).toBe("served\nlet go null\n")
   })
   it("goes at once by process.exit, with requests under way", () => {
     expect(run(`

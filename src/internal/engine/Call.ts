@@ -75,13 +75,13 @@ export class Call<K extends CallName> implements Deliverable {
     this.cause = cause
     if (this.givenUp) return this.discard()
     this.#stopTimer?.()
-    this.engine.turns.woke(this.engine.host.now())
+    this.engine.turns.woke()
     this.#settle(status)
   }
 
   #settle(status: number): void {
     this.#settled = true
     this.status = status
-    this.engine.turns.deliver(this, this.engine.host.now())
+    this.engine.turns.deliver(this, false)
   }
 }

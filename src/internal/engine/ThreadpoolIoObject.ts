@@ -91,7 +91,7 @@ export class ThreadpoolIoObject {
       operation.status = this.#stage === "open" ? ERROR_INVALID_PARAMETER : ERROR_INVALID_HANDLE
       operation.detail = problem
       operation.state = "Released"
-      this.#deliver(operation, this.engine.host.now())
+      this.#deliver(operation)
     } else if (this.#queue.length > 0 || this.#inFlight.length >= this.options.maxInFlight) {
       operation.state = "Queued"
       this.#queue.push(operation)
@@ -214,7 +214,7 @@ export class ThreadpoolIoObject {
       operation.ending = "refused"
       operation.detail = problem
       if (operation.status === ERROR_SUCCESS) operation.status = ERROR_INVALID_PARAMETER
-      return this.#release(operation, host.now())
+      return this.#release(operation)
     }
     operation.state = "Started"
     this.#inFlight.push(operation)
@@ -232,16 +232,16 @@ export class ThreadpoolIoObject {
       operation.detail = defect
       status = ERROR_INVALID_PARAMETER
     }
-    const now = host.now()
-    this.counters.initiatingMs += now - before
-    this.engine.counters.initiatingMs += now - before
-    this.#issued(operation, status, now)
+    const spent = host.now() - before
+    this.counters.initiatingMs += spent
+    this.engine.counters.initiatingMs += spent
+    this.#issued(operation, status)
   }
 
   /** The table of results: a callback follows, or it does not and Cancel pairs the Start. */
-  #issued(operation: Operation, status: number, now: number): void {
+  #issued(operation: Operation, status: number): void {
     // Rule 6: the callback may have run before the initiating call returned. It is the pair; nothing else is.
-    if (operation.state === "CallbackSeen") return this.#ended(operation, "completedByCallback", now)
+    if (operation.state === "CallbackSeen") return this.#ended(operation, "completedByCallback")
     const answered = status === ERROR_SUCCESS || status === ERROR_MORE_DATA
     if (status === ERROR_IO_PENDING || (answered && (!this.skipMode || operation.request.trueIsPending))) {
       operation.state = "Pending"
@@ -255,8 +255,8 @@ export class ThreadpoolIoObject {
     if (answered || status === DONE_WITHOUT_PACKET || status === operation.request.doneStatus) {
       operation.bytes = kernel.transferred(operation.slot)
       operation.inline = true
-      this.#ended(operation, "completedInline", now)
-    } else this.#ended(operation, "failedAtStart", now)
+      this.#ended(operation, "completedInline")
+    } else this.#ended(operation, "failedAtStart")
   }
 
   /** The kernel's completion, on the JavaScript thread. */
@@ -272,28 +272,23 @@ export class ThreadpoolIoObject {
     }
     operation.status = status
     operation.bytes = bytes
-    const now = this.engine.host.now()
-    this.engine.turns.woke(now)
+    this.engine.turns.woke()
     if (operation.state === "Started") operation.state = "CallbackSeen"
-    else this.#ended(operation, "completedByCallback", now)
+    else this.#ended(operation, "completedByCallback")
   }
 
   /** The kernel has let go: slot and memory go back, and whoever waits may know. */
-  #ended(
-    operation: Operation,
-    how: "completedByCallback" | "completedInline" | "failedAtStart",
-    now: number
-  ): void {
+  #ended(operation: Operation, how: "completedByCallback" | "completedInline" | "failedAtStart"): void {
     this.#inFlight.remove(operation)
     this.engine.kernel.slots.release(operation.slot)
     this.counters.ended(how)
     this.engine.counters.ended(how)
-    this.#release(operation, now)
+    this.#release(operation, how !== "completedByCallback")
     this.engine.ended()
     this.#next()
   }
 
-  #release(operation: Operation, now: number): void {
+  #release(operation: Operation, inline = true): void {
     const { access, memory, segments, start } = operation.request
     operation.stopTimer?.()
     operation.state = "Released"
@@ -310,7 +305,7 @@ export class ThreadpoolIoObject {
     }
     if (operation.input !== undefined) this.engine.buffers.release(operation.input)
     operation.block = operation.input = undefined
-    this.#deliver(operation, now)
+    this.#deliver(operation, inline)
   }
 
   #releaseSegments(operation: Operation, segments: ReadonlyArray<Segments.Segment>): void {
@@ -323,8 +318,9 @@ export class ThreadpoolIoObject {
     operation.parts = undefined
   }
 
-  #deliver(operation: Operation, now: number): void {
-    this.engine.turns.deliver(operation, now)
+  /** `inline`: no turn of the event loop has brought it. */
+  #deliver(operation: Operation, inline = true): void {
+    this.engine.turns.deliver(operation, inline)
   }
 
   /**
@@ -386,7 +382,7 @@ export class ThreadpoolIoObject {
     this.#count("cancelled", 1)
     if (operation.state === "Queued") {
       operation.status = operation.ending === "closed" ? ERROR_INVALID_HANDLE : ERROR_OPERATION_ABORTED
-      this.#release(this.#dequeue(operation), this.engine.host.now())
+      this.#release(this.#dequeue(operation))
       this.#idle()
     } else if (operation.state === "Pending") this.#cancelPending(operation)
   }
@@ -421,7 +417,7 @@ export class ThreadpoolIoObject {
     this.#inFlight.remove(operation)
     this.#count("quarantined", 1)
     this.#count("inFlight", -1)
-    this.#deliver(operation, this.engine.host.now())
+    this.#deliver(operation)
     this.engine.ended()
     this.#next()
   }

@@ -18,25 +18,32 @@ export interface Deliverable extends Linked<Deliverable> {
 export class Turns {
   readonly #waiting = new List<Deliverable>()
   #count = 0
-  #turnStart = 0
+  /** When the first one was delivered that ended inline; `undefined`: none has since the loop turned. */
+  #turnStart: number | undefined = undefined
   #armed = false
 
   constructor(private readonly host: Host) {}
 
   /** A completion has come out of the event loop: the loop is turning. */
-  woke(now: number): void {
-    this.#turnStart = now
+  woke(): void {
+    this.#turnStart = undefined
   }
 
-  /** Delivers now, or in a later turn when this one has had its share. */
-  deliver(item: Deliverable, now: number): void {
-    if (this.#waiting.length === 0 && this.#count < PER_TURN && now - this.#turnStart < TURN_MS) {
+  /** Delivers now, or in a later turn when this one has had its share. The clock is looked at for what ended inline only. */
+  deliver(item: Deliverable, inline: boolean): void {
+    if (this.#waiting.length === 0 && this.#count < PER_TURN && !(inline && this.#late())) {
       this.#count++
       item.deliver()
     } else {
       this.#waiting.push(item)
       this.#arm()
     }
+  }
+
+  #late(): boolean {
+    const now = this.host.now()
+    this.#turnStart ??= now
+    return now - this.#turnStart >= TURN_MS
   }
 
   #arm(): void {
@@ -48,9 +55,9 @@ export class Turns {
   #flush(): void {
     this.#armed = false
     this.#count = 0
-    this.#turnStart = this.host.now()
+    this.#turnStart = undefined
     try {
-      while (this.#waiting.length > 0 && this.#count < PER_TURN && this.host.now() - this.#turnStart < TURN_MS) {
+      while (this.#waiting.length > 0 && this.#count < PER_TURN && !this.#late()) {
         this.#count++
         this.#waiting.shift()!.deliver()
       }

@@ -347,11 +347,11 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
 
   constructor(readonly workforce: Workforce) {}
 
-  /** Where a request for so many bytes waits for its thread. One by itself is back from libuv's sooner than from ours. */
+  /** Where a request for so many bytes waits for its thread. */
   gateFor(bytes: number): Gate {
     const { libuv, own } = this.workforce
-    if (own === undefined || bytes > DATA || (libuv.idle && own.gate.idle)) return libuv
-    return own.threads.wanted() ? own.gate : libuv
+    if (own === undefined || bytes > DATA) return libuv
+    return own.threads.wanted(libuv.idle && own.gate.idle) ? own.gate : libuv
   }
 
   allocate(bytes: number): Block | undefined {

@@ -200,8 +200,8 @@ export function thread(fs: typeof NodeFs, { control, data, layout, notSupported,
     // In vain: the next time less. One look in a while is left, to notice that it is worth it again.
     spins = spins > 20 ? spins >> 1 : 20
     Atomics.add(words, layout.sleepers, 1)
-    Atomics.wait(words, layout.submitted, taken)
-    Atomics.sub(words, layout.sleepers, 1)
+    // Who wakes it counts it out.
+    if (Atomics.wait(words, layout.submitted, taken) === "not-equal") Atomics.sub(words, layout.sleepers, 1)
   }
 
   for (;;) {

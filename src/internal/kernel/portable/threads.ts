@@ -13,10 +13,12 @@ export { CAPACITY, DATA }
 
 /** Requests before the first thread is started: a program that makes fewer never has one. */
 const WORTH_A_THREAD = 64
-/** Requests that wait before another thread is started. */
+/** Requests that wait before another thread is woken, or started: waking one costs as much as several requests. */
 const BACKLOG = 8
-/** As many as libuv has, but not more than can run beside JavaScript. */
-const MOST_THREADS = Math.max(1, Math.min(4, availableParallelism()))
+/** As many as libuv has. */
+const MOST_THREADS = 4
+/** More do not run at once; the others are for when some are stuck. */
+const AT_ONCE = Math.min(MOST_THREADS, availableParallelism())
 /**
  * Turns of the event loop that find nothing before JavaScript sleeps: it takes longer to be woken. Where looking again does not
  * help, because the threads have no processor of their own just now, JavaScript soon looks less often.
@@ -87,9 +89,13 @@ export class Threads implements Requests {
   #failed = false
   #wanted = 0
   #inFlight = 0
+  /** The most at once since there was none, and before that. */
+  #together = 0
+  #before = 0
   /** Completed, oldest last. */
   readonly #completed: Array<Request> = []
   #awake = false
+  #asleep = false
   #idle = 0
   #polls = MOST_POLLS
   #blind = 0
@@ -98,8 +104,9 @@ export class Threads implements Requests {
     this.#words[layout.completed] = -1
   }
 
-  /** Somebody has a small request: whether there is a thread for it. */
-  wanted(): boolean {
+  /** Somebody has a small request, `alone` or not: whether it is for a thread of ours. One by itself is back from libuv's sooner. */
+  wanted(alone: boolean): boolean {
+    if (alone && this.#before < 2) return false
     if (this.#workers.size > 0) return true
     if (++this.#wanted >= WORTH_A_THREAD) this.#start()
     return false
@@ -273,7 +280,7 @@ export class Threads implements Requests {
     this.#numbers[numbers + 2] = c
     words[base + layout.operation] = numberOf[operation]
     words[base + layout.thread] = 0
-    this.#inFlight++
+    if (++this.#inFlight > this.#together) this.#together = this.#inFlight
     this.#wake()
     // The last thread has ended since this one was let in.
     if (this.#workers.size === 0) return this.#lose(request)
@@ -281,10 +288,26 @@ export class Threads implements Requests {
     const submitted = words[layout.submitted]!
     Atomics.store(words, layout.queue + (submitted & (CAPACITY - 1)), slot)
     Atomics.store(words, layout.submitted, (submitted + 1) | 0)
-    if (Atomics.load(words, layout.sleepers) > 0) Atomics.notify(words, layout.submitted, 1)
-    else if (this.#workers.size < MOST_THREADS && (submitted + 1 - Atomics.load(words, layout.taken) | 0) > BACKLOG) {
-      this.#start()
-    }
+    const running = this.#workers.size - Atomics.load(words, layout.sleepers)
+    if (running <= 0) this.#rouse()
+    else if (this.#asleep || (running < AT_ONCE && this.#untaken() > BACKLOG)) this.#help()
+  }
+
+  /** Requests that no thread has begun. */
+  #untaken(): number {
+    return (this.#words[layout.submitted]! - Atomics.load(this.#words, layout.taken)) | 0
+  }
+
+  /** Wakes a thread. It is no sleeper any more from now on, and not only when it runs. */
+  #rouse(): void {
+    const woken = Atomics.notify(this.#words, layout.submitted, 1)
+    if (woken > 0) Atomics.sub(this.#words, layout.sleepers, woken)
+  }
+
+  /** The threads that run are too few, or what they do takes long: another one. */
+  #help(): void {
+    if (Atomics.load(this.#words, layout.sleepers) > 0) this.#rouse()
+    else if (this.#workers.size < MOST_THREADS) this.#start()
   }
 
   // --- completion
@@ -301,7 +324,7 @@ export class Threads implements Requests {
     if (this.#completed.length > 0) {
       if (this.#idle > 0) this.#polls = MOST_POLLS
       this.#idle = 0
-    }
+    } else if (this.#untaken() > 0) this.#help()
     try {
       while (this.#completed.length > 0) this.#finish(this.#completed.pop()!)
     } finally {
@@ -340,11 +363,13 @@ export class Threads implements Requests {
       setImmediate(this.#turn)
       return
     }
+    this.#asleep = true
     // The wait by itself does not keep the process alive.
     const [worker] = this.#workers.values()
     worker?.ref()
     void waiting.value.then(() => {
       worker?.unref()
+      this.#asleep = false
       Atomics.compareExchange(words, layout.completed, 0, -1)
       this.#idle = 0
       // Out of the promise: what is thrown there would be an unhandled rejection.
@@ -371,7 +396,10 @@ export class Threads implements Requests {
     request.withdrawn = false
     request.answer = request.path = request.bytes = undefined
     this.#free.push(request)
-    this.#inFlight--
+    if (--this.#inFlight === 0) {
+      this.#before = this.#together
+      this.#together = 0
+    }
     answer!(problem, value as never)
   }
 
