@@ -116,6 +116,19 @@ describe("the relay", () => {
     foreign.CloseHandle(server)
     foreign.CloseHandle(client)
   })
+
+  it("closes what a worker had open when that is terminated", async () => {
+    const alone = join(directory, "alone")
+    writeFileSync(alone, CONTENTS)
+    const worker = new Worker(new URL("./relays.js", import.meta.url), { workerData: { alone } })
+    await new Promise((resolve) => worker.once("message", resolve))
+    const driver = new Driver(await kernelOf({}))
+    expect(await driver.create(alone, { share: 0 })).toMatchObject({ status: C.ERROR_SHARING_VIOLATION })
+    await worker.terminate()
+    const { status, value } = await driver.create(alone, { share: 0 })
+    expect(status).toBe(C.ERROR_SUCCESS)
+    await driver.status("CloseHandle", { handle: value! })
+  })
 })
 
 describe("where it cannot be had", () => {

@@ -1,6 +1,6 @@
 /**
  * A worker with a kernel of its own: reads a file many times at once, again and again; or, as `pending`, waits for bytes on the
- * handle that it is given.
+ * handle that it is given; or, as `alone`, opens a file that nobody else may open meanwhile.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { Driver } from "../support/driver.js"
@@ -10,11 +10,12 @@ interface Task {
   readonly path?: string
   readonly rounds?: number
   readonly pending?: number
+  readonly alone?: string
 }
 
 const AT_ONCE = 100
 
-const { path, pending, rounds = 0 } = workerData as Task
+const { alone, path, pending, rounds = 0 } = workerData as Task
 const kernel = await loadKernel()
 if ("reason" in kernel) throw new Error(kernel.reason)
 const driver = new Driver(kernel)
@@ -24,6 +25,10 @@ const keepAlive = setInterval(() => {}, 1000)
 if (pending !== undefined) {
   driver.bind(pending).issue("read")
   parentPort!.postMessage("pending")
+} else if (alone !== undefined) {
+  const file = await driver.open(alone, { share: 0 })
+  for (let operation = 0; operation < AT_ONCE; operation++) file.issue("read", { length: 1 })
+  parentPort!.postMessage("open")
 } else {
   const file = await driver.open(path!, { access: 0x80000000, disposition: 3, share: 7 })
   let [read, woke, wrong] = [0, 0, 0]

@@ -19,6 +19,7 @@ import { BoundHandles, statusOf } from "./win32/bound.js"
 import { Callbacks } from "./win32/callbacks.js"
 import { makeCalls } from "./win32/calls.js"
 import type { Completions, Sink } from "./win32/completions.js"
+import { closedWithWorker } from "./win32/handles.js"
 import { issuers } from "./win32/issuers.js"
 import { allocate, free, reserve, SlotMemory } from "./win32/memory.js"
 import { Win32Pools } from "./win32/pool.js"
@@ -135,7 +136,8 @@ class Win32Kernel implements Kernel {
     const budget = new CallbackBudget(waits ? MAX_WAITING_CALLBACKS : Infinity)
     this.pools = new Win32Pools(native, budget, waits)
     this.#bound = new BoundHandles(native, budget, completions)
-    this.call = makeCalls(native, limitOf(process.env["UV_THREADPOOL_SIZE"]))
+    const call = makeCalls(native, limitOf(process.env["UV_THREADPOOL_SIZE"]))
+    this.call = completions.way === "relay" ? closedWithWorker(native, call) : call
   }
 
   // --- memory

@@ -109,6 +109,7 @@ export const bind = (koffi: Koffi) => {
 
     /** Native functions that run when this JavaScript environment ends, the last one first. */
     environmentHooks: bindEnvironmentHooks(koffi),
+    CloseHandleAddress: kernel32.address("CloseHandle"),
     CancelIoAddress: kernel32.address("CancelIo"),
     CancelIoExAddress: kernel32.address("CancelIoEx"),
     SleepAddress: kernel32.address("Sleep"),
