@@ -1,5 +1,6 @@
 // Mistakes that this library must not make, each as a change of one place in it. The text is the same in the sources and in what
-// the compiler makes of them. `after` says behind what to look for it, where it is there more than once.
+// the compiler makes of them. `after` says behind what to look for it, where it is there more than once. Those with `quick` are made in `npm test` as well, where
+// what finds them soonest judges them: the small schedules, the first seeds, or one file of unit tests.
 
 const object = "internal/engine/ThreadpoolIoObject"
 const settle = "internal/settle"
@@ -14,10 +15,11 @@ const startCall = "this.binding.start(kernel, this.threadpoolIo)"
 export const mutations = [
   { name: "drop the Start", file: object, from: startCall, to: "void 0" },
   { name: "start twice", file: object, from: startCall, to: `${startCall}, ${startCall}` },
-  { name: "drop the Cancel", file: object, from: cancelCall, to: "void 0" },
-  { name: "cancel twice", file: object, from: cancelCall, to: `${cancelCall}, ${cancelCall}` },
+  { name: "drop the Cancel", quick: "schedules", file: object, from: cancelCall, to: "void 0" },
+  { name: "cancel twice", quick: "schedules", file: object, from: cancelCall, to: `${cancelCall}, ${cancelCall}` },
   {
     name: "skip the hand-shake",
+    quick: "schedules",
     file: object,
     after: "this.engine.turns.woke",
     from: "operation.state === \"Started\"",
@@ -37,6 +39,7 @@ export const mutations = [
   },
   {
     name: "free early: when the cancellation is asked for",
+    quick: "schedules",
     file: object,
     from: "this.engine.kernel.cancelIoEx(this.handle, operation.slot)",
     to: "this.engine.buffers.release(operation.block), this.engine.kernel.cancelIoEx(this.handle, operation.slot)"
@@ -63,6 +66,7 @@ export const mutations = [
   },
   {
     name: "do not return the slot",
+    quick: "schedules",
     file: object,
     from: "this.engine.kernel.slots.release(operation.slot)",
     to: "void 0"
@@ -82,6 +86,7 @@ export const mutations = [
   },
   {
     name: "close without cancelling what is in flight",
+    quick: "schedules",
     file: object,
     after: "this.#stage = \"closing\"",
     from: "of this.#inFlight",
@@ -96,6 +101,7 @@ export const mutations = [
   },
   {
     name: "close before wait",
+    quick: "schedules",
     file: object,
     from: "this.binding.wait(kernel, threadpoolIo, closeHandle)",
     to: "closeHandle()"
@@ -142,6 +148,7 @@ export const mutations = [
   },
   {
     name: "register the waiter late: miss what has been delivered",
+    quick: "seeds",
     file: settle,
     after: "may have been delivered before",
     from: "ticket.delivered",
@@ -149,6 +156,7 @@ export const mutations = [
   },
   {
     name: "lose a generation: slots are told apart no more",
+    quick: "engine",
     file: slots,
     from: "this.#generations[slot] !== generation",
     to: "this.#generations[slot] === -1"

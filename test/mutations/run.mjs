@@ -1,24 +1,28 @@
 // `npm run test:mutations [-- PART OF A NAME …]`: makes each of the mistakes in `list.mjs`, one at a time, and sees that it is found: by the
-// exhaustive schedules, by the simulation, or else by the unit tests. A mistake that nothing finds is a survivor, and a failure.
+// exhaustive schedules, by the simulation, or else by the unit tests. A mistake that nothing finds is a survivor, and a failure; so is
+// one whose place is not in the sources any more. `--quick`: those with `quick`, each by what finds it soonest.
 import { spawn } from "node:child_process"
+import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { clearTimeout, setTimeout } from "node:timers"
 import { fileURLToPath } from "node:url"
-import { mutations } from "./list.mjs"
+import { mutate, mutations } from "./list.mjs"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 /** A process that has not ended by then never ends. */
 const MINUTES = 10
+const ENDLESS = "it does not end"
+const quick = process.argv.includes("--quick")
 /** Parts of names; by default all. */
-const filters = process.argv.slice(2)
+const filters = process.argv.slice(2).filter((argument) => argument !== "--quick")
 
 /** What the process printed, when it failed or did not end; undefined: it found nothing wrong. */
-const findings = (args, index) =>
+const findings = (args, index, only = "") =>
   new Promise((resolve) => {
     const child = spawn(process.execPath, args, {
       cwd: root,
-      env: { ...process.env, TPIO_MUTATION: String(index) },
+      env: { ...process.env, TPIO_MUTATION: String(index), TPIO_QUICK: only },
       stdio: ["ignore", "pipe", "pipe"]
     })
     let output = ""
@@ -27,28 +31,53 @@ const findings = (args, index) =>
     const timer = setTimeout(() => child.kill("SIGKILL"), MINUTES * 60_000)
     child.on("close", (code) => {
       clearTimeout(timer)
-      resolve(code === 0 ? undefined : code === null ? "it does not end" : output.trim())
+      resolve(code === 0 ? undefined : code === null ? ENDLESS : output.trim())
     })
   })
 
-const firstFailure = (output) =>
-  output.split("\n").find((line) => /^\s*(×|FAIL)|AssertionError/.test(line))?.trim() ?? output.split("\n").at(-1)
+/** The test that has failed. A run that failed for another reason has found nothing. */
+const firstFailure = (output) => {
+  if (output === ENDLESS) return output
+  const line = output.split("\n").find((line) => /^\s*(×|FAIL)|AssertionError/.test(line))?.trim()
+  if (line === undefined) throw new Error(`the unit tests have not run: ${output.slice(-1000)}`)
+  return line
+}
+
+const simulation = [join(root, "test/mutations/judge.mjs")]
+const vitest = [join(root, "node_modules/vitest/vitest.mjs"), "run", "--bail", "1", "--reporter", "verbose"]
+const config = ["--config", join(root, "test/mutations/vitest.config.mjs")]
+
+const unitTests = async (index, ...files) => {
+  const found = await findings([...vitest, ...config, ...files], index)
+  return found === undefined ? undefined : `unit tests: ${firstFailure(found)}`
+}
+
+const judgeQuickly = (only, index) =>
+  only === "schedules" || only === "seeds" ? findings(simulation, index, only) : unitTests(index, only)
 
 const judge = async (index) => {
-  const found = await findings([join(root, "test/mutations/judge.mjs")], index)
-  if (found !== undefined) return found
-  const vitest = join(root, "node_modules/vitest/vitest.mjs")
-  const unit = await findings(
-    [vitest, "run", "--config", join(root, "test/mutations/vitest.config.mjs"), "--bail", "1", "--reporter", "verbose"],
-    index
-  )
-  return unit === undefined ? undefined : `unit tests: ${firstFailure(unit)}`
+  const only = mutations[index].quick
+  return quick ? judgeQuickly(only, index) : await findings(simulation, index) ?? unitTests(index)
 }
 
 const chosen = mutations.map((mutation, index) => ({ mutation, index })).filter(({ mutation }) =>
-  filters.length === 0 || filters.some((part) => mutation.name.includes(part))
+  (!quick || mutation.quick !== undefined) &&
+  (filters.length === 0 || filters.some((part) => mutation.name.includes(part)))
 )
-const intact = await findings([join(root, "test/mutations/judge.mjs")], -1)
+if (chosen.length === 0) {
+  console.log("no mutation has such a name")
+  process.exit(1)
+}
+const stale = chosen.map(({ mutation }) => mutation).filter(({ file, ...place }) =>
+  [`build/src/${file}.js`, `src/${file}.ts`].some((path) =>
+    mutate(readFileSync(join(root, path), "utf8"), place) === undefined
+  )
+)
+if (stale.length > 0) {
+  for (const { file, name } of stale) console.log(`STALE     ${name}  (its place is not in ${file}, or more than once)`)
+  process.exit(1)
+}
+const intact = await findings(simulation, -1, quick ? "schedules seeds" : "")
 if (intact !== undefined) {
   console.log(`without any mutation something is wrong already: ${intact}`)
   process.exit(1)
