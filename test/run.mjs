@@ -193,6 +193,7 @@ await tests("unit and contract on portable", "portable", (file) => [
   ...["run", "--coverage", "--allowOnly=false", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`]
 ], 8)
 await check("ends of processes on portable", [endings])
+await check("mistakes made on purpose, in short", [join(root, "test/mutations/run.mjs"), "--quick"])
 const uncompared = await nativeLibraries()
 const obstacle = await kernel32()
 summary()
