@@ -11,7 +11,7 @@ import { parseArgs } from "node:util"
 import * as Kernel from "../src/Kernel.js"
 import * as Bench from "./harness/Bench.js"
 import { describe } from "./harness/chart.js"
-import { collectGarbage } from "./harness/garbage.js"
+import { collectGarbage, collectYoung } from "./harness/garbage.js"
 import { race } from "./harness/race.js"
 import { keep, machine, type ScenarioResult } from "./harness/report.js"
 import type { Case, Scenario } from "./harness/Scenario.js"
@@ -81,9 +81,11 @@ const runScenario = (
         const result = yield* race(chosen(yield* makeCase), {
           rounds,
           warmUps: 1,
+          warmMillis: values.quick ? 200 : 1000,
           progress,
+          beforeCase: collectGarbage,
           // Nobody pays for the garbage of another.
-          before: collectGarbage
+          before: collectYoung
         })
         progress("")
         out(values.json ? JSON.stringify({ scenario: name, ...result }) : caseTable(result))

@@ -64,11 +64,6 @@ export interface Case<R = never> {
   readonly goals: ReadonlyArray<Goal>
   /** In place of what the command line says, where a run says little more the second time. */
   readonly rounds?: { readonly warmUps: number; readonly measured: number } | undefined
-  /**
-   * Each run that counts follows one that does not: the collection before it throws away compiled code whose objects are
-   * gone, and what operations of microseconds cost is asked of code that is compiled.
-   */
-  readonly steady?: boolean | undefined
   /** What there is to know when its numbers are read. */
   readonly notes?: ReadonlyArray<string> | undefined
   /** What can only be said when all rounds have run. */

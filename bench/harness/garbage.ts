@@ -4,4 +4,10 @@ import { runInNewContext } from "node:vm"
 
 setFlagsFromString("--expose-gc")
 
-export const collectGarbage = runInNewContext("gc") as () => void
+const collect = runInNewContext("gc") as (options?: { readonly type: "minor" }) => void
+
+/** All of it, and with it the compiled code whose objects are gone. */
+export const collectGarbage = (): void => collect()
+
+/** What is young; code stays as it is. */
+export const collectYoung = (): void => collect({ type: "minor" })

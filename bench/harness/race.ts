@@ -38,7 +38,10 @@ export interface RaceOptions {
   readonly rounds: number
   readonly warmUps: number
   readonly progress: (text: string) => void
-  /** Before each run, on nobody's time. */
+  /** How long each contestant warms up, or ten runs: at least one. */
+  readonly warmMillis?: number | undefined
+  /** On nobody's time. */
+  readonly beforeCase?: (() => void) | undefined
   readonly before: () => void
 }
 
@@ -51,6 +54,7 @@ export const race = <R>(one: Case<R>, options: RaceOptions): Effect.Effect<CaseR
   Effect.gen(function*() {
     const { contestants } = one
     const samples = new Map(contestants.map(({ name }) => [name, [] as Array<Sample>]))
+    options.beforeCase?.()
     const { measured, warmUps } = one.rounds ?? { measured: options.rounds, warmUps: options.warmUps }
     for (let round = -warmUps; round < measured; round++) {
       const phase: Phase = round < 0 ? "warm-up" : "measured"
@@ -58,13 +62,22 @@ export const race = <R>(one: Case<R>, options: RaceOptions): Effect.Effect<CaseR
         const contestant = contestants[(i + Math.max(round, 0)) % contestants.length]!
         options.progress(`${one.label}: ${phase === "warm-up" ? phase : `round ${round + 1}`}, ${contestant.name}`)
         options.before()
-        if (one.steady === true && phase === "measured") yield* runOnce(one, contestant, phase)
+        const begin = performance.now()
         const sample = yield* runOnce(one, contestant, phase)
         if (phase === "measured") samples.get(contestant.name)!.push(sample)
+        else yield* warmUp(one, contestant, begin + (options.warmMillis ?? 0))
       }
     }
     const result = conclude(one, measured, samples)
     return one.afterwards === undefined ? result : { ...result, notes: [...result.notes, ...yield* one.afterwards] }
+  })
+
+const WARM_RUNS = 10
+
+/** What is compiled on the way is compiled before anything is timed. */
+const warmUp = <R>(one: Case<R>, contestant: Contestant<R>, end: number): Effect.Effect<void, Error, R> =>
+  Effect.gen(function*() {
+    for (let run = 0; run < WARM_RUNS && performance.now() < end; run++) yield* runOnce(one, contestant, "measured")
   })
 
 const runOnce = <R>(

@@ -35,7 +35,6 @@ const theCase = (
     return {
       label,
       measure: microsPerOperation,
-      steady: true,
       amount: count,
       expected: { "warm-up": drawn.checksum, measured: drawn.checksum },
       contestants,

@@ -32,7 +32,6 @@ const theCase = (bench: Bench): Effect.Effect<Case<Env>, unknown, Env | Scope.Sc
     return {
       label: `4 KiB, ${IN_FLIGHT} in flight, ${BATCH} in a batch`,
       measure: microsPerOperation,
-      steady: true,
       amount: count,
       expected: { "warm-up": drawn.checksum, measured: drawn.checksum },
       contestants: [

@@ -75,7 +75,6 @@ const pingPong = (bench: Bench): Effect.Effect<Case<Env>, unknown, Env | Scope.S
     return {
       label: "64 bytes there and back",
       measure: microsPerOperation,
-      steady: true,
       amount: rounds,
       expected: { "warm-up": rounds * PING, measured: rounds * PING },
       contestants: [

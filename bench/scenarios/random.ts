@@ -68,7 +68,6 @@ const theCase = (bench: Bench, inFlight: number): Effect.Effect<Case<Env>, unkno
     return {
       label: `${inFlight} in flight`,
       measure: microsPerOperation,
-      steady: true,
       amount: count,
       expected: { "warm-up": drawn.checksum, measured: drawn.checksum },
       contestants: [

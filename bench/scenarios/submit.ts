@@ -31,7 +31,6 @@ const theCase = (bench: Bench): Effect.Effect<Case<Env>, unknown, Env | Scope.Sc
     return {
       label: `4 KiB reads, ${IN_FLIGHT} in flight`,
       measure: microsPerOperation,
-      steady: true,
       amount: count,
       expected: { "warm-up": sum, measured: sum },
       contestants: [
