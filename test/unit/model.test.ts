@@ -77,6 +77,17 @@ describe("the model refuses", () => {
     violates(13, () => kernel.free({ address: 0, bytes: new Uint8Array(1) }))
   })
 
+  it("memory given away while an operation in flight uses it, or twice (rule 13)", () => {
+    const { control, io, kernel } = setup()
+    control.script(Simulated.pend)
+    const operation = io.issue("read")
+    violates(13, () => kernel.giveAway(operation.block!))
+    control.pending[0]!.complete()
+    kernel.giveAway(operation.block!)
+    violates(13, () => kernel.giveAway(operation.block!))
+    violates(13, () => kernel.free(operation.block!))
+  })
+
   it("memory that is freed, missing or too small (rule 13)", () => {
     const { io, kernel } = setup()
     const block = kernel.allocate(16)!

@@ -633,6 +633,15 @@ describe("the kernel", () => {
     expect(kernel.allocate(2 ** 50)).toBeUndefined()
   })
 
+  it("gives memory away that stays as it is, and has not more than there is", () => {
+    const { kernel } = setup()
+    const block = kernel.allocateOwn(4096)!
+    block.bytes.fill(7)
+    kernel.giveAway(block)
+    expect(block.bytes).toEqual(new Uint8Array(4096).fill(7))
+    expect(kernel.allocateOwn(2 ** 50)).toBeUndefined()
+  })
+
   it("unbinds, as Windows does since 8.1, and binds anew", async () => {
     const driver = setup()
     const first = await driver.open(at("f"))

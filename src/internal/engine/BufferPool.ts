@@ -45,6 +45,14 @@ export class Lease {
     else this.pool.release(block)
   }
 
+  /** Returns the buffer and answers its memory, which is the caller's for good; `undefined`, and nothing done: it cannot be. */
+  giveAway(): Uint8Array | undefined {
+    const block = this.#block
+    if (block === undefined || this.ranges.inUse || !this.pool.giveAway(block)) return undefined
+    this.#block = undefined
+    return block.bytes
+  }
+
   /** An operation that used the buffer has settled. */
   settled(): void {
     if (this.#late === undefined || this.ranges.inUse) return
@@ -58,6 +66,8 @@ export class Lease {
 export class BufferPool {
   readonly #free = new Map<number, Array<Block>>()
   readonly #slabs: Array<Block> = []
+  /** Not in any class: JavaScript's, to be given away. */
+  readonly #own = new WeakSet<Block>()
   readonly #whole = new Set<Block>()
   #freeBytes = 0
   #lentBytes = 0
@@ -75,6 +85,20 @@ export class BufferPool {
     return block === undefined ? undefined : new Lease(this, block, size)
   }
 
+  /** A buffer to be given away, where the kernel has such memory; any other one elsewhere. */
+  leaseToGive(size: number): Lease | undefined {
+    const block = this.kernel.allocateOwn(size)
+    if (block === undefined) return this.lease(size)
+    this.#own.add(block)
+    return new Lease(this, block, size)
+  }
+
+  giveAway(block: Block): boolean {
+    if (!this.#own.has(block)) return false
+    this.kernel.giveAway(block)
+    return true
+  }
+
   /** A block of at least `size` bytes; `undefined` when the system has none left. */
   acquire(size: number): Block | undefined {
     const bytes = classOf(size)
@@ -86,6 +110,7 @@ export class BufferPool {
   }
 
   release(block: Block): void {
+    if (this.giveAway(block)) return
     const bytes = block.bytes.length
     this.#lentBytes -= bytes
     if (!this.#whole.has(block)) this.#keep(block)

@@ -2,6 +2,7 @@
  * Memory for what a caller keeps: fresh, and not zeroed before it is written. An ArrayBuffer costs more than a small read, so
  * small ones of a batch share some.
  */
+import type { Lease } from "../engine/BufferPool.js"
 
 /** Above this, one has an ArrayBuffer of its own. */
 const SMALL = 16 << 10
@@ -16,6 +17,15 @@ export const copy = (bytes: Uint8Array, size: number): Uint8Array => {
   const own = new Uint8Array(allocate(size))
   own.set(bytes.length === size ? bytes : bytes.subarray(0, size))
   return own
+}
+
+/** The first bytes of a buffer as memory of the caller's own, and no other; where it is whole, without a copy if that can be. */
+export const kept = (lease: Lease, size: number): Uint8Array => {
+  const own = size === lease.size ? lease.giveAway() : undefined
+  if (own !== undefined) return own
+  const copied = copy(lease.block!.bytes, size)
+  lease.release()
+  return copied
 }
 
 /** Copies that may share their memory with each other. */

@@ -47,7 +47,13 @@ export class ReadAhead {
   /** There was no memory for a single read. */
   exhausted = false
 
-  constructor(readonly io: ThreadpoolIoObject, readonly range: Range, readonly ordered: boolean) {
+  constructor(
+    readonly io: ThreadpoolIoObject,
+    readonly range: Range,
+    readonly ordered: boolean,
+    /** What is read is the taker's to keep. */
+    readonly toKeep: boolean
+  ) {
     this.#end = range.length
   }
 
@@ -55,7 +61,8 @@ export class ReadAhead {
   pump(): void {
     const { chunkSize, inFlight } = this.range
     while (this.#pieces.length < inFlight && this.#asked < this.#end) {
-      const lease = this.io.engine.buffers.lease(chunkSize)
+      const { buffers } = this.io.engine
+      const lease = this.toKeep ? buffers.leaseToGive(chunkSize) : buffers.lease(chunkSize)
       if (lease === undefined) {
         this.exhausted = this.#pieces.length === 0
         return

@@ -14,7 +14,7 @@ import * as c from "../constants.js"
 import { offsetProblem } from "../engine/offset.js"
 import type { Operation as Issued } from "../engine/Operation.js"
 import { type Restore, settleMany } from "../settle.js"
-import { copy } from "./Copies.js"
+import { kept } from "./Copies.js"
 import { type Piece, type Range, ReadAhead } from "./ReadAhead.js"
 import type { Transfer } from "./Transfer.js"
 
@@ -61,10 +61,14 @@ const rangeOf = (self: File, options: ChunkOptions): Range | string => {
 }
 
 /** The ring, with its first reads under way. */
-const begin = (self: File, options: ChunkOptions, ordered: boolean): ReadAhead | Win32Error.Win32Error => {
+const begin = (
+  self: File,
+  options: ChunkOptions,
+  { ordered = true, toKeep = false }: { readonly ordered?: boolean | undefined; readonly toKeep?: boolean | undefined }
+): ReadAhead | Win32Error.Win32Error => {
   const range = rangeOf(self, options)
   if (typeof range === "string") return refused(self, "ReadFile", `Refused: ${range}.`)
-  const ring = new ReadAhead(self.io.object, range, ordered)
+  const ring = new ReadAhead(self.io.object, range, ordered, toKeep)
   ring.pump()
   return ring
 }
@@ -121,7 +125,7 @@ export const forEachChunk = <E, R>(
   f: (chunk: LentChunk) => Effect.Effect<unknown, E, R>
 ): Effect.Effect<bigint, E | Win32Error.Win32Error, R> =>
   Effect.uninterruptibleMask((restore) => {
-    const ring = begin(self, options, options.ordered ?? true)
+    const ring = begin(self, options, { ordered: options.ordered })
     if (ring instanceof Win32Error.Win32Error) return Effect.fail(ring)
     let seen = 0
     let lent: Lent | undefined
@@ -155,11 +159,12 @@ type Pull<A> = Effect.Effect<Chunk.Chunk<A>, Option.Option<Win32Error.Win32Error
 const streamOf = <A>(
   self: File,
   options: ChunkOptions,
+  toKeep: boolean,
   pull: (ring: ReadAhead) => { readonly next: (restore: Restore) => Pull<A>; readonly release?: () => void }
 ): Stream.Stream<A, Win32Error.Win32Error> =>
   Stream.fromPull(
     Effect.suspend(() => {
-      const ring = begin(self, options, true)
+      const ring = begin(self, options, { toKeep })
       if (ring instanceof Win32Error.Win32Error) return Effect.succeed(Effect.fail(Option.some(ring)))
       const { next, release } = pull(ring)
       const stop = Effect.zipRight(
@@ -175,7 +180,7 @@ const streamOf = <A>(
 
 /** All that is ready, as one chunk of the stream. */
 export const stream = (self: File, options: ChunkOptions): Stream.Stream<Uint8Array, Win32Error.Win32Error> =>
-  streamOf(self, options, (ring) => {
+  streamOf(self, options, true, (ring) => {
     let failed: Piece | undefined
     const pull = (restore: Restore): Pull<Uint8Array> => {
       const copies: Array<Uint8Array> = []
@@ -184,8 +189,7 @@ export const stream = (self: File, options: ChunkOptions): Stream.Stream<Uint8Ar
         if (piece === undefined) break
         if (piece.failed !== undefined) failed = piece
         else {
-          copies.push(copy(piece.lease.block!.bytes, piece.size))
-          piece.lease.release()
+          copies.push(kept(piece.lease, piece.size))
         }
         ring.pump()
       }
@@ -199,7 +203,7 @@ export const stream = (self: File, options: ChunkOptions): Stream.Stream<Uint8Ar
   })
 
 export const streamRecycled = (self: File, options: ChunkOptions): Stream.Stream<LentChunk, Win32Error.Win32Error> =>
-  streamOf(self, options, (ring) => {
+  streamOf(self, options, false, (ring) => {
     let lent: Lent | undefined
     const giveBack = () => {
       lent?.lease.release()

@@ -290,6 +290,13 @@ export interface Kernel {
   allocate(bytes: number): Block | undefined
   /** Nobody can reach the bytes through `block.bytes` afterwards. */
   free(block: Block): void
+  /**
+   * Memory of JavaScript's own, not zeroed, which `giveAway` makes a caller's for good; `undefined` where the system writes to
+   * native memory only, which nobody keeps.
+   */
+  allocateOwn(bytes: number): Block | undefined
+  /** Takes memory of JavaScript's own out of the kernel's hands: no operation uses it. */
+  giveAway(block: Block): void
 
   // --- the object: quick, never blocks
   /** `CreateThreadpoolIo`, in the environment or, for 0, on the kernel's own pool. Answers the object (positive), or minus the last error. */

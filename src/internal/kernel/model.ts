@@ -25,6 +25,8 @@ export interface Storage<F, O extends Operation<F>> {
   readonly canUnbind: boolean
 
   allocate(bytes: number): Block | undefined
+  /** Memory that a caller may keep; not every storage has it. */
+  allocateOwn?(bytes: number): Block | undefined
   /** The record of a slot: made once, reused by every operation that owns the slot. */
   operation(slot: number, slots: SlotTable): O
   /** The initiating call: 0 for TRUE (`operation.bytes` set), 997, or the last error. Throws what `custom` throws. */
@@ -201,13 +203,22 @@ export class Model<F, O extends Operation<F>> implements Kernel {
     return block === undefined ? undefined : new OwnedBlock(block.address, block.bytes)
   }
 
-  free(block: Block): void {
+  allocateOwn(bytes: number): Block | undefined {
+    const block = this.#storage.allocateOwn?.(bytes)
+    return block === undefined ? undefined : new OwnedBlock(block.address, block.bytes)
+  }
+
+  giveAway(block: Block): void {
     if (!(block instanceof OwnedBlock)) {
       throw new ContractViolation(13, "memory freed that this kernel did not allocate")
     }
     if (block.freed) throw new ContractViolation(13, "memory freed twice")
     if (block.users > 0) throw new ContractViolation(13, "memory freed while an operation in flight uses it")
     block.freed = true
+  }
+
+  free(block: Block): void {
+    this.giveAway(block)
     const buffer = block.bytes.buffer as ArrayBuffer
     structuredClone(buffer, { transfer: [buffer] })
   }

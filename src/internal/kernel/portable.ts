@@ -362,6 +362,14 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
     }
   }
 
+  allocateOwn(bytes: number): Block | undefined {
+    try {
+      return { address: 0, bytes: new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer) }
+    } catch {
+      return undefined
+    }
+  }
+
   operation(slot: number, slots: SlotTable): PortableOperation {
     return new PortableOperation(slot, slots, this.workforce.libuv)
   }

@@ -150,6 +150,12 @@ class Win32Kernel implements Kernel {
     free(this.#native, block)
   }
 
+  allocateOwn(): undefined {}
+
+  giveAway(): never {
+    throw new Error("memory of kernel32's is nobody's own")
+  }
+
   // --- the object
 
   createThreadpoolIo(handle: number, environment = 0): number {

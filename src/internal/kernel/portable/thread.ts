@@ -7,7 +7,7 @@ import type * as NodeFs from "node:fs"
 /** Requests at once. A power of two. */
 export const CAPACITY = 64
 /** What one request moves at most, in bytes: its data, or its two names. */
-export const DATA = 65_536
+export const DATA = 32_768
 
 /** Where things are, in 32-bit words; every slot has `WORDS`, the numbers in doubles from `NUMBERS` on. */
 export const layout = {
