@@ -7,6 +7,8 @@ export default defineConfig({
     exclude: ["test/kernel32/**", "test/types/**"],
     env: { TPIO_KERNEL: process.env.TPIO_KERNEL ?? "portable" },
     pool: "forks",
+    // One process for file after file: to load Effect anew for each costs more than most of them.
+    isolate: false,
     testTimeout: 20_000,
     hookTimeout: 20_000,
     coverage: {

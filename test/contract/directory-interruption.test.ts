@@ -47,14 +47,14 @@ const programs: Record<string, () => Program> = {
 
 describe("interrupted at every fiber step", () => {
   for (const [name, program] of Object.entries(programs)) {
-    it(name, { timeout: 30_000 }, async () => {
+    it(name, { timeout: 120_000 }, async () => {
       const { inFlight, tried } = await shared.sweep(name, program)
       expect(tried).toBeGreaterThan(3)
       pendingPoints += inFlight
     })
   }
 
-  it("a stream to which nothing comes", { timeout: 30_000 }, async () => {
+  it("a stream to which nothing comes", { timeout: 120_000 }, async () => {
     const from = () => shared.kernel.engine.counters.inFlight > 0
     const { inFlight } = await shared.sweep("idle", () => Effect.flatMap(Directory.open(shared.home), idle), { from })
     expect(inFlight).toBeGreaterThan(5)
@@ -64,7 +64,7 @@ describe("interrupted at every fiber step", () => {
 
 describe("completion and interruption in the same tick", () => {
   for (const order of ["completion first", "interruption first"] as const) {
-    it(order, { timeout: 60_000 }, async () => {
+    it(order, { timeout: 120_000 }, async () => {
       const { slots } = shared.kernel.engine.kernel
       const original = slots.complete
       for (let round = 0; round < 30; round++) {

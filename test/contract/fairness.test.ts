@@ -21,6 +21,21 @@ const timers = (delays: Array<number>) => (index: number): void => {
   setTimeout(() => delays.push(performance.now() - set), 10)
 }
 
+/** The same timers in a program that gives the event loop a turn every 2 ms by itself: what this machine does to any of them. */
+const control = async (): Promise<ReadonlyArray<number>> => {
+  const delays: Array<number> = []
+  const setTimer = timers(delays)
+  for (let index = 0; delays.length < TIMERS; index += OPERATIONS / TIMERS) {
+    if (index < OPERATIONS) setTimer(index)
+    const end = performance.now() + 2
+    while (performance.now() < end);
+    await new Promise(setImmediate)
+  }
+  return delays
+}
+
+const median = (numbers: ReadonlyArray<number>): number => [...numbers].sort((a, b) => a - b)[TIMERS / 2]!
+
 const check = (io: ThreadpoolIo.ThreadpoolIo, more: () => Effect.Effect<void>) =>
   Effect.gen(function*() {
     const delays: Array<number> = []
@@ -36,10 +51,14 @@ const check = (io: ThreadpoolIo.ThreadpoolIo, more: () => Effect.Effect<void>) =
     const ledger = yield* ThreadpoolIo.ledger(io)
     expect(ledger.completedInline).toBeGreaterThanOrEqual(OPERATIONS * 0.99)
     expect(delays).toHaveLength(TIMERS)
-    delays.sort((a, b) => a - b)
-    console.log(`a 10 ms timer fired after ${delays.map((ms) => ms.toFixed(0)).join(", ")} ms`)
-    // A busy machine may hold up some of them; an event loop that is starved holds up every one.
-    expect(delays[TIMERS / 2]).toBeLessThan(50)
+    const others = yield* Effect.promise(control)
+    console.log(
+      `a 10 ms timer fired after ${delays.map((ms) => ms.toFixed(0)).join(", ")} ms, ${
+        median(others).toFixed(0)
+      } ms in a program without operations`
+    )
+    // A busy machine holds up any timer, and some of them for longer; an event loop that is starved holds up every one.
+    expect(median(delays)).toBeLessThan(40 + median(others))
   })
 
 describe(`a 10 ms timer fires within 50 ms while ${OPERATIONS} operations complete inline`, () => {

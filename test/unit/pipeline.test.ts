@@ -1,10 +1,11 @@
 // Parts of the pipelines: what needs a system which lies, or which folds case (node:fs plays it), and what can be looked at alone.
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as fs from "node:fs"
+import builtin, * as fs from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
-import { afterEach, assert, beforeEach, vi } from "vitest"
+import { afterAll, afterEach, assert, beforeAll, beforeEach } from "vitest"
 import { count, duration, quoted, size } from "../../examples/copy/text.js"
 import { forEachOfFew } from "../../src/internal/pipeline/fibers.js"
 import { partsOf, piecesOf } from "../../src/internal/pipeline/holes.js"
@@ -15,22 +16,29 @@ import * as Kernel from "../../src/Kernel.js"
 import * as Pipeline from "../../src/Pipeline.js"
 import type { PipelineError } from "../../src/PipelineError.js"
 
-const system = vi.hoisted(() => ({ pretendsLinks: false, foldsCase: false }))
+const system = { pretendsLinks: false, foldsCase: false }
 
-vi.mock("node:fs", async (original) => {
-  const real = await original<typeof fs>()
-  const folded = (path: string): string => {
-    if (!system.foldsCase) return path
-    const name = basename(path).toLowerCase()
-    const there = real.readdirSync(dirname(path)).find((one) => one.toLowerCase() === name)
-    return there === undefined ? path : join(dirname(path), there)
-  }
-  return {
-    ...real,
+const real = { lstatSync: fs.lstatSync, symlinkSync: fs.symlinkSync }
+
+const folded = (path: string): string => {
+  if (!system.foldsCase) return path
+  const name = basename(path).toLowerCase()
+  const there = fs.readdirSync(dirname(path)).find((one) => one.toLowerCase() === name)
+  return there === undefined ? path : join(dirname(path), there)
+}
+
+/** For everybody in this process who has imported them, and so taken back at the end. */
+const play = (functions: object): void => {
+  Object.assign(builtin, functions)
+  syncBuiltinESMExports()
+}
+beforeAll(() =>
+  play({
     symlinkSync: (text: string, path: string) => system.pretendsLinks ? undefined : real.symlinkSync(text, path),
     lstatSync: (path: string, options: fs.StatSyncOptions) => real.lstatSync(folded(path), options)
-  }
-})
+  })
+)
+afterAll(() => play(real))
 
 let base = ""
 
