@@ -19,35 +19,38 @@ const HEARTBEAT = 60_000
 export const say = (line = "") => console.log(line)
 export const heading = (title) => say(`\n${"─".repeat(8)} ${title} ${"─".repeat(Math.max(8, 100 - title.length))}\n`)
 
-/** So many at once; of those that wait, who may take longest is first. */
-const gate = (limit) => {
-  const waiting = []
-  let entered = 0
-  const admit = () => {
-    waiting.sort((a, b) => b.minutes - a.minutes)
-    while (entered < limit && waiting.length > 0) {
-      entered++
-      waiting.shift().resolve()
-    }
-  }
-  return {
-    // In a turn of its own: all that are to come now have come.
-    enter: (minutes) =>
-      new Promise((resolve) => {
-        waiting.push({ minutes, resolve })
-        setImmediate(admit)
-      }),
-    leave: () => {
-      entered--
-      setImmediate(admit)
+const processors = Math.max(2, availableParallelism())
+
+const waiting = []
+let busy = 0
+/** What only one lane at a time can have, and one has: the Wine server of this project's prefix, the system's packages. */
+const taken = new Set()
+
+/** Those that may take longest come first. */
+const admit = () => {
+  waiting.sort((a, b) => b.minutes - a.minutes)
+  for (const one of waiting.splice(0)) {
+    if (busy === processors || taken.has(one.needs)) waiting.push(one)
+    else {
+      busy++
+      if (one.needs !== undefined) taken.add(one.needs)
+      one.enter()
     }
   }
 }
 
-const processors = gate(Math.max(2, availableParallelism()))
+/** In a turn of its own: all that come now have come. */
+const turn = (lane) =>
+  new Promise((enter) => {
+    waiting.push({ ...lane, enter })
+    setImmediate(admit)
+  })
 
-/** What only one lane at a time can have: the Wine server of this project's prefix, the system's package manager. */
-const exclusive = { wine: gate(1), apt: gate(1) }
+const leave = ({ needs }) => {
+  busy--
+  taken.delete(needs)
+  setImmediate(admit)
+}
 
 const running = new Set()
 
@@ -131,8 +134,7 @@ const run = async (lane, args, minutes) => {
  */
 export const lane = async ({ args, minutes = 5, needs, title }) => {
   const lane = { title, needs, said: [], begin: 0 }
-  await exclusive[needs]?.enter(minutes)
-  await processors.enter(minutes)
+  await turn({ minutes, needs })
   try {
     if (stopped) return await new Promise(() => {})
     lane.begin = Date.now()
@@ -147,7 +149,6 @@ export const lane = async ({ args, minutes = 5, needs, title }) => {
     if (!stopped) print(lane)
     return result
   } finally {
-    processors.leave()
-    exclusive[needs]?.leave()
+    leave({ needs })
   }
 }

@@ -14,7 +14,7 @@ import { makeScript, type Subject } from "../support/traces/script.js"
 
 const seed = Number(process.env["TPIO_SEED"] ?? Date.now() % 2 ** 31)
 /** The judge is the same everywhere; it is kernel32 that has to be heard. */
-const SCRIPTS = Number(process.env["TPIO_SCRIPTS"] ?? (lab.kernelName === "win32" ? 10_000 : 2_000))
+const SCRIPTS = Number(process.env["TPIO_SCRIPTS"] ?? (lab.kernelName === "win32" ? 4_000 : 2_000))
 
 /** What was asked, what the initiating call answered (0 is TRUE), and how it ended. */
 type Ending = `${Subject} ${"read" | "write"}: ${number}, ${number}`

@@ -39,7 +39,7 @@ const include = ["test/contract", "test/kernel32"].flatMap((directory) =>
 
 // Native code that goes wrong ends the workers' process, or hangs it so that no timeout of a test can help: say how far
 // it had come, and give up long before the lane is stopped as a whole.
-const GIVE_UP_MILLIS = 180_000
+const GIVE_UP_MILLIS = 300_000
 let heard = "nothing"
 let heardAt = Date.now()
 const hear = (news: string) => {
