@@ -132,10 +132,11 @@ const banner = (text) => {
 
 const summary = () => {
   heading("summary")
+  const width = Math.max(...results.map(({ title }) => title.length))
   for (const { failed, passed, problem, seconds, skipped, title } of results) {
     const counts = `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`
     say(
-      `${title.padEnd(30)} ${seconds.toFixed(0).padStart(4)} s  ${counts}${
+      `${title.padEnd(width)} ${seconds.toFixed(0).padStart(4)} s  ${counts}${
         problem === undefined ? "" : `  (${problem})`
       }`
     )
