@@ -18,7 +18,7 @@ describe("windows of one memory", () => {
     readonly rangeEnd: number
     readonly writes: boolean
   }
-  const SIZE = 4
+  const SIZE = 3
   const windows: Array<Window> = []
   for (let rangeStart = 0; rangeStart < SIZE; rangeStart++) {
     for (let rangeEnd = rangeStart + 1; rangeEnd <= SIZE; rangeEnd++) {
@@ -92,7 +92,8 @@ describe("windows of one memory", () => {
 })
 
 /** A kernel's memory, and who has what of it. */
-const memory = ({ addresses = true, limit = Infinity } = {}) => {
+const memory = ({ addresses = true, givesOwn = true, limit = Infinity } = {}) => {
+  const own = new Set<Block>()
   const allocated = new Set<Block>()
   const given: Array<number> = []
   let next = 0x1000_0000
@@ -107,6 +108,14 @@ const memory = ({ addresses = true, limit = Infinity } = {}) => {
     },
     free: (block: Block): void => {
       if (!allocated.delete(block)) throw new Error("freed what was not allocated, or twice")
+    },
+    allocateOwn: (bytes: number): Block | undefined => {
+      const block = givesOwn ? { address: 0, bytes: new Uint8Array(bytes) } : undefined
+      if (block !== undefined) own.add(block)
+      return block
+    },
+    giveAway: (block: Block): void => {
+      if (!own.delete(block)) throw new Error("given away what is not there to be given, or twice")
     }
   }
   const pool = new BufferPool(kernel as unknown as Kernel)
@@ -114,6 +123,8 @@ const memory = ({ addresses = true, limit = Infinity } = {}) => {
     pool,
     /** Sizes of what was ever asked for. */
     given,
+    /** Memory to be given away, which the kernel has not let go of. */
+    own,
     /** Sizes of what has not been freed. */
     held: () => [...allocated].map(({ bytes }) => bytes.length)
   }
@@ -218,6 +229,13 @@ describe("blocks of the pool", () => {
     pool.release(large[4]!)
     expect(count()).toEqual([1, 4])
   })
+  it("of its own class are kept for the next one also when they have been there for longest", () => {
+    const { held, pool } = memory()
+    const small = Array.from({ length: 16 }, () => pool.acquire(MIB)!)
+    const large = Array.from({ length: 4 }, () => pool.acquire(16 * MIB)!)
+    for (const block of [large[0]!, ...small, ...large.slice(1)]) pool.release(block)
+    expect(held()).toEqual(Array(4).fill(16 * MIB))
+  })
   it("all go back to the system when the pool closes, once", () => {
     const { held, pool } = memory()
     for (const size of [1, 64 * KIB, 128 * KIB, 128 * KIB, 16 * MIB]) pool.release(pool.acquire(size)!)
@@ -269,6 +287,42 @@ describe("a buffer that is lent", () => {
     const lease = pool.lease(8)!
     lease.settled()
     expect([lease.block !== undefined, pool.lentBytes]).toEqual([true, 4 * KIB])
+  })
+})
+
+describe("a buffer that is lent to be given away", () => {
+  it("is its owner's for good once it has been, and nobody else's", () => {
+    const { given, own, pool } = memory()
+    const lease = pool.leaseToGive(100)!
+    const { bytes } = lease.block!
+    expect([lease.size, bytes.length, own.size, given]).toEqual([100, 100, 1, []])
+    expect(lease.giveAway()).toBe(bytes)
+    expect([lease.block, own.size]).toEqual([undefined, 0])
+    expect(lease.giveAway()).toBeUndefined()
+    lease.release()
+    expect([pool.lentBytes, pool.acquire(100)!.bytes === bytes]).toEqual([0, false])
+  })
+  it("is let go of when it is returned instead", () => {
+    const { own, pool } = memory()
+    const lease = pool.leaseToGive(100)!
+    lease.release()
+    expect([own.size, pool.lentBytes]).toEqual([0, 0])
+  })
+  it("is not given away while an operation uses it, and can be afterwards", () => {
+    const { own, pool } = memory()
+    const lease = pool.leaseToGive(8)!
+    const window = { rangeStart: 0, rangeEnd: 8 }
+    lease.ranges.add(window, true)
+    expect([lease.giveAway(), lease.block !== undefined, own.size]).toEqual([undefined, true, 1])
+    lease.ranges.remove(window)
+    expect(lease.giveAway()).toHaveLength(8)
+  })
+  it("is an ordinary one where the kernel has none of that kind, which is not given away", () => {
+    const { pool } = memory({ givesOwn: false })
+    for (const lease of [pool.leaseToGive(8)!, pool.lease(8)!]) {
+      expect([lease.giveAway(), lease.block!.bytes.length]).toEqual([undefined, 4 * KIB])
+    }
+    expect(pool.lentBytes).toBe(8 * KIB)
   })
 })
 

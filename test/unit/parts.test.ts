@@ -143,3 +143,13 @@ it("a ledger that has been read does not move any more", () => {
   expect([read.inFlight, read.completedInline]).toEqual([1, 0])
   expect(counters).toMatchObject({ started: 1, inFlight: 0, completedInline: 1 })
 })
+
+for (const how of ["completedByCallback", "completedInline", "failedAtStart"] as const) {
+  it(`an operation that is ${how} counts as that alone`, () => {
+    const counters = new Counters()
+    counters.began()
+    counters.ended(how)
+    const none = { completedByCallback: 0, completedInline: 0, failedAtStart: 0 }
+    expect(counters).toMatchObject({ started: 1, inFlight: 0, ...none, [how]: 1 })
+  })
+}

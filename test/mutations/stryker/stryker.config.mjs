@@ -1,0 +1,23 @@
+// What Stryker changes, and what judges it. `main.mjs` starts it.
+import { part, parts } from "./parts.mjs"
+
+export default {
+  mutate: parts[part].mutate,
+  // Texts are for people: no test repeats them.
+  mutator: { excludedMutations: ["StringLiteral"] },
+  plugins: [new URL("./runner.mjs", import.meta.url).href],
+  testRunner: "here",
+  coverageAnalysis: "perTest",
+  concurrency: 2,
+  timeoutMS: 20_000,
+  // Each loads the scripts anew, and node keeps them all.
+  maxTestRunnerReuse: 200,
+  checkers: [],
+  ignorePatterns: [".kernel32", "build", "coverage", "dist", "bench", "examples", "native"],
+  tempDirName: "build/stryker",
+  incremental: true,
+  incrementalFile: `build/reports/stryker-${part}.json`,
+  reporters: ["json", "progress-append-only"],
+  jsonReporter: { fileName: `build/reports/mutation-${part}.json` },
+  allowConsoleColors: false
+}
