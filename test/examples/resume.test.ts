@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { bundle } from "../../examples/bundle.mjs"
+import { partialsIn, takenOver } from "../support/partials.js"
 import { differences } from "./manifest.mjs"
 
 const MiB = 1 << 20
@@ -25,13 +26,6 @@ const start = (args: ReadonlyArray<string>) => {
   return { child, ended }
 }
 
-const partialsIn = (directory: string): ReadonlyArray<string> =>
-  fs.existsSync(directory)
-    ? fs.readdirSync(directory, { recursive: true, encoding: "utf8" }).filter((name) =>
-      /\.(partial|journal)$/.test(name)
-    )
-    : []
-
 /** Bytes that the partial files of a directory have. */
 const written = (directory: string): number =>
   partialsIn(directory).reduce(
@@ -47,11 +41,6 @@ const killWhen = async (args: ReadonlyArray<string>, condition: () => boolean): 
   while (!over && !condition()) await sleep(1)
   child.kill("SIGKILL")
   return (await ended).code === "SIGKILL"
-}
-
-const found = (output: string): number => {
-  const [, amount = "0", unit = ""] = /and ([\d.]+) (bytes?|KiB|MiB) had been copied before/.exec(output) ?? []
-  return Number(amount) * (unit === "MiB" ? MiB : unit === "KiB" ? 1024 : 1)
 }
 
 describe("--resume after kill -9", () => {
@@ -70,7 +59,7 @@ describe("--resume after kill -9", () => {
       assert.strictEqual(partialsIn(join(copy, "..")).length, 2)
       const { code, output } = await start([...args.filter((one) => one !== "--resume"), "--resume"]).ended
       assert.strictEqual(code, 0, output)
-      assert.isAtLeast(found(output), 32 * MiB * Math.floor((moment - 4) / 32))
+      assert.isAtLeast(takenOver(output), 32 * MiB * Math.floor((moment - 4) / 32))
       assert.match(output, /in flight 0\): balanced\.$/m)
       assert.deepStrictEqual(differences(source, copy), [])
       assert.deepStrictEqual(fs.readdirSync(join(copy, "..")), ["copy"])
@@ -113,7 +102,7 @@ describe("--resume after kill -9", () => {
     const before = partialsIn(directory)
     const second = await start(["--resume", source, copy]).ended
     assert.strictEqual(second.code, 0, second.output)
-    assert.strictEqual(found(second.output), 0)
+    assert.strictEqual(takenOver(second.output), 0)
     assert.deepStrictEqual(partialsIn(directory), before)
     first.child.kill("SIGCONT")
     const ended = await first.ended
@@ -143,7 +132,7 @@ describe("--resume", () => {
     assert.strictEqual(partialsIn(directory).length, 2)
     const again = await start(["--resume", source, copy]).ended
     assert.strictEqual(again.code, 0, again.output)
-    assert.isAtLeast(found(again.output), 32 * MiB)
+    assert.isAtLeast(takenOver(again.output), 32 * MiB)
     assert.deepStrictEqual(differences(source, copy), [])
     assert.deepStrictEqual(fs.readdirSync(directory).sort(), ["copy", "source"])
   }, 60_000)
