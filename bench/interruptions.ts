@@ -7,6 +7,7 @@ import * as Kernel from "../src/Kernel.js"
 import * as Ledger from "../src/Ledger.js"
 import { run } from "../test/support/interruptions.js"
 import { collectGarbage } from "./harness/garbage.js"
+import { mebibytes } from "./soak/measures.js"
 
 const { values } = parseArgs({
   options: {
@@ -33,8 +34,6 @@ const progress = (round: number): void => {
   console.log(`${round} of ${ROUNDS} rounds, ${mebibytes(resident.at(-1)!)} resident`)
 }
 
-const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
-
 const program = Effect.gen(function*() {
   const { name } = yield* Kernel.Kernel
   console.log(`${operations} operations on ${name}, seed ${seed}`)
@@ -44,7 +43,9 @@ const program = Effect.gen(function*() {
   const problems = [...report.problems]
   if (growth > MOST_GROWTH) problems.push(`the resident memory has grown by ${growth} bytes`)
   console.log([
-    `${report.interrupted} interrupted, in ${((performance.now() - begin) / 1000).toFixed(1)} s`,
+    `${report.interrupted} interrupted, ${report.timedOut} timed out, in ${
+      ((performance.now() - begin) / 1000).toFixed(1)
+    } s`,
     `pipe: ${mebibytes(report.bytesWritten)} written by writes that succeeded, ${mebibytes(report.bytesRead)} read`,
     `file: ${mebibytes(report.bytesCompared)} compared`,
     `resident memory: ${mebibytes(resident[0]!)} after a fifth, ${growth < 0 ? "-" : "+"}${

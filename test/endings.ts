@@ -139,7 +139,7 @@ const judge = (ending: Ending, code: number, outcome: Outcome): string | undefin
     : "the output is not as it must be"
 
 const all = async (): Promise<number> => {
-  const [start, program] = [await starter(kernel), await bundled("test/support/endingsProgram.ts")]
+  const [start, program] = [await starter(kernel), await bundled("test/support/endingsProgram.ts", kernel)]
   const cases = Array.from(
     { length: Number(values.times) },
     () => ENDINGS.flatMap((ending) => (["pipe", "file"] as const).map((inFlight) => ({ ending, inFlight })))

@@ -90,6 +90,15 @@ const kernel32Obstacle = async () => {
 }
 
 const endings = join(root, "build/test/endings.js")
+const crash = join(root, "build/test/crash.js")
+
+/** Its programs are bundled first: under Wine that cannot be done. */
+const soak = async () => {
+  await check("programs of the soak, bundled", [join(root, "bench/soak/bundle.mjs")])
+  const minutes = process.env.CI === undefined ? "0.2" : "1"
+  const args = [join(root, "test/kernel32/run.mjs"), join(root, "build/bench/soak.js"), "--minutes", minutes]
+  await check("soak on kernel32", args, { needs: "wine" })
+}
 
 const kernel32 = async (built) => {
   const title = "contract on kernel32"
@@ -117,7 +126,9 @@ const kernel32 = async (built) => {
         { minutes: 5, needs: "wine" }
       )
     ),
-    check("ends of processes on kernel32", [endings, "--kernel32"], { needs: "wine" })
+    check("ends of processes on kernel32", [endings, "--kernel32"], { needs: "wine" }),
+    check("kill -9 of copies on kernel32", [crash, "--kernel32", "--times", "4"], { needs: "wine" }),
+    soak()
   ])
 }
 
@@ -161,6 +172,7 @@ await Promise.all([
   tests("unit and contract on portable", "portable", portable, { minutes: 12 }),
   check("lint (eslint)", [bin("eslint/bin/eslint.js"), "--max-warnings", "0", "."]),
   check("ends of processes on portable", [endings]),
+  check("kill -9 of copies on portable", [crash, "--times", "6"]),
   check("mistakes made on purpose, in short", [join(root, "test/mutations/run.mjs"), "--quick"]),
   nativeLibraries(),
   check("examples in the documentation", [join(root, "test/docs.mjs")])

@@ -53,6 +53,8 @@ export const writeContents = (path: string): void =>
 
 export interface EndedWorker {
   readonly code: number
+  /** Whether everything came to be in flight. */
+  readonly ready: boolean
   /** Of an exception that it did not catch. */
   readonly error: string | undefined
 }
@@ -63,7 +65,11 @@ export const runWorker = async (program: URL, kernel: string, task: Task): Promi
     workerData: JSON.stringify(task),
     env: { ...process.env, TPIO_KERNEL: kernel }
   })
+  let ready = false
   let error: string | undefined
+  worker.on("message", () => {
+    ready = true
+  })
   worker.on("error", (cause: Error) => {
     error = cause.message
   })
@@ -73,5 +79,5 @@ export const runWorker = async (program: URL, kernel: string, task: Task): Promi
     await new Promise((resolve) => setTimeout(resolve, task.after))
     await worker.terminate()
   }
-  return { code: await ended, error }
+  return { code: await ended, ready, error }
 }

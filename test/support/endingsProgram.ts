@@ -88,8 +88,8 @@ const later = (end: () => void) => void setTimeout(end, task.after)
 
 const workersEnd = Effect.promise(() =>
   Promise.all((["natural", "exit", "throw", "wait"] as const).map(async (way) => {
-    const { code, error } = await runWorker(new URL(import.meta.url), kernelName, { ...task, way })
-    say(`worker, ${way}: ${code}${error === undefined ? "" : `, ${error}`}`)
+    const { code, error, ready } = await runWorker(new URL(import.meta.url), kernelName, { ...task, way })
+    say(`worker, ${way}${ready ? "" : ", not ready"}: ${code}${error === undefined ? "" : `, ${error}`}`)
   }))
 )
 

@@ -27,8 +27,9 @@ export interface Settings {
 }
 
 export interface Report {
-  /** Interruptions that came before the operation had ended. */
+  /** Interruptions that came before the operation had ended, and time-outs likewise. */
   readonly interrupted: number
+  readonly timedOut: number
   /** Bytes of the pipe: of writes that succeeded, and received. The second may be more, by parts of interrupted writes. */
   readonly bytesWritten: number
   readonly bytesRead: number
@@ -43,54 +44,67 @@ type Io<A> = Effect.Effect<A, Win32Error>
 
 export const run = (settings: Settings): Effect.Effect<Report, Win32Error, Kernel.Kernel> =>
   Effect.gen(function*() {
-    const state = new State(settings)
+    const state = new State(settings.seed)
     const half = Math.floor(settings.operations / settings.rounds / 2)
     const ledgers: Array<Ledger.Ledger> = []
     for (let round = 1; round <= settings.rounds; round++) {
-      ledgers.push(...yield* Effect.scoped(oneRound(state, half)))
+      ledgers.push(...yield* oneRound(state, half))
       settings.progress?.(round)
     }
+    const { bytesCompared, bytesRead, bytesWritten, interrupted, problems, timedOut } = state
+    return { interrupted, timedOut, bytesWritten, bytesRead, bytesCompared, ledgers, problems }
+  })
+
+/** A round by itself: a pipe and a file, opened, used by about twice `half` operations and closed. Answers their ledgers. */
+export const oneRound = (
+  state: State,
+  half: number
+): Effect.Effect<ReadonlyArray<Ledger.Ledger>, Win32Error, Kernel.Kernel> =>
+  Effect.scoped(Effect.gen(function*() {
+    const pipe = yield* onPipe(state, half)
+    // How many reads it takes to receive what was written is not ours to say: the file makes up for it.
+    const done = pipe.reduce((sum, { started }) => sum + started, 0)
+    const ledgers = [...pipe, yield* onFile(state, Math.max(2 * half - done, half))]
     for (const ledger of ledgers) {
       if (!Ledger.isBalanced(ledger) || ledger.inFlight > 0 || ledger.quarantined > 0) {
         state.problems.push(`the ledger: ${Ledger.format(ledger)}`)
       }
     }
-    const { bytesCompared, bytesRead, bytesWritten, interrupted, problems } = state
-    return { interrupted, bytesWritten, bytesRead, bytesCompared, ledgers, problems }
-  })
+    return ledgers
+  }))
 
-const oneRound = (state: State, half: number) =>
-  Effect.gen(function*() {
-    const pipe = yield* onPipe(state, half)
-    // How many reads it takes to receive what was written is not ours to say: the file makes up for it.
-    const done = pipe.reduce((sum, { started }) => sum + started, 0)
-    return [...pipe, yield* onFile(state, Math.max(2 * half - done, half))]
-  })
-
-class State {
+/** What the rounds come to, and what they draw. */
+export class State {
   readonly below: (limit: number) => number
   readonly problems: Array<string> = []
   interrupted = 0
+  timedOut = 0
   bytesWritten = 0
   bytesRead = 0
   bytesCompared = 0
-  constructor({ seed }: Settings) {
+  constructor(seed: number) {
     this.below = random(seed)
   }
 
   /**
-   * Runs an operation of `ThreadpoolIo.cancellable` and, twice in three times, interrupts it: at once, a few steps of the
-   * fibers later, or turns of the event loop later. `undefined` when the interruption won.
+   * Runs an operation of `ThreadpoolIo.cancellable` and, three times in four, interrupts it: at once, a few steps of the
+   * fibers later, turns of the event loop later, or by a time-out. `undefined` when the interruption won.
    */
   perhaps<A>(operation: Io<A>): Effect.Effect<A | undefined, Win32Error> {
-    const moment = this.below(6)
+    const moment = this.below(8)
     return Effect.gen(this, function*() {
       if (moment < 2) return yield* operation
       // Inside the region, because the interruption that comes at its end takes the answer away.
       let answer: A | undefined
-      const fiber = yield* Effect.fork(Effect.uninterruptible(Effect.map(operation, (value) => {
+      const told = Effect.uninterruptible(Effect.map(operation, (value) => {
         answer = value
-      })))
+      }))
+      if (moment >= 6) {
+        yield* Effect.timeoutOption(told, this.below(3))
+        if (answer === undefined) this.timedOut++
+        return answer
+      }
+      const fiber = yield* Effect.fork(told)
       for (let step = this.below(4); step > 0; step--) yield* moment < 4 ? Effect.yieldNow() : turn
       yield* Fiber.interruptFork(fiber)
       const exit = yield* Fiber.await(fiber)

@@ -25,9 +25,9 @@ interface Bundle {
   readonly bundle: (entry: string, outfile: string) => Promise<unknown>
 }
 
-/** Puts a program into one file, for it is started very often; answers where. */
-export const bundled = async (entry: string): Promise<string> => {
-  const outfile = join(root, "build/bundles", entry.replace(/ts$/, "mjs"))
+/** Puts a program into one file, for it is started very often; answers where: not where another run of tests has its own. */
+export const bundled = async (entry: string, folder: string): Promise<string> => {
+  const outfile = join(root, "build/bundles", folder, entry.replace(/ts$/, "mjs"))
   await (await script<Bundle>("examples/bundle.mjs")).bundle(entry, outfile)
   return outfile
 }
