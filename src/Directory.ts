@@ -20,6 +20,7 @@ import type { Completion } from "./Completion.js"
 import * as Handle from "./Handle.js"
 import { call, callIn } from "./internal/call.js"
 import * as c from "./internal/constants.js"
+import type { Host } from "./internal/engine/Host.js"
 import * as notify from "./internal/notify.js"
 import { Kernel } from "./Kernel.js"
 import * as Operation from "./Operation.js"
@@ -251,7 +252,7 @@ const acquire = (path: string, options: Options) =>
       { path: absolute, handle: io.handle, object: io.object }
     )
     const operations = buffers.map((buffer) => Operation.readDirectoryChanges({ buffer, recursive, filter }))
-    const reader = new Reader(absolute, io, buffers, operations, yield* Effect.runtime())
+    const reader = new Reader(absolute, io, buffers, operations, yield* Effect.runtime(), kernel.engine.host)
     yield* reader.begin
     const directory: Directory = Object.assign(Object.create(Proto), { path: absolute, io, reader })
     if (!tellsRemoval) yield* Effect.forkScoped(lookForRemoval(kernel, directory))
@@ -337,18 +338,21 @@ class Reader {
     readonly io: ThreadpoolIo.ThreadpoolIo,
     readonly buffers: ReadonlyArray<BufferPool.PoolBuffer>,
     readonly operations: ReadonlyArray<Operation.ReadDirectoryChanges>,
-    readonly runtime: FiberRuntime.Runtime<never>
+    readonly runtime: FiberRuntime.Runtime<never>,
+    readonly host: Host
   ) {}
 
   /** The first read; fails with what the system refuses it for. */
   readonly begin: Effect.Effect<void, Win32Error.Win32Error> = Effect.suspend(() => {
     const first = this.#read()
-    return this.io.object.counters.inFlight > 0
-      ? Effect.void
-      : Effect.flatMap(
-        wait(first, Infinity),
-        (read) => read !== undefined && Exit.isFailure(read) ? Effect.failCause(read.cause) : Effect.void
-      )
+    // A scheduler may hold its fiber up before it has come to submit.
+    const issued: Effect.Effect<void, Win32Error.Win32Error> = Effect.suspend(() => {
+      if (this.io.object.counters.inFlight > 0) return Effect.void
+      const read = first.unsafePoll()
+      if (read === null) return Effect.zipRight(Effect.yieldNow(), issued)
+      return Exit.isSuccess(read) && Exit.isFailure(read.value) ? Effect.failCause(read.value.cause) : Effect.void
+    })
+    return issued
   })
 
   /** What the next read brings: at least one change. */
@@ -356,7 +360,7 @@ class Reader {
     const pull: Effect.Effect<Chunk.Chunk<Change>, Win32Error.Win32Error> = Effect.suspend(() => {
       const pending = this.#pending ?? this.#read()
       const limit = this.#pairing.waits ? RENAME_MILLIS : Infinity
-      return Effect.flatMap(restore(wait(pending, limit)), (read) => {
+      return Effect.flatMap(restore(this.#wait(pending, limit)), (read) => {
         if (read === undefined) return Effect.succeed(Chunk.fromIterable(this.#lone()))
         this.#pending = undefined
         if (Exit.isFailure(read)) return this.#failed(read)
@@ -372,7 +376,27 @@ class Reader {
     return pull
   })
 
-  /** Issues, in this very step, the next read. */
+  /** Waits for a read without a hold on it: whoever leaves leaves it as it is. `undefined` after the limit. */
+  #wait(read: Fiber.RuntimeFiber<Read>, limitMs: number): Effect.Effect<Read | undefined> {
+    return Effect.async((resume) => {
+      const observer = (exit: Exit.Exit<Read>): void => {
+        stopTimer()
+        resume(exit)
+      }
+      const expired = (): void => {
+        read.removeObserver(observer)
+        resume(Exit.succeed(undefined))
+      }
+      const stopTimer = limitMs === Infinity ? () => {} : this.host.setTimer(limitMs, expired)
+      read.addObserver(observer)
+      return Effect.sync(() => {
+        stopTimer()
+        read.removeObserver(observer)
+      })
+    })
+  }
+
+  /** Issues the next read, as soon as the scheduler lets its fiber run: as a rule in this very step. */
   #read(): Fiber.RuntimeFiber<Read> {
     const submit = Effect.exit(ThreadpoolIo.submit(this.io, this.operations[this.#turn]!))
     const fiber = FiberRuntime.runFork(this.runtime)(submit)
@@ -426,24 +450,6 @@ class Reader {
 }
 
 const overflow: Overflow = { _tag: "Overflow" }
-
-/** Waits for a read without a hold on it: whoever leaves leaves it as it is. `undefined` after the limit. */
-const wait = (read: Fiber.RuntimeFiber<Read>, limitMs: number): Effect.Effect<Read | undefined> =>
-  Effect.async((resume) => {
-    const observer = (exit: Exit.Exit<Read>): void => {
-      clearTimeout(timer)
-      resume(exit)
-    }
-    const timer = limitMs === Infinity ? undefined : setTimeout(() => {
-      read.removeObserver(observer)
-      resume(Exit.succeed(undefined))
-    }, limitMs)
-    read.addObserver(observer)
-    return Effect.sync(() => {
-      clearTimeout(timer)
-      read.removeObserver(observer)
-    })
-  })
 
 const REMOVAL_MILLIS = 1000
 

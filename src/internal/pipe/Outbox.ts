@@ -58,6 +58,11 @@ export class Outbox<A> {
     return this.#underWay === undefined && this.#waiting.length === 0
   }
 
+  /** There is something to begin with. */
+  get waits(): boolean {
+    return this.#waiting.length > 0
+  }
+
   /** Look at `delivered` afterwards: a closed one takes nothing. */
   offer(write: Write<A>): void {
     if (this.#closed) return write.settle(false)

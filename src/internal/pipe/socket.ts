@@ -60,13 +60,15 @@ const wait = (register: (done: () => void) => void): Effect.Effect<void> =>
 /** Until it holds. Nobody else waits for the same inbox. */
 const until = (inbox: Inbox, condition: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() =>
-    condition() ? Effect.void : wait((done) =>
+    condition() ? Effect.void : wait((done) => {
+      // It may have come to hold: a scheduler may hold a fiber up between any two of its steps.
+      if (condition()) return done()
       inbox.whenChanged(() => {
         if (!condition()) return
         inbox.whenChanged(undefined)
         done()
       })
-    )
+    })
   )
 
 /** Hands every chunk to `handle`, and fails with the end. */
@@ -114,6 +116,8 @@ const writePieces = (
 /** A write that fails is its writer's affair: what the other end has sent before it went can still be read. */
 const writeAll = (connection: NamedPipe.Connection, outbox: Outgoing): Effect.Effect<never, Socket.SocketError> => {
   const offered = wait((done) => {
+    // Meanwhile something may have been offered.
+    if (outbox.waits) return done()
     outbox.whenOffered = () => {
       outbox.whenOffered = undefined
       done()
