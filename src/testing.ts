@@ -17,6 +17,7 @@ import type * as Scope from "effect/Scope"
 import * as internal from "./internal/kernel/simulated/Behaviour.js"
 import { type Choices, replayed, seeded, shrink } from "./internal/kernel/simulated/Choices.js"
 import { Happenings } from "./internal/kernel/simulated/system.js"
+import * as metrics from "./internal/metrics.js"
 import * as origin from "./internal/origin.js"
 import { pump } from "./internal/testing/pump.js"
 import * as running from "./internal/testing/run.js"
@@ -58,8 +59,14 @@ export interface SystemOptions {
   readonly faults?: ReadonlyArray<Fault> | undefined
   /** Bytes that all files may have together: beyond it, `ERROR_DISK_FULL`. Default: no limit. */
   readonly capacity?: number | undefined
-  /** What is on the disk at the beginning, by path. */
+  /** What is on the disk at the beginning, by path. In memory only. */
   readonly files?: Readonly<Record<string, string | Uint8Array>> | undefined
+  /**
+   * Where the files are. `memory` (the default): nowhere else, and whoever asks `node:fs` finds none of them. `real`: they are those of
+   * `node:fs`, by their names, and only what happens to operations is simulated; for programs that use `Pipeline` or
+   * `ThreadpoolFileSystem`, in a directory of their own that they prepare themselves. Such a disk is neither full nor without power.
+   */
+  readonly disk?: "memory" | "real" | undefined
   /** As in `Kernel.layerOptions`, in virtual time. Default 5 seconds. */
   readonly drainTimeout?: Duration.DurationInput | undefined
 }
@@ -177,6 +184,7 @@ const optionsOf = (options: Options): running.Options => {
     behaviour: options.behaviour,
     faults: options.faults,
     capacity: options.capacity,
+    realFiles: options.disk === "real",
     files: new Map(files),
     drainTimeoutMs: Duration.toMillis(options.drainTimeout ?? "5 seconds"),
     steps: options.steps ?? 1_000_000
@@ -371,6 +379,7 @@ export const layer = (options: LayerOptions = {}): Layer.Layer<Kernel | Simulati
     const simulated = running.make(seeded(options.seed ?? 1), optionsOf(options))
     const inherited = options.clock === "inherited" ? yield* Effect.clock : undefined
     const stopRecording = origin.record()
+    const publishLast = metrics.publisher(simulated.engine)
     const pumping = pump(simulated.world, inherited)
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
@@ -378,6 +387,8 @@ export const layer = (options: LayerOptions = {}): Layer.Layer<Kernel | Simulati
         pumping.stop()
         const problems = [...pumping.defects.map(running.describe), ...running.leftovers(simulated, true)]
         simulated.engine.close()
+        simulated.kernel.disk.storage.dispose?.()
+        publishLast()
         return problems.length === 0
           ? Effect.void
           : Effect.die(failure(options.seed ?? 1, problems, "the same seed"))

@@ -212,7 +212,7 @@ export const setEndOfFile = (file: PosixFile, length: bigint): Work<void> => (re
  * libuv takes seconds as a double, about 240 ns apart today, and cuts off towards zero: the next one away from it keeps
  * the microsecond.
  */
-const seconds = (ns: bigint): number => {
+export const seconds = (ns: bigint): number => {
   const magnitude = ns < 0n ? -ns : ns
   let time = Number(magnitude) / 1e9
   while (kept(time) < magnitude) time += time * Number.EPSILON

@@ -119,18 +119,17 @@ export const run = async (
   const problems: Array<string> = []
   let exit: Exit.Exit<unknown, unknown> | undefined
   let steps = 0
-  /** Does all that can be done now. */
-  const go = (): void => {
+  const ended = () => exit !== undefined || problems.length > 0
+  /** Does one thing. `false` when there is nothing to do, or something is wrong. */
+  const step = (passTime: boolean): boolean => {
+    if (problems.length > 0) return false
     try {
-      while (world.step()) {
-        if (++steps > options.steps) {
-          problems.push(`the program has not ended after ${options.steps} steps of the world`)
-          return
-        }
-      }
+      if (!world.step(passTime)) return false
+      if (++steps > options.steps) problems.push(`the program has not ended after ${options.steps} steps of the world`)
     } catch (defect) {
       problems.push(describe(defect))
     }
+    return true
   }
   const fiber = Effect.runFork(
     Effect.suspend(() => program(simulated)).pipe(
@@ -155,6 +154,7 @@ export const run = async (
     if (exit !== undefined && Exit.isFailure(exit)) problems.unshift(Cause.pretty(exit.cause))
     problems.push(...leftovers(simulated, exit !== undefined))
     simulated.engine.close()
+    simulated.kernel.disk.storage.dispose?.()
     return {
       problems,
       taken: choices.taken,
@@ -164,20 +164,40 @@ export const run = async (
       simulated
     }
   }
-  go()
-  if (exit === undefined && problems.length === 0) await awaitReality(go, () => exit !== undefined)
+  if (options.realFiles === true) await amongRealFiles(step, ended)
+  else await inMemory(step, ended)
   return finish()
 }
 
 /** So many turns of the real event loop without any news, and nothing is going to happen. */
 const QUIET_TURNS = 20
 
-const awaitReality = async (go: () => void, ended: () => boolean): Promise<void> => {
-  for (let quiet = 0; quiet < QUIET_TURNS && !ended(); quiet++) {
-    await new Promise((resolve) => setImmediate(resolve))
-    go()
+const realTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+type Step = (passTime: boolean) => boolean
+
+/** Only a program that waits for something else of the real world takes a turn of the real event loop. */
+const inMemory = async (step: Step, ended: () => boolean): Promise<void> => {
+  for (let quiet = 0; quiet <= QUIET_TURNS; quiet++) {
+    // What is under way when the program has ended comes to its end.
+    while (step(true));
+    if (ended()) return
+    await realTurn()
   }
 }
+
+/** Before time passes, whatever the program has asked node:fs for is waited for: it takes no time. */
+const amongRealFiles = async (step: Step, ended: () => boolean): Promise<void> => {
+  for (let quiet = 0; quiet <= QUIET_TURNS; quiet++) {
+    while (step(false)) quiet = 0
+    await realTurn()
+    if (asksNode() || step(true)) quiet = 0
+    else if (ended()) return
+  }
+}
+
+const asksNode = (): boolean =>
+  process.getActiveResourcesInfo().some((name) => name.startsWith("FSReq") || name === "Immediate")
 
 /** Everything that must be nothing once a program has ended. */
 export const leftovers = ({ engine, kernel, world }: Simulated, ended: boolean): ReadonlyArray<string> => {

@@ -1,36 +1,43 @@
 /**
- * A simulated disk: files in memory with locks, a capacity, and a power supply that can fail. Reads and writes happen at once,
- * early, later, in part or never, as the system's choices have it.
+ * A simulated disk: files with locks; in memory also with a capacity, and a power supply that can fail. Reads and writes happen
+ * at once, early, later, in part or never, as the system's choices have it.
  */
 import * as C from "../../constants.js"
 import type { Issue, LockParameters } from "../Kernel.js"
-import { type MemoryFile, MemoryFiles, type OpenFile } from "./memory.js"
+import { attempt, type Files, type Opened } from "./files.js"
+import { type MemoryFile, MemoryFiles } from "./memory.js"
 import type { SimulatedFile, SimulatedOperation, System } from "./system.js"
 
 export class Disk {
+  /** The files in memory: all there are, unless the disk is given real ones. */
   readonly files = new MemoryFiles()
+  readonly storage: Files
   /** Bytes that the files may have together. */
   capacity = Infinity
   /** Bytes that they have. */
   #used = 0
   /** How often the power has gone; a handle from before is of no use. */
   epoch = 0
-  readonly #locks = new Map<MemoryFile, Locks>()
+  /** By what stands for the file, as long as somebody has it open. */
+  readonly #locks = new WeakMap<object, Locks>()
 
-  constructor(readonly system: System) {}
+  constructor(readonly system: System, real?: Files) {
+    this.storage = real ?? this.files
+  }
 
-  locksOf(file: MemoryFile): Locks {
+  locksOf(file: object): Locks {
     let locks = this.#locks.get(file)
     if (locks === undefined) this.#locks.set(file, locks = new Locks(this.system))
     return locks
   }
 
   /** Room for so many more bytes at this place, of those wanted. */
-  room(file: MemoryFile, offset: number, bytes: number): number {
+  room(file: object, offset: number, bytes: number): number {
     if (this.capacity === Infinity) return bytes
+    const { size } = file as MemoryFile
     this.#used = 0
     for (const one of this.files.names.values()) this.#used += one.size
-    return Math.max(0, Math.min(bytes, file.size + this.capacity - this.#used - offset))
+    return Math.max(0, Math.min(bytes, size + this.capacity - this.#used - offset))
   }
 
   /** From now on the disk knows what a power cut would leave. */
@@ -43,7 +50,7 @@ export class Disk {
   cutPower(): void {
     const { choices } = this.system.world
     for (const file of this.files.names.values()) file.cutPower((sectors) => choices.below(sectors + 1))
-    this.#locks.clear()
+    for (const file of this.files.names.values()) this.#locks.delete(file)
     this.epoch++
   }
 }
@@ -52,7 +59,7 @@ export class DiskFile implements SimulatedFile {
   calls = 0
   readonly #epoch: number
 
-  constructor(readonly disk: Disk, readonly open: OpenFile, readonly path: string) {
+  constructor(readonly disk: Disk, readonly open: Opened, readonly path: string) {
     this.#epoch = disk.epoch
   }
 
@@ -67,7 +74,7 @@ export class DiskFile implements SimulatedFile {
     if (kind === "lock") return this.#lock(operation)
     if (kind !== "read" && kind !== "write") return C.ERROR_NOT_SUPPORTED
     if (!(kind === "read" ? this.open.readable : this.open.writable)) return C.ERROR_ACCESS_DENIED
-    const append = isAppend(operation.issue!)
+    const append = this.#appends(operation)
     if (kind === "read" && append) return C.ERROR_INVALID_PARAMETER
     if (!append && offsetOf(operation.issue!) + operation.issue!.length > Number.MAX_SAFE_INTEGER) {
       return C.ERROR_INVALID_PARAMETER
@@ -77,33 +84,42 @@ export class DiskFile implements SimulatedFile {
 
   #transfer(operation: SimulatedOperation): number {
     if (this.dead) return C.ERROR_IO_DEVICE
-    return operation.issue!.kind === "read" ? this.#read(operation) : this.#write(operation)
+    return attempt(
+      () => operation.issue!.kind === "read" ? this.#read(operation) : this.#write(operation),
+      (code) => code
+    )
+  }
+
+  #appends({ issue }: SimulatedOperation): boolean {
+    return isAppend(issue!) || (this.open.appends && issue!.kind === "write")
   }
 
   #read(operation: SimulatedOperation): number {
     const { file } = this.open
+    const { storage } = this.disk
     const offset = offsetOf(operation.issue!)
     const wanted = operation.issue!.length
     if (wanted === 0) return C.ERROR_SUCCESS
-    const available = Math.max(0, Math.min(wanted, file.size - offset))
+    const available = Math.max(0, Math.min(wanted, storage.size(this.open) - offset))
     if (available === 0) return C.ERROR_HANDLE_EOF
     if (this.disk.locksOf(file).forbids(this, offset, available, false)) return C.ERROR_LOCK_VIOLATION
     operation.bytes = this.disk.system.share(available)
-    operation.transfer((memory) => file.read(memory.subarray(0, operation.bytes), offset))
+    operation.transfer((memory) => storage.read(this.open, memory.subarray(0, operation.bytes), offset))
     return C.ERROR_SUCCESS
   }
 
   #write(operation: SimulatedOperation): number {
     const { file } = this.open
-    const append = isAppend(operation.issue!)
-    const offset = append ? file.size : offsetOf(operation.issue!)
+    const { storage } = this.disk
+    const append = this.#appends(operation)
+    const offset = append ? storage.size(this.open) : offsetOf(operation.issue!)
     const wanted = operation.issue!.length
     if (wanted === 0) return C.ERROR_SUCCESS
     if (this.disk.locksOf(file).forbids(this, offset, wanted, true)) return C.ERROR_LOCK_VIOLATION
     const room = this.disk.room(file, offset, wanted)
     if (room === 0) return C.ERROR_DISK_FULL
     operation.bytes = Math.min(room, append ? wanted : this.disk.system.share(wanted))
-    operation.transfer((memory) => file.write(memory.subarray(0, operation.bytes), offset))
+    operation.transfer((memory) => storage.write(this.open, memory.subarray(0, operation.bytes), offset))
     return C.ERROR_SUCCESS
   }
 
@@ -121,7 +137,7 @@ export class DiskFile implements SimulatedFile {
       this.disk.locksOf(this.open.file).withdraw(operation)
       // A write may have come some of the way.
       const { issue } = operation
-      if (issue!.kind === "write" && !isAppend(issue!) && system.percent(system.behaviour.short)) {
+      if (issue!.kind === "write" && !this.#appends(operation) && system.percent(system.behaviour.short)) {
         this.#transfer(operation)
       }
     })
@@ -144,7 +160,7 @@ export class DiskFile implements SimulatedFile {
 
   close(): void {
     this.disk.locksOf(this.open.file).forget(this)
-    if (!this.dead) this.disk.files.close(this.open)
+    if (!this.dead) this.disk.storage.close(this.open)
   }
 }
 

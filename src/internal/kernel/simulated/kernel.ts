@@ -8,9 +8,12 @@ import type { Block, CallDone, CallName, Calls, CustomIssue, FileInformation, Is
 import { type Done, Model, type OtherCalls, type Storage, type TakeBack } from "../model.js"
 import type { SlotTable } from "../SlotTable.js"
 import { type Behaviour, type Fault, healthy } from "./Behaviour.js"
+import { opensDirectory, WatchedDirectory } from "./directory.js"
 import { Disk, DiskFile } from "./disk.js"
+import { attempt } from "./files.js"
 import { SECTOR } from "./memory.js"
 import { isPipePath, PipeEnd, Pipes } from "./pipes.js"
+import { RealFiles } from "./realFiles.js"
 import { type SimulatedFile, SimulatedOperation, System } from "./system.js"
 import type { World } from "./World.js"
 
@@ -21,6 +24,8 @@ export interface Options {
   readonly capacity?: number | undefined
   /** Tells where the operation was made that is being issued. */
   readonly originOf?: ((issue: Issue) => string | undefined) | undefined
+  /** Real files in the place of those in memory. */
+  readonly realFiles?: boolean | undefined
 }
 
 /** What is open at this moment, by name. */
@@ -36,11 +41,11 @@ export class SimulatedKernel extends Model<SimulatedFile, SimulatedOperation> {
 
   constructor(readonly world: World, options: Options = {}) {
     const system = new System(world, { ...healthy, ...options.behaviour }, options.faults ?? [])
-    const storage = new SimulatedStorage(system, options.originOf)
+    const storage = new SimulatedStorage(system, options)
     super(storage)
     this.system = system
     this.disk = storage.disk
-    this.disk.capacity = options.capacity ?? Infinity
+    if (options.realFiles !== true) this.disk.capacity = options.capacity ?? Infinity
     this.#storage = storage
   }
 
@@ -101,8 +106,11 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
   readonly #operations: Array<SimulatedOperation> = []
   readonly #files = new Set<SimulatedFile>()
 
-  constructor(readonly system: System, readonly originOf: ((issue: Issue) => string | undefined) | undefined) {
-    this.disk = new Disk(system)
+  readonly originOf: Options["originOf"]
+
+  constructor(readonly system: System, { originOf, realFiles }: Options) {
+    this.originOf = originOf
+    this.disk = new Disk(system, realFiles === true ? new RealFiles() : undefined)
     this.pipes = new Pipes(system)
   }
 
@@ -173,8 +181,17 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
       this.#opened(
         isPipePath(arguments_.path)
           ? refused(this.pipes.open(arguments_.path))
-          : new DiskFile(this.disk, this.disk.files.open(arguments_), arguments_.path)
+          : opensDirectory(arguments_)
+          ? this.#directory(arguments_)
+          : new DiskFile(this.disk, this.disk.storage.open(arguments_), arguments_.path)
       ))
+  }
+
+  #directory({ path }: Calls["CreateFileW"][0]): SimulatedFile {
+    // What happens to real files nobody tells it.
+    if (this.disk.storage !== this.disk.files) throw C.ERROR_NOT_SUPPORTED
+    if (this.disk.files.names.has(path)) throw C.ERROR_DIRECTORY
+    return new WatchedDirectory(this.system, this.disk.files, path)
   }
 
   #opened<F extends SimulatedFile>(file: F): F {
@@ -198,15 +215,15 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
     if (file instanceof PipeEnd) {
       return begun(this.system.world.later(this.system.latency(), () => file.flush(done)))
     }
-    return this.#onDisk("FlushFileBuffers", file, done, ({ open }) => this.disk.files.flush(open))
+    return this.#onDisk("FlushFileBuffers", file, done, ({ open }) => this.disk.storage.flush(open))
   }
 
   information(file: SimulatedFile, done: Done<FileInformation>): TakeBack {
-    return this.#onDisk("GetFileInformationByHandle", file, done, ({ open }) => this.disk.files.information(open))
+    return this.#onDisk("GetFileInformationByHandle", file, done, ({ open }) => this.disk.storage.information(open))
   }
 
   setEndOfFile(file: SimulatedFile, length: bigint, done: Done<void>): TakeBack {
-    return this.#onDisk("SetEndOfFile", file, done, ({ open }) => this.disk.files.setEndOfFile(open, length))
+    return this.#onDisk("SetEndOfFile", file, done, ({ open }) => this.disk.storage.setEndOfFile(open, length))
   }
 
   setBasicInformation(file: SimulatedFile, information: Calls["SetBasicInformation"][0], done: Done<void>): TakeBack {
@@ -214,16 +231,16 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
       "SetBasicInformation",
       file,
       done,
-      ({ open }) => this.disk.files.setBasicInformation(open, information)
+      ({ open }) => this.disk.storage.setBasicInformation(open, information)
     )
   }
 
   move(arguments_: Calls["MoveFileExW"][0], done: Done<void>): TakeBack {
-    return this.#call("MoveFileExW", done, () => this.disk.files.move(arguments_))
+    return this.#call("MoveFileExW", done, () => this.disk.storage.move(arguments_))
   }
 
   remove({ path }: Calls["DeleteFileW"][0], done: Done<void>): TakeBack {
-    return this.#call("DeleteFileW", done, () => this.disk.files.remove(path))
+    return this.#call("DeleteFileW", done, () => this.disk.storage.remove(path))
   }
 
   wait(done: Done<void>): TakeBack {
@@ -263,16 +280,29 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
         if (this.disk.room(open.file, 0, Number(length)) < Number(length)) throw C.ERROR_DISK_FULL
       }),
     SetDispositionInformation: ({ handle, remove }, done, { file }) =>
-      this.#onDisk("SetDispositionInformation", file(handle), done, ({ open, path }) => {
-        open.deleteOnClose = remove ? path : undefined
-      }),
+      this.#onDisk(
+        "SetDispositionInformation",
+        file(handle),
+        done,
+        ({ open }) => this.disk.storage.setDisposition(open, remove)
+      ),
     SetRenameInformation: ({ handle, replace, to }, done, { file }) =>
-      this.#onDisk("SetRenameInformation", file(handle), done, (opened) => {
-        const { files } = this.disk
-        const from = [...files.names].find(([, one]) => one === opened.open.file)?.[0]
-        if (from === undefined) throw C.ERROR_ACCESS_DENIED
-        files.move({ from, to, replace })
-      })
+      this.#onDisk(
+        "SetRenameInformation",
+        file(handle),
+        done,
+        ({ open }) => this.disk.storage.rename(open, to, replace)
+      ),
+    CopyFileW: (arguments_, done) => this.#call("CopyFileW", done, () => this.disk.storage.copy(arguments_)),
+    PrepareDirectoryChanges: ({ handle, ...parameters }, done, { file }) => {
+      const directory = file(handle)
+      return this.#call("PrepareDirectoryChanges", done, () => {
+        if (directory === undefined) throw C.ERROR_INVALID_HANDLE
+        if (!(directory instanceof WatchedDirectory)) throw C.ERROR_DIRECTORY
+        directory.begin(parameters)
+        return { tellsRemoval: true }
+      }, directory)
+    }
   }
 
   #onDisk<A>(
@@ -300,19 +330,22 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
   /** Waits for a thread, from which it can be taken back; runs; answers: each in a turn of its own. */
   #call<A>(name: CallName, done: Done<A>, work: () => A, file?: SimulatedFile): TakeBack {
     if (file !== undefined) file.calls++
-    const answer = (status: number, value: A | undefined): void => {
+    const answer = (status: number, value: A | undefined, cause: unknown): void => {
       if (file !== undefined) file.calls--
-      done(status, value)
+      done(status, value, cause)
     }
     const takeBack = this.system.world.later(this.system.latency(), () => {
       // A handle that could not be closed would be open for ever: that is not among the things that happen.
       const code = name === "CloseHandle" ? C.ERROR_SUCCESS : this.system.fault(name)
-      const { status, value } = code === C.ERROR_SUCCESS
-        ? attempt(work)
+      const { cause, status, value } = code === C.ERROR_SUCCESS
+        ? attempt<Ended<A>>(
+          () => ({ status: C.ERROR_SUCCESS, value: work() }),
+          (status, cause) => ({ status, value: undefined, cause })
+        )
         : { status: code, value: undefined }
       if (this.system.percent(this.system.behaviour.late)) {
-        this.system.world.later(this.system.latency(), () => answer(status, value))
-      } else answer(status, value)
+        this.system.world.later(this.system.latency(), () => answer(status, value, cause))
+      } else answer(status, value, cause)
     })
     return () => {
       const taken = takeBack()
@@ -330,11 +363,8 @@ const refused = <A>(answer: A | number): A => {
   return answer
 }
 
-const attempt = <A>(work: () => A): { readonly status: number; readonly value: A | undefined } => {
-  try {
-    return { status: C.ERROR_SUCCESS, value: work() }
-  } catch (code) {
-    if (typeof code !== "number") throw code
-    return { status: code, value: undefined }
-  }
+interface Ended<A> {
+  readonly status: number
+  readonly value: A | undefined
+  readonly cause?: unknown
 }

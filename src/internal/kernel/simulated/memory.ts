@@ -4,6 +4,7 @@
  */
 import * as C from "../../constants.js"
 import type { Calls, FileInformation } from "../Kernel.js"
+import type { Files, Opened } from "./files.js"
 
 const PAGE = 0x1000
 /** What a disk writes at once, whatever happens to its power. */
@@ -119,10 +120,8 @@ export class MemoryFile {
 }
 
 /** What a handle refers to. */
-export interface OpenFile {
+export interface OpenFile extends Opened {
   readonly file: MemoryFile
-  readonly readable: boolean
-  readonly writable: boolean
   readonly writableAttributes: boolean
   deleteOnClose: string | undefined
 }
@@ -133,8 +132,12 @@ const refuseUnless = (condition: boolean, code: number): void => {
   if (!condition) throw code
 }
 
-export class MemoryFiles {
+/** Hears of what happens to names, and to what they mean: one of `FILE_ACTION_*`, the new name with the old one. */
+export type Listener = (action: number, path: string, to?: string) => void
+
+export class MemoryFiles implements Files<OpenFile> {
   readonly names = new Map<string, MemoryFile>()
+  readonly listeners = new Set<Listener>()
   /** New files remember what was flushed. */
   remembers = false
   #lastIndex = 0n
@@ -143,25 +146,37 @@ export class MemoryFiles {
     const file = new MemoryFile(++this.#lastIndex, mode)
     if (this.remembers) file.remember()
     this.names.set(name, file)
+    this.#tell(C.FILE_ACTION_ADDED, name)
     return file
+  }
+
+  #tell(action: number, path: string, to?: string): void {
+    for (const listener of this.listeners) listener(action, path, to)
+  }
+
+  #modified(file: MemoryFile): void {
+    if (this.listeners.size === 0) return
+    for (const [name, one] of this.names) if (one === file) this.#tell(C.FILE_ACTION_MODIFIED, name)
   }
 
   open({ access, disposition, flags, mode, path }: Calls["CreateFileW"][0]): OpenFile {
     const present = this.names.get(path)
     refuseUnless(path !== "", C.ERROR_PATH_NOT_FOUND)
     refuseUnless(disposition >= C.CREATE_NEW && disposition <= C.TRUNCATE_EXISTING, C.ERROR_INVALID_PARAMETER)
-    const writable = has(access, C.GENERIC_WRITE)
+    const appends = has(access, C.FILE_APPEND_DATA) && !has(access, C.GENERIC_WRITE)
+    const writable = has(access, C.GENERIC_WRITE) || appends
     refuseUnless(disposition !== C.TRUNCATE_EXISTING || writable, C.ERROR_INVALID_PARAMETER)
     refuseUnless(disposition !== C.CREATE_NEW || present === undefined, C.ERROR_FILE_EXISTS)
     const creates = disposition !== C.OPEN_EXISTING && disposition !== C.TRUNCATE_EXISTING
     refuseUnless(creates || present !== undefined, C.ERROR_FILE_NOT_FOUND)
     refuseUnless(present === undefined || !writable || has(present.mode, 0o222), C.ERROR_ACCESS_DENIED)
     const file = present ?? this.create(path, mode)
-    if (disposition === C.CREATE_ALWAYS || disposition === C.TRUNCATE_EXISTING) file.truncate(0)
+    if (disposition === C.CREATE_ALWAYS || disposition === C.TRUNCATE_EXISTING) this.#cut(file, 0)
     return {
       file,
       readable: has(access, C.GENERIC_READ),
       writable,
+      appends,
       writableAttributes: writable || has(access, C.FILE_WRITE_ATTRIBUTES),
       deleteOnClose: has(flags, C.FILE_FLAG_DELETE_ON_CLOSE) ? path : undefined
     }
@@ -169,6 +184,25 @@ export class MemoryFiles {
 
   close({ deleteOnClose, file }: OpenFile): void {
     if (deleteOnClose !== undefined && this.names.get(deleteOnClose) === file) this.remove(deleteOnClose)
+  }
+
+  size({ file }: OpenFile): number {
+    return file.size
+  }
+
+  read({ file }: OpenFile, into: Uint8Array, offset: number): number {
+    return file.read(into, offset)
+  }
+
+  write({ file }: OpenFile, bytes: Uint8Array, offset: number): void {
+    file.write(bytes, offset)
+    this.#modified(file)
+  }
+
+  #cut(file: MemoryFile, size: number): void {
+    if (file.size === size) return
+    file.truncate(size)
+    this.#modified(file)
   }
 
   flush({ file, writable }: OpenFile): void {
@@ -193,7 +227,7 @@ export class MemoryFiles {
   setEndOfFile({ file, writable }: OpenFile, length: bigint): void {
     refuseUnless(writable, C.ERROR_ACCESS_DENIED)
     refuseUnless(length >= 0n && length <= BigInt(Number.MAX_SAFE_INTEGER), C.ERROR_INVALID_PARAMETER)
-    file.truncate(Number(length))
+    this.#cut(file, Number(length))
   }
 
   setBasicInformation(
@@ -205,14 +239,43 @@ export class MemoryFiles {
     else if (readOnly !== undefined) file.mode = readOnly ? file.mode & ~0o222 : file.mode | 0o200
     file.accessTimeNs = accessTimeNs ?? file.accessTimeNs
     file.modifiedTimeNs = modifiedTimeNs ?? file.modifiedTimeNs
+    this.#modified(file)
+  }
+
+  setDisposition(opened: OpenFile, remove: boolean): void {
+    opened.deleteOnClose = remove ? this.#nameOf(opened) : undefined
+  }
+
+  rename(opened: OpenFile, to: string, replace: boolean): void {
+    this.move({ from: this.#nameOf(opened), to, replace })
+    if (opened.deleteOnClose !== undefined) opened.deleteOnClose = to
+  }
+
+  #nameOf({ file }: OpenFile): string {
+    for (const [name, one] of this.names) if (one === file) return name
+    throw C.ERROR_ACCESS_DENIED
+  }
+
+  copy({ from, to }: Calls["CopyFileW"][0]): void {
+    const file = this.names.get(from)
+    if (file === undefined) throw C.ERROR_FILE_NOT_FOUND
+    refuseUnless(!this.names.has(to), C.ERROR_FILE_EXISTS)
+    const made = this.create(to, file.mode)
+    made.write(file.contents(), 0)
+    made.accessTimeNs = file.accessTimeNs
+    made.modifiedTimeNs = file.modifiedTimeNs
+    this.#modified(made)
   }
 
   move({ from, replace, to }: Calls["MoveFileExW"][0]): void {
     const file = this.names.get(from)
     if (file === undefined) throw C.ERROR_FILE_NOT_FOUND
     refuseUnless(replace || !this.names.has(to), C.ERROR_ALREADY_EXISTS)
+    if (from === to) return
+    if (this.names.has(to)) this.remove(to)
     this.names.delete(from)
     this.names.set(to, file)
+    this.#tell(C.FILE_ACTION_RENAMED_NEW_NAME, from, to)
   }
 
   remove(name: string): void {
@@ -220,5 +283,6 @@ export class MemoryFiles {
     if (file === undefined) throw C.ERROR_FILE_NOT_FOUND
     file.links--
     this.names.delete(name)
+    this.#tell(C.FILE_ACTION_REMOVED, name)
   }
 }
