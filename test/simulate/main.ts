@@ -80,7 +80,9 @@ const all = async (): Promise<number> => {
   let failed = 0
   const work = () =>
     new Promise<void>((resolve, reject) => {
-      const child = fork(fileURLToPath(import.meta.url), ["--worker"])
+      // What a program asks node:fs for is answered in the order in which it was asked.
+      const env = { ...process.env, UV_THREADPOOL_SIZE: "1" }
+      const child = fork(fileURLToPath(import.meta.url), ["--worker"], { env })
       const give = () => {
         if (next >= end || seconds() > limit || figures.operations >= wanted) return void child.kill()
         const from = next
@@ -102,10 +104,14 @@ const all = async (): Promise<number> => {
   const processes = Number(values.processes ?? Math.max(1, availableParallelism()))
   await Promise.all(Array.from({ length: processes }, work))
   console.log(figures.table())
+  const { completedByCallback: callbacks, completedInline: inline } = figures.ledger
+  const { cancels, faults, hangUps, never } = figures.happened
   console.log(
-    `${figures.seeds} seeds from ${first}, ${figures.operations} operations in ${
+    `${figures.operations} operations, ${cancels} cancellations, ${callbacks} callbacks, ${inline} inline, ${
+      faults + hangUps + never
+    } faults injected, ${figures.seeds} seeds from ${first}, ${
       seconds().toFixed(0)
-    } s on ${processes} processes: ${failed} failed`
+    } seconds on ${processes} processes, ${failed} failed`
   )
   return failed
 }

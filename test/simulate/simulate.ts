@@ -3,10 +3,13 @@
  */
 import { replayed, seeded, shrink } from "../../src/internal/kernel/simulated/Choices.js"
 import type { Choices } from "../../src/internal/kernel/simulated/Choices.js"
+import type { SimulatedKernel } from "../../src/internal/kernel/simulated/kernel.js"
 import { Happenings } from "../../src/internal/kernel/simulated/system.js"
-import { defaults, type Run, run } from "../../src/internal/testing/run.js"
-import { profiles } from "./profiles.js"
-import { Doings, program } from "./program.js"
+import { defaults, type Run, run, type Simulated } from "../../src/internal/testing/run.js"
+import { actors } from "./actors.js"
+import { inDirectory, inMemory } from "./place.js"
+import { type Profile, profiles } from "./profiles.js"
+import { type Actor, Doings, program } from "./program.js"
 
 export interface Outcome extends Run {
   readonly profile: string
@@ -14,13 +17,41 @@ export interface Outcome extends Run {
 }
 
 /** The run that these decisions make: the first of them say which system it is, and how long the program. */
-export const simulate = async (choices: Choices): Promise<Outcome> => {
+export const simulate = (choices: Choices): Promise<Outcome> => {
   const profile = profiles[choices.below(profiles.length)]!
   const length = 8 + choices.below(250)
-  const { doings, run: body } = program(choices, profile, length)
+  const realFiles = choices.below(4) === 3
+  return simulateIn(choices, profile, length, realFiles, actors)
+}
+
+/** One actor, or several of its kind, in memory. */
+export const alone = (actor: Actor, seed: number): Promise<Outcome> => {
+  const choices = seeded(seed)
+  const profile = profiles[choices.below(profiles.length)]!
+  return simulateIn(choices, profile, 8 + choices.below(120), false, [actor])
+}
+
+const simulateIn = async (
+  choices: Choices,
+  profile: Profile,
+  length: number,
+  realFiles: boolean,
+  actors: ReadonlyArray<Actor>
+): Promise<Outcome> => {
+  let kernel: SimulatedKernel | undefined
+  const place = realFiles ? inDirectory() : inMemory(() => kernel!)
+  const { doings, run: body } = program(choices, profile, length, place, actors)
   const { behaviour, capacity } = profile
-  const done = await run(body, choices, { ...defaults, behaviour, capacity, drainTimeoutMs: 5000 })
-  return Object.assign(done, { profile: profile.name, doings })
+  const started = (simulated: Simulated) => {
+    kernel = simulated.kernel
+    return body(simulated)
+  }
+  try {
+    const done = await run(started, choices, { ...defaults, behaviour, capacity, realFiles, drainTimeoutMs: 5000 })
+    return Object.assign(done, { profile: profile.name, doings })
+  } finally {
+    place.remove()
+  }
 }
 
 export const ofSeed = (seed: number): Promise<Outcome> => simulate(seeded(seed))

@@ -201,7 +201,14 @@ export class Control {
   /** A handle that somebody else has opened, for reading and writing. */
   borrowedHandle(name: string, options: { readonly overlapped?: boolean } = {}): number {
     const file = this.files.names.get(name) ?? this.files.create(name)
-    const open = { file, readable: true, writable: true, writableAttributes: true, deleteOnClose: undefined }
+    const open = {
+      file,
+      readable: true,
+      writable: true,
+      appends: false,
+      writableAttributes: true,
+      deleteOnClose: undefined
+    }
     return this.model.openHandle(open, options.overlapped ?? true)
   }
 

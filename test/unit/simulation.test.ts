@@ -7,12 +7,27 @@ import * as Effect from "effect/Effect"
 import * as File from "../../src/File.js"
 import { seeded } from "../../src/internal/kernel/simulated/Choices.js"
 import { defaults, run } from "../../src/internal/testing/run.js"
-import { Figures, ofLine, ofSeed, reproduction } from "../simulate/simulate.js"
+import { watching } from "../simulate/actors/directories.js"
+import { sockets } from "../simulate/actors/pipes.js"
+import type { Actor } from "../simulate/program.js"
+import { alone as simulateAlone, Figures, ofLine, ofSeed, reproduction } from "../simulate/simulate.js"
 
 const SEEDS = 70
 
 /** Every one of these was a defect once. */
-const regressions: ReadonlyArray<readonly [line: string, defect: string]> = []
+const regressions: ReadonlyArray<readonly [line: string, defect: string]> = [
+  ["seed:18", "Directory.open waited for the first change when its read's fiber was held up before it had submitted"]
+]
+
+/** The same, of one kind of actor among themselves. */
+const alone: ReadonlyArray<readonly [actor: Actor, seeds: ReadonlyArray<number>, defect: string]> = [
+  [watching, [43, 79], "Directory.open waited for the first change"],
+  [
+    sockets,
+    [23, 69, 87],
+    "a socket slept through what came between two steps of its fiber"
+  ]
+]
 
 describe("random programs in simulated systems", () => {
   it(`seeds 1 to ${SEEDS}: every invariant holds, and whatever may happen does`, async () => {
@@ -39,6 +54,13 @@ describe("random programs in simulated systems", () => {
   for (const [line, defect] of regressions) {
     it(`never again: ${defect}`, async () => {
       expect((await ofLine(line)).problems).toEqual([])
+    })
+  }
+  for (const [actor, seeds, defect] of alone) {
+    it(`never again: ${defect}`, async () => {
+      for (const seed of seeds) {
+        expect({ seed, problems: (await simulateAlone(actor, seed)).problems }).toEqual({ seed, problems: [] })
+      }
     })
   }
 })
