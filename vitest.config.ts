@@ -1,20 +1,29 @@
 // The tests that run on this machine's own node. Those for the real kernel32 are started by test/kernel32/vitest.ts.
+// `--mode simulated` runs the contract suite on the simulated kernel, without the files that cannot run there.
 import { defineConfig } from "vitest/config"
+import { notRun } from "./test/support/simulatedLane.js"
 
-export default defineConfig({
-  test: {
-    include: ["test/**/*.test.ts"],
-    exclude: ["test/kernel32/**", "test/types/**"],
-    env: { TPIO_KERNEL: process.env.TPIO_KERNEL ?? "portable" },
-    pool: "forks",
-    // One process for file after file: to load Effect anew for each costs more than most of them.
-    isolate: false,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
-    coverage: {
-      provider: "v8",
-      include: ["src/**"],
-      reporter: ["text-summary", "json-summary"]
+export default defineConfig(({ mode }) => {
+  const simulated = mode === "simulated"
+  return {
+    test: {
+      include: [simulated ? "test/contract/*.test.ts" : "test/**/*.test.ts"],
+      exclude: [
+        "test/kernel32/**",
+        "test/types/**",
+        ...(simulated ? Object.keys(notRun).map((file) => `test/contract/${file}`) : [])
+      ],
+      env: { TPIO_KERNEL: simulated ? mode : process.env.TPIO_KERNEL ?? "portable" },
+      pool: "forks",
+      // One process for file after file: to load Effect anew for each costs more than most of them.
+      isolate: false,
+      testTimeout: 20_000,
+      hookTimeout: 20_000,
+      coverage: {
+        provider: "v8",
+        include: ["src/**"],
+        reporter: ["text-summary", "json-summary"]
+      }
     }
   }
 })

@@ -59,6 +59,13 @@ const lastLines = (said) => said.trim().split("\n").slice(-12).join("\n")
 
 // --- on this machine's own node
 
+// What it does not run is listed in test/support/simulatedLane.ts, file by file, and among the skipped cases.
+const simulated = (file) => [
+  bin("vitest/vitest.mjs"),
+  ...["run", "--mode", "simulated", "--allowOnly=false", "--reporter=default", "--reporter=json"],
+  `--outputFile.json=${file}`
+]
+
 const portable = (file) => [
   bin("vitest/vitest.mjs"),
   ...["run", "--allowOnly=false", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`]
@@ -143,11 +150,10 @@ const banner = (text) => {
 
 const summary = () => {
   heading("summary")
-  const width = Math.max(...results.map(({ title }) => title.length))
   for (const { failed, passed, problem, seconds, skipped, title } of results) {
     const counts = `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`
     say(
-      `${title.padEnd(width)} ${seconds.toFixed(0).padStart(4)} s  ${counts}${
+      `${title.padEnd(30)} ${seconds.toFixed(0).padStart(4)} s  ${counts}${
         problem === undefined ? "" : `  (${problem})`
       }`
     )
@@ -170,6 +176,7 @@ await built
 await Promise.all([
   onKernel32,
   tests("unit and contract on portable", "portable", portable, { minutes: 12 }),
+  tests("contract on simulated", "simulated", simulated, { minutes: 5 }),
   check("lint (eslint)", [bin("eslint/bin/eslint.js"), "--max-warnings", "0", "."]),
   check("ends of processes on portable", [endings]),
   check("kill -9 of copies on portable", [crash, "--times", "6"]),

@@ -464,7 +464,10 @@ contract("a file", ({ claim, only }) => {
           file.io.pipe(ThreadpoolIo.cancellable(Operation.read({ buffer })))
         ]
       ]
-      for (const [first, last] of forms) expect(yield* last).toEqual(yield* first)
+      // How an operation completes is another matter.
+      const result = (value: unknown) =>
+        typeof value === "object" && value !== null && "inline" in value ? { ...value, inline: undefined } : value
+      for (const [first, last] of forms) expect(result(yield* last)).toEqual(result(yield* first))
     })
   })
 })

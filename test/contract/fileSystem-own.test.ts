@@ -238,7 +238,8 @@ contract("FileSystem, our own", ({ claim, only }) => {
     expect((yield* counters).inFlight).toBe(0)
   })
 
-  claim("watch is Directory's, unless a backend is given", function*() {
+  const watching = only(["portable", "win32"], "nobody tells it what happens to real files")
+  watching("watch is Directory's, unless a backend is given", function*() {
     const home = yield* lab.directory
     const fs = yield* ThreadpoolFileSystem.make
     const first = yield* Effect.fork(Stream.runHead(fs.watch(home)))

@@ -12,6 +12,7 @@ import * as File from "../../src/File.js"
 import type { CallName, Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
 import * as Kernel from "../../src/Kernel.js"
 import { contract, failureOf, fileOf, movement, nativeCalls, refused, settleFibers, sleep } from "../support/claims.js"
+import * as lab from "../support/lab.js"
 import * as pipe from "../support/pipe.js"
 
 const writing = { access: "readwrite", disposition: "openAlways", share: ["read", "write", "delete"] } as const
@@ -23,8 +24,17 @@ const two = Effect.gen(function*() {
   return { path, mine: yield* File.open(path, writing), theirs: yield* File.open(path, writing) }
 })
 
-/** Whether somebody else could lock these bytes, asked without the library. */
+/** Whether somebody else could lock these bytes: on kernel32 asked without the library. */
 const isFree = (path: string, offset: number, length: number) =>
+  lab.kernelName === "win32" ? asksKernel32(path, offset, length) : asks(path, offset, length)
+
+const asks = (path: string, offset: number, length: number) =>
+  Effect.flatMap(File.open(path, writing), (file) => File.lock(file, { offset, length, ...now })).pipe(
+    Effect.scoped,
+    Effect.isSuccess
+  )
+
+const asksKernel32 = (path: string, offset: number, length: number) =>
   Effect.promise(async () => {
     const k = await pipe.kernel32()
     const { default: koffi } = await import("koffi")
@@ -41,7 +51,7 @@ const isFree = (path: string, offset: number, length: number) =>
 const unlocks = (calls: ReadonlyArray<CallName>) => calls.filter((name) => name === "UnlockFileEx").length
 
 contract("a lock", ({ claim, only }) => {
-  const locking = only("win32", "node has no lock that excludes other processes: Unsupported, typed")
+  const locking = only(["win32", "simulated"], "node has no lock that excludes other processes: Unsupported, typed")
 
   describe("where there are none", () => {
     only("portable", "kernel32 has them")("fails with Unsupported, and what it was for does not run", function*() {

@@ -152,7 +152,7 @@ contract("an open file", ({ claim, only }) => {
       const answer = yield* Effect.either(File.allocate(file, 1 << 20))
       if (answer._tag === "Left") {
         expect(answer.left).toMatchObject({ reason: "Unsupported", syscall: "SetAllocationInformation" })
-      } else expect(lab.kernelName).toBe("win32")
+      } else expect(lab.kernelName).not.toBe("portable")
       expect(yield* File.size(file)).toBe(14n)
     })
     claim("never cuts the file", function*() {

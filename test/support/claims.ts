@@ -21,8 +21,8 @@ export type Claim = (name: string, body: Body, timeout?: number) => void
 
 export interface Claims {
   readonly claim: Claim
-  /** For a claim that the other kernel cannot be asked to keep: there it is listed, with the reason. */
-  readonly only: (kernel: "portable" | "win32", reason: string) => Claim
+  /** For a claim that other kernels cannot be asked to keep: there it is listed, with the reason. */
+  readonly only: (kernels: lab.Kernels, reason: string) => Claim
   /** For a claim about the limit of callbacks that wait for JavaScript, and about its absence. */
   readonly limited: Claim
   readonly unlimited: Claim
@@ -39,7 +39,7 @@ export const contract = (title: string, claims: (claims: Claims) => void): void 
     const runner = Object.assign(claim, { skip })
     claims({
       claim,
-      only: (kernel, reason) => lab.on(kernel, reason)(runner),
+      only: (kernels, reason) => lab.on(kernels, reason)(runner),
       limited: lab.limited(runner),
       unlimited: lab.unlimited(runner)
     })

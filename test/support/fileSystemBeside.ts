@@ -19,7 +19,7 @@ export const claimEach = (claim: Claim, cases: Record<string, Case>): void => {
       const ours = yield* observe(yield* ThreadpoolFileSystem.make, one)
       const nodes = yield* observe(yield* Effect.provide(FileSystem.FileSystem, NodeFileSystem.layer), one)
       const listed = differences[name]
-      const different = listed?.[lab.kernelName]
+      const different = listed?.[lab.kernelName === "win32" ? "win32" : "portable"]
       const expected = { ...nodes, ...different }
       // Of an open file node tells the descriptor, and we tell the path.
       expect(ours).toEqual(typeof expected.path === "number" ? { ...expected, path: ours.path } : expected)

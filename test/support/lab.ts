@@ -3,32 +3,62 @@
  * a check that nothing is left when a test has ended.
  */
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import type { CallName, Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
 import * as Kernel from "../../src/Kernel.js"
 import { isBalanced } from "../../src/Ledger.js"
+import * as Testing from "../../src/testing.js"
 import type { Win32Error } from "../../src/Win32Error.js"
+import { everythingPends } from "./simulatedLane.js"
 
 /** Which kernel this lane runs on. The lane says it; a person may too. */
-export const kernelName = (process.env.TPIO_KERNEL ?? "portable") as "portable" | "win32"
+export const kernelName = (process.env.TPIO_KERNEL ?? "portable") as KernelName
+
+export type KernelName = "portable" | "win32" | "simulated"
 
 /** How completions come on kernel32 in this lane; the others of the three ways run a part of the suite. */
 export const completions = (process.env.TPIO_COMPLETIONS ?? "relay") as Kernel.Kernel.CompletionWay
 
-export const options: Kernel.Kernel.Options = { kernel: kernelName, completions }
+export const options: Kernel.Kernel.Options = { kernel: kernelName === "win32" ? "win32" : "portable", completions }
 
-export const layer: Layer.Layer<Kernel.Kernel, Win32Error> = Kernel.layerOptions(options)
+/** What the simulated system of that lane does is decided by this. */
+const seed = Number(process.env.TPIO_SEED ?? 1)
+
+/** The simulated system lives by the real clock here, and its files are real: claims look at both. */
+const simulated = Layer.unwrapEffect(Effect.promise(async () => {
+  // Not loaded elsewhere: the programs that are processes of their own run outside of it.
+  const { expect } = await import("vitest")
+  const file = basename(expect.getState().testPath ?? "")
+  return Testing.layer({
+    seed,
+    clock: "inherited",
+    disk: "real",
+    behaviour: {
+      ...(everythingPends(file) ? { synchronous: 0, early: 0 } : { early: 25 }),
+      late: 5,
+      latest: 1,
+      // Nor does the portable kernel, and Windows not with a regular file.
+      short: 0
+    }
+  })
+}))
+
+export const layer: Layer.Layer<Kernel.Kernel, Win32Error> = kernelName === "simulated"
+  ? simulated
+  : Kernel.layerOptions(options)
 
 /**
  * Runs the case where this kernel can do it; elsewhere lists it as skipped, with the reason in its name.
  *
  *     on("win32", "it needs a pipe")(it.scoped)("a read that is pending …", () => …)
  */
-export const on = (kernel: "portable" | "win32", reason: string) => where(kernelName === kernel, reason)
+export const on = (kernels: Kernels, reason: string) => where([kernels].flat().includes(kernelName), reason)
+
+export type Kernels = KernelName | ReadonlyArray<KernelName>
 
 const where =
   (holds: boolean, reason: string) => (run: Runner) => (name: string, body: () => unknown, timeout?: number): void => {
@@ -36,7 +66,7 @@ const where =
     else run.skip(`${name} [not on ${kernelName}: ${reason}]`, body, timeout)
   }
 
-const callbacksWait = kernelName === "portable" || completions === "callback"
+const callbacksWait = kernelName !== "win32" || completions === "callback"
 
 /** Where callbacks wait for JavaScript there is a limit of them, which the portable kernel keeps too. */
 export const limited = where(callbacksWait, "no callback waits for JavaScript")
