@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY } from "./internal/constants.js"
 import type { Lease } from "./internal/engine/BufferPool.js"
+import { carries, shown } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Win32Error from "./Win32Error.js"
 
@@ -56,7 +57,7 @@ export const leaseOf = (buffer: PoolBuffer): Lease => (buffer as PoolBufferImpl)
  * @since 0.1.0
  * @category guards
  */
-export const isPoolBuffer = (u: unknown): u is PoolBuffer => typeof u === "object" && u !== null && TypeId in u
+export const isPoolBuffer = (u: unknown): u is PoolBuffer => carries(u, TypeId)
 
 /** @internal */
 export class PoolBufferImpl implements PoolBuffer {
@@ -101,7 +102,7 @@ export const make = (size: number): Effect.Effect<PoolBuffer, Win32Error.Win32Er
           return Effect.fail(Win32Error.make({
             code: ERROR_INVALID_PARAMETER,
             syscall: "VirtualAlloc",
-            detail: `A buffer of ${size} bytes cannot be made: 1 to 4294967295 can.`
+            detail: `A buffer of ${shown(size)} bytes cannot be made: 1 to 4294967295 can.`
           }))
         }
         const lease = kernel.engine.buffers.lease(size)

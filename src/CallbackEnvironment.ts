@@ -12,6 +12,20 @@ import { pipeArguments } from "effect/Pipeable"
 import * as Scope from "effect/Scope"
 import * as CleanupGroup from "./CleanupGroup.js"
 import {
+  aBoolean,
+  aString,
+  anything,
+  isAnEffect,
+  notA,
+  oneOf,
+  optionsOf,
+  refusal,
+  throwNotA,
+  throwWrong,
+  Wrong,
+  wrong
+} from "./internal/arguments.js"
+import {
   ERROR_INVALID_HANDLE,
   ERROR_INVALID_PARAMETER,
   TP_CALLBACK_PRIORITY_HIGH,
@@ -19,6 +33,7 @@ import {
   TP_CALLBACK_PRIORITY_NORMAL
 } from "./internal/constants.js"
 import { EnvironmentObject } from "./internal/engine/Environment.js"
+import { carries, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Threadpool from "./Threadpool.js"
 import * as Win32Error from "./Win32Error.js"
@@ -103,7 +118,7 @@ const priorities = {
  * @category guards
  */
 export const isCallbackEnvironment = (u: unknown): u is CallbackEnvironment =>
-  typeof u === "object" && u !== null && TypeId in u
+  carries(u, TypeId)
 
 /**
  * An environment for `provide`, with the pool and the group that are its own where it was asked for them.
@@ -156,15 +171,31 @@ interface Own {
   environment: EnvironmentObject | undefined
 }
 
-const acquire = (kernel: Kernel.Service, options: Options, own: Own): CallbackEnvironment | Win32Error.Win32Error => {
+const lookAtOptions = optionsOf<Options>({
+  threadpool: anything,
+  cleanupGroup: anything,
+  priority: oneOf(...Object.keys(priorities)),
+  runsLong: aBoolean,
+  library: aString
+})
+
+const acquire = (kernel: Kernel.Service, given: Options, own: Own): CallbackEnvironment | Win32Error.Win32Error => {
+  const options = lookAtOptions(given)
+  if (options instanceof Wrong) return refusal("InitializeThreadpoolEnvironment", options)
   const { cleanupGroup: ofGroup, library, priority = "normal", runsLong = false, threadpool: ofPool } = options
-  const threadpool = ofPool === undefined || Threadpool.isThreadpool(ofPool)
-    ? ofPool
+  const threadpool = ofPool === undefined || isA(ofPool, Threadpool.TypeId, "object")
+    ? ofPool as Threadpool.Threadpool | undefined
     : Threadpool.acquire(kernel, ofPool)
   if (threadpool instanceof Win32Error.Win32Error) return threadpool
   if (threadpool !== ofPool) own.threadpool = threadpool
   const cleanupGroup = ofGroup === true ? CleanupGroup.acquire(kernel) : ofGroup === false ? undefined : ofGroup
   if (cleanupGroup instanceof Win32Error.Win32Error) return cleanupGroup
+  if (cleanupGroup !== undefined && !isA(cleanupGroup, CleanupGroup.TypeId, "object")) {
+    return notA("CleanupGroup", "SetThreadpoolCallbackCleanupGroup", cleanupGroup)
+  }
+  if (library?.includes("\0") === true) {
+    return refusal("SetThreadpoolCallbackLibrary", new Wrong("the name of the library has a NUL character"))
+  }
   if (ofGroup === true) own.cleanupGroup = cleanupGroup
   const problem = partProblem(kernel, "SetThreadpoolCallbackPool", threadpool?.object) ??
     partProblem(kernel, "SetThreadpoolCallbackCleanupGroup", cleanupGroup?.object)
@@ -240,7 +271,13 @@ export const provide: {
   <A, E, R>(
     effect: Effect.Effect<A, E, R>,
     environment: CallbackEnvironment
-  ): Effect.Effect<A, E, Exclude<R, Kernel>> => Effect.provideService(effect, Kernel, environment.kernel)
+  ): Effect.Effect<A, E, Exclude<R, Kernel>> => {
+    const problem = wrong("effect", effect, isAnEffect)
+    if (problem !== undefined) return throwWrong("CallbackEnvironment.provide", problem)
+    return isA(environment, TypeId, "kernel")
+      ? Effect.provideService(effect, Kernel, environment.kernel)
+      : throwNotA("CallbackEnvironment", "CallbackEnvironment.provide", environment)
+  }
 )
 
 /**

@@ -9,7 +9,9 @@ import * as Exit from "effect/Exit"
 import type * as Pipeable from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
 import * as Scope from "effect/Scope"
+import { throwNotA } from "./internal/arguments.js"
 import { CleanupGroupObject, type GroupReport } from "./internal/engine/Environment.js"
+import { carries, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Win32Error from "./Win32Error.js"
 
@@ -59,7 +61,7 @@ const Proto = {
  * @since 0.2.0
  * @category guards
  */
-export const isCleanupGroup = (u: unknown): u is CleanupGroup => typeof u === "object" && u !== null && TypeId in u
+export const isCleanupGroup = (u: unknown): u is CleanupGroup => carries(u, TypeId)
 
 /**
  * `CreateThreadpoolCleanupGroup`. A `CallbackEnvironment` makes objects its members.
@@ -141,4 +143,6 @@ export const close = ({ drainTimeout, object }: CleanupGroup): Effect.Effect<voi
  * @since 0.2.0
  * @category accessors
  */
-export const members = (self: CleanupGroup): Effect.Effect<number> => Effect.sync(() => self.object.members.size)
+export const members = (self: CleanupGroup): Effect.Effect<number> => Effect.sync(() =>
+    isA(self, TypeId, "object") ? self.object.members.size : throwNotA("CleanupGroup", "CleanupGroup.members", self)
+  )

@@ -18,10 +18,24 @@ import * as Path from "node:path"
 import * as BufferPool from "./BufferPool.js"
 import type { Completion } from "./Completion.js"
 import * as Handle from "./Handle.js"
+import {
+  aBoolean,
+  aDuration,
+  aNumber,
+  badPath,
+  failNotA,
+  listOf,
+  oneOf,
+  optionsOf,
+  pathProblem,
+  refusal,
+  Wrong
+} from "./internal/arguments.js"
 import { call, callIn } from "./internal/call.js"
 import * as c from "./internal/constants.js"
 import type { Host } from "./internal/engine/Host.js"
 import * as notify from "./internal/notify.js"
+import { carries, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Operation from "./Operation.js"
 import * as ThreadpoolIo from "./ThreadpoolIo.js"
@@ -160,7 +174,7 @@ export interface Options {
  * @since 0.2.0
  * @category guards
  */
-export const isDirectory = (u: unknown): u is Directory => typeof u === "object" && u !== null && TypeId in u
+export const isDirectory = (u: unknown): u is Directory => carries(u, TypeId)
 
 /**
  * Pattern matching on a change.
@@ -233,8 +247,18 @@ export const open = (
     })
   )
 
-const acquire = (path: string, options: Options) =>
+const lookAtOptions = optionsOf<Options>({
+  recursive: aBoolean,
+  filter: listOf(oneOf(...Object.keys(notify.notifications))),
+  bufferSize: aNumber,
+  drainTimeout: aDuration,
+  spans: aBoolean
+})
+
+const acquire = (path: string, given: Options) =>
   Effect.gen(function*() {
+    const options = lookAtOptions(given)
+    if (options instanceof Wrong) return yield* Effect.fail(refusal("CreateFileW", options, { path }))
     const problem = problemOf(path, options)
     if (problem !== undefined) return yield* Effect.fail(problem)
     const kernel = yield* Kernel
@@ -268,8 +292,8 @@ const Proto = {
 
 const problemOf = (path: string, { bufferSize = DEFAULT_BUFFER, filter = DEFAULT_FILTER }: Options) => {
   const refused = (code: number, detail: string) => Win32Error.make({ code, syscall: "CreateFileW", path, detail })
-  if (path.length === 0) return refused(c.ERROR_INVALID_NAME, "The path is empty.")
-  if (path.includes("\0")) return refused(c.ERROR_INVALID_NAME, "The path has a NUL character.")
+  const wrongPath = pathProblem(path)
+  if (wrongPath !== undefined) return badPath("CreateFileW", path, wrongPath)
   if (filter.length === 0) return refused(c.ERROR_INVALID_PARAMETER, "The filter is empty: nothing would be told.")
   return bufferSize % 4 === 0 && bufferSize >= SMALLEST_BUFFER && bufferSize <= LARGEST_BUFFER
     ? undefined
@@ -515,6 +539,7 @@ export const changes = (self: Directory): Stream.Stream<Change, Win32Error.Win32
   Stream.unwrapScoped(Effect.map(
     Effect.acquireRelease(
       Effect.suspend(() => {
+        if (!isA(self, TypeId, "reader")) return failNotA("Directory", "ReadDirectoryChangesW", self)
         const { io, path, reader } = self
         if (reader.busy) {
           return Effect.fail(Win32Error.make({

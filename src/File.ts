@@ -12,11 +12,30 @@ import type * as Pipeable from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import type * as Sink from "effect/Sink"
-import type * as Stream from "effect/Stream"
+import * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
 import type { PoolBuffer } from "./BufferPool.js"
 import type { Completion } from "./Completion.js"
 import * as Handle from "./Handle.js"
+import {
+  aBigint,
+  aBoolean,
+  aFunction,
+  aMode,
+  aNumber,
+  anything,
+  badPath,
+  failNotA,
+  isAnEffect,
+  ioKinds,
+  listOf,
+  oneOf,
+  optionsOf,
+  pathProblem,
+  refusal,
+  Wrong,
+  wrong
+} from "./internal/arguments.js"
 import { call, callIn } from "./internal/call.js"
 import * as c from "./internal/constants.js"
 import { advance, offsetProblem } from "./internal/engine/offset.js"
@@ -26,8 +45,9 @@ import * as locks from "./internal/file/locks.js"
 import * as many from "./internal/file/many.js"
 import * as sinks from "./internal/file/sink.js"
 import * as sparse from "./internal/file/sparse.js"
-import type { FileInformation, StorageInformation } from "./internal/kernel/Kernel.js"
+import type { Calls, FileInformation, StorageInformation } from "./internal/kernel/Kernel.js"
 import type { Restore } from "./internal/settle.js"
+import { carries, isA, isList, shown } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Operation from "./Operation.js"
 import * as ThreadpoolIo from "./ThreadpoolIo.js"
@@ -143,7 +163,12 @@ export interface Stat extends FileInformation {}
  * @since 0.1.0
  * @category guards
  */
-export const isFile = (u: unknown): u is File => typeof u === "object" && u !== null && TypeId in u
+export const isFile = (u: unknown): u is File => carries(u, TypeId)
+
+/** Before anything is asked of one: types are not kept when the program runs. */
+const isOurs = (u: unknown): boolean => isA(u, TypeId, "io")
+
+const notAFile = (syscall: string, u: unknown) => failNotA("File", syscall, u)
 
 // -----------------------------------------------------------------------------
 // opening
@@ -167,6 +192,19 @@ const dispositions = {
   openAlways: c.OPEN_ALWAYS,
   truncateExisting: c.TRUNCATE_EXISTING
 }
+
+const lookAtOptions = optionsOf<OpenOptions>({
+  access: oneOf(...Object.keys(accessBits)),
+  share: listOf(oneOf(...Object.keys(shareBits))),
+  disposition: oneOf(...Object.keys(dispositions)),
+  writeThrough: aBoolean,
+  hint: oneOf("sequential", "random"),
+  unbuffered: aBoolean,
+  deletable: aBoolean,
+  noFollow: aBoolean,
+  mode: aMode,
+  ...ioKinds
+})
 
 const OWNER_WRITES = 0o200
 
@@ -256,11 +294,13 @@ export const withFile = <A, E, R>(
 ): Effect.Effect<A, E | Win32Error.Win32Error, R | Kernel> =>
   Effect.flatMap(
     Kernel,
-    (kernel) =>
-      Effect.uninterruptibleMask((restore) =>
+    (kernel): Effect.Effect<A, E | Win32Error.Win32Error, R> => {
+      const problem = wrong("use", use, aFunction)
+      if (problem !== undefined) return Effect.fail(refusal("CreateFileW", problem, { path }))
+      return Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(acquire(restore, kernel, path, options), (file) =>
           Effect.matchCauseEffect(
-            restore(Effect.suspend(() => use(file))),
+            restore(Effect.suspend(() => answerOf("use", use(file), file))),
             {
               onSuccess: (value) => Effect.as(ThreadpoolIo.close(file.io), value),
               onFailure: (cause) =>
@@ -271,15 +311,28 @@ export const withFile = <A, E, R>(
             }
           ))
       )
+    }
   )
+
+/** What a function of the caller's has answered, if it is an effect. */
+const answerOf = <A, E, R>(
+  name: string,
+  effect: Effect.Effect<A, E, R>,
+  { path }: File
+): Effect.Effect<A, E | Win32Error.Win32Error, R> => {
+  const problem = wrong(`what ${name} answers`, effect, isAnEffect)
+  return problem === undefined ? effect : Effect.fail(refusal("CreateFileW", problem, { path }))
+}
 
 const acquire = (
   restore: Restore,
   kernel: Kernel.Service,
   path: string,
-  options: OpenOptions
-): Effect.Effect<File, Win32Error.Win32Error> =>
-  Effect.flatMap(
+  given: OpenOptions
+): Effect.Effect<File, Win32Error.Win32Error> => {
+  const options = lookAtOptions(given)
+  if (options instanceof Wrong) return Effect.fail(refusal("CreateFileW", options, { path }))
+  return Effect.flatMap(
     openHandle(restore, kernel, path, options),
     (handle) => {
       const alone = options.unbuffered !== true && (options.noFollow !== true || kernel.name !== "win32")
@@ -291,6 +344,7 @@ const acquire = (
         )
     }
   )
+}
 
 /** What must be known of a file before anybody gets it: answers its alignment. */
 const lookAt = (
@@ -339,14 +393,8 @@ const orClose = <A, E>(kernel: Kernel.Service, handle: Handle.Handle, effect: Ef
   Effect.onError(effect, () => Effect.ignore(call(kernel, "CloseHandle", { handle })))
 
 const openHandle = (restore: Restore, kernel: Kernel.Service, path: string, options: OpenOptions) => {
-  if (path.length === 0 || path.includes("\0")) {
-    return Effect.fail(Win32Error.make({
-      code: c.ERROR_INVALID_NAME,
-      syscall: "CreateFileW",
-      path,
-      detail: path.length === 0 ? "The path is empty." : "The path has a NUL character."
-    }))
-  }
+  const problem = pathProblem(path)
+  if (problem !== undefined) return Effect.fail(badPath("CreateFileW", path, problem))
   if (options.disposition === "truncateExisting" && !/write/.test(options.access ?? "read")) {
     return Effect.fail(Win32Error.make({
       code: c.ERROR_INVALID_PARAMETER,
@@ -413,12 +461,17 @@ export const submit: {
   (self: File, operation: Operation.Safe): Effect.Effect<Completion, Win32Error.Win32Error>
 } = dual(
   2,
-  (self: File, operation: Operation.Safe) => misaligned(self, operation) ?? ThreadpoolIo.submit(self.io, operation)
+  (self: File, operation: Operation.Safe) =>
+    isOurs(self) && Operation.isOperation(operation)
+      ? misaligned(self, operation) ?? ThreadpoolIo.submit(self.io, operation)
+      : ThreadpoolIo.submit(isOurs(self) ? self.io : self as never, operation)
 )
 
 /** The same for the bytes transferred. */
 const transfer = (self: File, operation: Issuable): Effect.Effect<number, Win32Error.Win32Error> =>
-  misaligned(self, operation) ?? ThreadpoolIo.transfer(self.io, operation)
+  isOurs(self)
+    ? misaligned(self, operation) ?? ThreadpoolIo.transfer(self.io, operation)
+    : notAFile(operation.request.syscall, self)
 
 const misaligned = (self: File, { request }: Issuable): Effect.Effect<never, Win32Error.Win32Error> | undefined => {
   const problem = alignmentProblem(self, request)
@@ -551,7 +604,9 @@ const whole = (
   make: (options: Operation.Options) => Operation.Safe,
   atNothing: () => Win32Error.Win32Error
 ): Effect.Effect<void, Win32Error.Win32Error> => {
-  const size = "size" in buffer ? buffer.size : buffer.byteLength
+  const size = Operation.sizeOf(buffer)
+  // It says what is wrong with it.
+  if (size === undefined || !isOurs(self)) return Effect.asVoid(transfer(self, make({ buffer, offset })))
   const from = (done: number): Effect.Effect<void, Win32Error.Win32Error> =>
     Effect.flatMap(
       transfer(
@@ -668,7 +723,7 @@ const transferVectored = (
   buffers: ReadonlyArray<Operation.Segment>,
   offset: number | bigint
 ): Effect.Effect<number, Win32Error.Win32Error> => {
-  const inPlace = self.unbuffered && self.kernel.name === "win32"
+  const inPlace = isOurs(self) && self.unbuffered && self.kernel.name === "win32"
   return transfer(self, Operation.vectored(kind, { buffers, offset }, inPlace))
 }
 
@@ -751,7 +806,11 @@ export const forEachChunk: {
     options: ForEachChunkOptions,
     f: (chunk: LentChunk) => Effect.Effect<unknown, E, R>
   ): Effect.Effect<bigint, E | Win32Error.Win32Error, R>
-} = dual(3, chunks.forEachChunk)
+} = dual(
+  3,
+  <E, R>(self: File, options: ForEachChunkOptions, f: (chunk: LentChunk) => Effect.Effect<unknown, E, R>) =>
+    isOurs(self) ? chunks.forEachChunk(self, options, f) : notAFile("ReadFile", self)
+)
 
 /**
  * The file, or a range of it, as a stream of chunks in file order, with `inFlight` reads ahead. Each chunk is memory of your own:
@@ -774,7 +833,7 @@ export const forEachChunk: {
  * @category streaming
  */
 export const stream = (self: File, options: ChunkOptions = {}): Stream.Stream<Uint8Array, Win32Error.Win32Error> =>
-  chunks.stream(self, options)
+  isOurs(self) ? chunks.stream(self, options) : Stream.fromEffect(notAFile("ReadFile", self))
 
 /**
  * Like `stream`, with memory that goes round: each chunk is lent until the next one is asked for, or the stream ends. Use it
@@ -798,7 +857,8 @@ export const stream = (self: File, options: ChunkOptions = {}): Stream.Stream<Ui
 export const streamRecycled = (
   self: File,
   options: ChunkOptions = {}
-): Stream.Stream<LentChunk, Win32Error.Win32Error> => chunks.streamRecycled(self, options)
+): Stream.Stream<LentChunk, Win32Error.Win32Error> =>
+  isOurs(self) ? chunks.streamRecycled(self, options) : Stream.fromEffect(notAFile("ReadFile", self))
 
 /**
  * How a sink writes.
@@ -844,7 +904,8 @@ export interface SinkOptions {
 export const sink = (
   self: File,
   options: SinkOptions = {}
-): Sink.Sink<bigint, Uint8Array, never, Win32Error.Win32Error> => sinks.sink(self, options, sync)
+): Sink.Sink<bigint, Uint8Array, never, Win32Error.Win32Error> =>
+  isOurs(self) ? sinks.sink(self, options, sync) : Sink.fromEffect(notAFile("WriteFile", self))
 
 // -----------------------------------------------------------------------------
 // many at once
@@ -887,6 +948,9 @@ export interface ManyOptions {
    */
   readonly mode?: "default" | "either" | undefined
 }
+
+/** The requests come last where a list comes first. */
+const takesFileFirst = (arguments_: IArguments): boolean => !isList(arguments_[0])
 
 /**
  * Many reads as one effect, each result by index: the bytes that were there, fewer than asked for where the file ends. For the
@@ -934,7 +998,11 @@ export const readMany: {
     requests: ReadonlyArray<ReadRequest>,
     options?: ManyOptions & { readonly mode?: "default" | undefined }
   ): Effect.Effect<Array<Uint8Array>, Win32Error.Win32Error>
-} = dual((arguments_) => isFile(arguments_[0]), many.readMany)
+} = dual(
+  takesFileFirst,
+  (self: File, requests: ReadonlyArray<ReadRequest>, options?: ManyOptions) =>
+    isOurs(self) ? many.readMany(self, requests, options) : notAFile("ReadFile", self)
+)
 
 /**
  * Many writes as one effect, in no order; each result, by index, is the bytes written. Otherwise as `readMany`. Nothing is
@@ -970,7 +1038,11 @@ export const writeMany: {
     requests: ReadonlyArray<WriteRequest>,
     options?: ManyOptions & { readonly mode?: "default" | undefined }
   ): Effect.Effect<Array<number>, Win32Error.Win32Error>
-} = dual((arguments_) => isFile(arguments_[0]), many.writeMany)
+} = dual(
+  takesFileFirst,
+  (self: File, requests: ReadonlyArray<WriteRequest>, options?: ManyOptions) =>
+    isOurs(self) ? many.writeMany(self, requests, options) : notAFile("WriteFile", self)
+)
 
 // -----------------------------------------------------------------------------
 // locks
@@ -1036,7 +1108,11 @@ export const withLock: {
     options: LockOptions,
     effect: Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | Win32Error.Win32Error, R>
-} = dual(3, locks.withLock)
+} = dual(
+  3,
+  <A, E, R>(self: File, options: LockOptions, effect: Effect.Effect<A, E, R>) =>
+    isOurs(self) ? locks.withLock(self, options, effect) : notAFile("LockFileEx", self)
+)
 
 /**
  * Locks a range of the file until the scope closes: `withLock` for what does not nest. A lock that is gone by then is a
@@ -1060,7 +1136,10 @@ export const withLock: {
 export const lock: {
   (options: LockOptions): (self: File) => Effect.Effect<void, Win32Error.Win32Error, Scope.Scope>
   (self: File, options: LockOptions): Effect.Effect<void, Win32Error.Win32Error, Scope.Scope>
-} = dual(2, locks.lock)
+} = dual(
+  2,
+  (self: File, options: LockOptions) => isOurs(self) ? locks.lock(self, options) : notAFile("LockFileEx", self)
+)
 
 // -----------------------------------------------------------------------------
 // control codes, and holes
@@ -1093,7 +1172,10 @@ export const deviceIoControl: {
   (self: File, options: DeviceIoControlOptions): Effect.Effect<Uint8Array, Win32Error.Win32Error>
 } = dual(2, (self: File, options: DeviceIoControlOptions) =>
   Effect.suspend(() => {
-    const { code, input, outputSize = 0 } = options
+    if (!isOurs(self)) return notAFile("DeviceIoControl", self)
+    const looked = lookAtIoControl(options)
+    if (looked instanceof Wrong) return Effect.fail(refusal("DeviceIoControl", looked, self))
+    const { code, input, outputSize = 0 } = looked
     if (!Number.isInteger(outputSize) || outputSize < 0 || outputSize > c.MAXDWORD) {
       return Effect.fail(refused(self, "DeviceIoControl", `Refused: ${outputSize} is no size for the output.`))
     }
@@ -1115,6 +1197,8 @@ export interface DeviceIoControlOptions {
   /** How many bytes may come out. Default 0. */
   readonly outputSize?: number | undefined
 }
+
+const lookAtIoControl = optionsOf<DeviceIoControlOptions>({ code: anything, input: anything, outputSize: aNumber })
 
 /**
  * `FSCTL_SET_SPARSE`: ranges that nobody has written, or that `zeroRange` has taken back, need take no room from now on. Whether
@@ -1139,7 +1223,15 @@ export interface DeviceIoControlOptions {
 export const setSparse: {
   (sparse: boolean): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, sparse: boolean): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(2, sparse.setSparse)
+} = dual(2, (self: File, value: boolean) =>
+  Effect.suspend(() => {
+    const problem = wrong("sparse", value, aBoolean)
+    return !isOurs(self)
+      ? notAFile("DeviceIoControl", self)
+      : problem !== undefined
+      ? Effect.fail(refusal("DeviceIoControl", problem, self))
+      : sparse.setSparse(self, value)
+  }))
 
 /**
  * Makes `length` bytes from `offset` on read as zeros. It never extends the file. Succeeds with how it was done:
@@ -1172,7 +1264,9 @@ export const zeroRange: {
 } = dual(
   3,
   (self: File, offset: number | bigint, length: number | bigint) =>
-    sparse.zeroRange(self, offset, length, { size, writeAll })
+    isOurs(self)
+      ? sparse.zeroRange(self, offset, length, { size, writeAll })
+      : notAFile("DeviceIoControl", self)
 )
 
 /**
@@ -1194,7 +1288,11 @@ export const zeroRange: {
 export const allocatedRanges: {
   (options: RangeOptions): (self: File) => Effect.Effect<ReadonlyArray<AllocatedRange>, Win32Error.Win32Error>
   (self: File, options: RangeOptions): Effect.Effect<ReadonlyArray<AllocatedRange>, Win32Error.Win32Error>
-} = dual(2, sparse.allocatedRanges)
+} = dual(
+  2,
+  (self: File, options: RangeOptions) =>
+    isOurs(self) ? sparse.allocatedRanges(self, options) : notAFile("DeviceIoControl", self)
+)
 
 /**
  * A part of a file, in bytes.
@@ -1224,7 +1322,34 @@ export interface AllocatedRange {
 // what takes no OVERLAPPED
 // -----------------------------------------------------------------------------
 
-const callOn = (self: File) => ({ path: self.path, handle: self.io.handle, object: self.io.object })
+/** A call on the handle of a file. */
+const callOn = <K extends HandleCall>(
+  self: File,
+  name: K,
+  arguments_: Omit<Calls[K][0], "handle">,
+  detail?: string
+): Effect.Effect<Calls[K][1], Win32Error.Win32Error> =>
+  isOurs(self)
+    ? call(self.kernel, name, { ...arguments_, handle: self.io.handle } as Calls[K][0], {
+      path: self.path,
+      handle: self.io.handle,
+      object: self.io.object,
+      detail
+    })
+    : notAFile(name, self)
+
+type HandleCall =
+  | "FlushFileBuffers"
+  | "GetFileInformationByHandle"
+  | "GetStorageInformation"
+  | "SetAllocationInformation"
+  | "SetBasicInformation"
+  | "SetDispositionInformation"
+  | "SetEndOfFile"
+  | "SetRenameInformation"
+
+const refuse = (self: File, syscall: string, problem: Wrong | undefined) =>
+  problem === undefined || !isOurs(self) ? undefined : Effect.fail(refusal(syscall, problem, self))
 
 /**
  * `GetFileInformationByHandle`: size, times, attributes, and which file it is.
@@ -1242,7 +1367,7 @@ const callOn = (self: File) => ({ path: self.path, handle: self.io.handle, objec
  * @category accessors
  */
 export const stat = (self: File): Effect.Effect<Stat, Win32Error.Win32Error> =>
-  call(self.kernel, "GetFileInformationByHandle", { handle: self.io.handle }, callOn(self))
+  callOn(self, "GetFileInformationByHandle", {})
 
 /**
  * The size of the file in bytes.
@@ -1278,8 +1403,8 @@ export const truncate: {
   (self: File, length: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
 } = dual(2, (self: File, length: number | bigint) => {
   const problem = offsetProblem(length)
-  if (problem !== undefined) return Effect.fail(refused(self, "SetEndOfFile", `Refused: ${problem}.`))
-  return call(self.kernel, "SetEndOfFile", { handle: self.io.handle, length: BigInt(length) }, callOn(self))
+  return refuse(self, "SetEndOfFile", problem === undefined ? undefined : new Wrong(problem)) ??
+    callOn(self, "SetEndOfFile", { length: problem === undefined ? BigInt(length) : 0n })
 })
 
 /**
@@ -1305,13 +1430,8 @@ export const allocate: {
   (self: File, length: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
 } = dual(2, (self: File, length: number | bigint) => {
   const problem = offsetProblem(length)
-  if (problem !== undefined) return Effect.fail(refused(self, "SetAllocationInformation", `Refused: ${problem}.`))
-  return call(
-    self.kernel,
-    "SetAllocationInformation",
-    { handle: self.io.handle, length: BigInt(length) },
-    callOn(self)
-  )
+  return refuse(self, "SetAllocationInformation", problem === undefined ? undefined : new Wrong(problem)) ??
+    callOn(self, "SetAllocationInformation", { length: problem === undefined ? BigInt(length) : 0n })
 })
 
 /**
@@ -1331,7 +1451,7 @@ export const allocate: {
  * @category accessors
  */
 export const sectors = (self: File): Effect.Effect<Sectors, Win32Error.Win32Error> =>
-  call(self.kernel, "GetStorageInformation", { handle: self.io.handle }, callOn(self))
+  callOn(self, "GetStorageInformation", {})
 
 /**
  * Sector sizes, in bytes: `logicalBytesPerSector` is what unbuffered I/O must be aligned to, `physicalBytesPerSector` what the
@@ -1358,7 +1478,7 @@ export interface Sectors extends StorageInformation {}
  * @category writing
  */
 export const sync = (self: File): Effect.Effect<void, Win32Error.Win32Error> =>
-  call(self.kernel, "FlushFileBuffers", { handle: self.io.handle }, callOn(self))
+  callOn(self, "FlushFileBuffers", {})
 
 /**
  * `SetFileInformationByHandle(FileBasicInfo)`: times in nanoseconds since 1970, the read-only attribute, and on POSIX the
@@ -1381,13 +1501,12 @@ export const setBasicInfo: {
   (info: BasicInfo): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, info: BasicInfo): Effect.Effect<void, Win32Error.Win32Error>
 } = dual(2, (self: File, info: BasicInfo) =>
-  call(self.kernel, "SetBasicInformation", {
-    handle: self.io.handle,
-    accessTimeNs: info.accessTimeNs,
-    modifiedTimeNs: info.modifiedTimeNs,
-    readOnly: info.readOnly,
-    mode: info.mode
-  }, callOn(self)))
+  Effect.suspend(() => {
+    const looked = lookAtBasicInfo(info)
+    if (looked instanceof Wrong) return refuse(self, "SetBasicInformation", looked) ?? notAFile("SetBasicInformation", self)
+    const { accessTimeNs, mode, modifiedTimeNs, readOnly } = looked
+    return callOn(self, "SetBasicInformation", { accessTimeNs, modifiedTimeNs, readOnly, mode })
+  }))
 
 /**
  * @since 0.1.0
@@ -1399,6 +1518,13 @@ export interface BasicInfo {
   readonly readOnly?: boolean | undefined
   readonly mode?: number | undefined
 }
+
+const lookAtBasicInfo = optionsOf<BasicInfo>({
+  accessTimeNs: aBigint,
+  modifiedTimeNs: aBigint,
+  readOnly: aBoolean,
+  mode: aMode
+})
 
 // -----------------------------------------------------------------------------
 // names
@@ -1438,11 +1564,26 @@ export const rename = (
   to: string,
   options: { readonly replace?: boolean | undefined } = {}
 ): Effect.Effect<void, Win32Error.Win32Error, Kernel> =>
-  Effect.flatMap(Kernel, (kernel) =>
-    call(kernel, "MoveFileExW", { from, to, replace: options.replace ?? false }, {
+  Effect.flatMap(Kernel, (kernel) => {
+    const problem = pathsProblem("MoveFileExW", from, to)
+    if (problem !== undefined) return Effect.fail(problem)
+    const looked = lookAtRename(options)
+    if (looked instanceof Wrong) return Effect.fail(refusal("MoveFileExW", looked, { path: from }))
+    return call(kernel, "MoveFileExW", { from, to, replace: looked.replace ?? false }, {
       path: from,
       detail: `The new name: ${to}`
-    }).pipe(whileBusy))
+    }).pipe(whileBusy)
+  })
+
+/** What is wrong with the path of what there is, or with the one that it is to have. */
+const pathsProblem = (syscall: string, from: string, to: string): Win32Error.Win32Error | undefined => {
+  const [ofOld, ofNew] = [pathProblem(from), pathProblem(to, "new name")]
+  return ofOld !== undefined
+    ? badPath(syscall, from, ofOld)
+    : ofNew === undefined
+    ? undefined
+    : Win32Error.make({ ...badPath(syscall, to, ofNew), path: from })
+}
 
 /**
  * `SetFileInformationByHandle(FileRenameInfo)`: gives the open file another name, whatever it is called by now, atomically.
@@ -1476,18 +1617,17 @@ export const rename = (
 export const renameTo: {
   (to: string, options: RenameOptions): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, to: string, options: RenameOptions): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(3, (self: File, to: string, options: RenameOptions) =>
-  to.length === 0 || to.includes("\0")
-    ? Effect.fail(refused(
-      self,
-      "SetRenameInformation",
-      to.length === 0 ? "The new name is empty." : "The new name has a NUL character.",
-      c.ERROR_INVALID_NAME
-    ))
-    : call(self.kernel, "SetRenameInformation", { handle: self.io.handle, to, replace: options.replace ?? false }, {
-      ...callOn(self),
-      detail: `The new name: ${to}`
-    }).pipe(whileBusy))
+} = dual(3, (self: File, to: string, options: RenameOptions) => {
+  const problem = pathProblem(to, "new name")
+  if (problem !== undefined && isOurs(self)) {
+    const { code } = badPath("SetRenameInformation", to, problem)
+    return Effect.fail(refused(self, "SetRenameInformation", problem, code))
+  }
+  const looked = lookAtRename(options)
+  if (looked instanceof Wrong) return refuse(self, "SetRenameInformation", looked) ?? notAFile("SetRenameInformation", self)
+  const { replace = false } = looked
+  return callOn(self, "SetRenameInformation", { to, replace }, `The new name: ${shown(to)}`).pipe(whileBusy)
+})
 
 /**
  * @since 0.2.0
@@ -1497,6 +1637,8 @@ export interface RenameOptions {
   /** Default `false`. */
   readonly replace?: boolean | undefined
 }
+
+const lookAtRename = optionsOf<RenameOptions>({ replace: aBoolean })
 
 /**
  * `SetFileInformationByHandle(FileDispositionInfo)`: the file is deleted when this `File` is closed, or, with `false`, is not
@@ -1527,7 +1669,8 @@ export const setDeleteOnClose: {
 } = dual(
   2,
   (self: File, remove: boolean) =>
-    call(self.kernel, "SetDispositionInformation", { handle: self.io.handle, remove }, callOn(self))
+    refuse(self, "SetDispositionInformation", wrong("remove", remove, aBoolean)) ??
+      callOn(self, "SetDispositionInformation", { remove })
 )
 
 /**
@@ -1552,7 +1695,12 @@ export const setDeleteOnClose: {
  * @category names
  */
 export const copy = (from: string, to: string): Effect.Effect<void, Win32Error.Win32Error, Kernel> =>
-  Effect.flatMap(Kernel, (kernel) => call(kernel, "CopyFileW", { from, to }, { path: from, detail: `The copy: ${to}` }))
+  Effect.flatMap(Kernel, (kernel) => {
+    const problem = pathsProblem("CopyFileW", from, to)
+    return problem !== undefined
+      ? Effect.fail(problem)
+      : call(kernel, "CopyFileW", { from, to }, { path: from, detail: `The copy: ${to}` })
+  })
 
 /**
  * `DeleteFileW`, retried like `rename`.
@@ -1569,4 +1717,9 @@ export const copy = (from: string, to: string): Effect.Effect<void, Win32Error.W
  * @category names
  */
 export const remove = (path: string): Effect.Effect<void, Win32Error.Win32Error, Kernel> =>
-  Effect.flatMap(Kernel, (kernel) => call(kernel, "DeleteFileW", { path }, { path }).pipe(whileBusy))
+  Effect.flatMap(Kernel, (kernel) => {
+    const problem = pathProblem(path)
+    return problem !== undefined
+      ? Effect.fail(badPath("DeleteFileW", path, problem))
+      : call(kernel, "DeleteFileW", { path }, { path }).pipe(whileBusy)
+  })

@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { aConfig, aDuration, aString, oneOf, optionsOf, pathProblem, refusal, Wrong, wrong } from "./internal/arguments.js"
 import { ERROR_CALL_NOT_IMPLEMENTED } from "./internal/constants.js"
 import { Engine } from "./internal/engine/Engine.js"
 import type { EnvironmentObject } from "./internal/engine/Environment.js"
@@ -156,6 +157,23 @@ const noKernel32 = ({ cause, path, reason }: LoadFailure): Win32Error.Win32Error
     cause
   })
 
+const lookAtOptions = optionsOf<Kernel.Options>({
+  kernel: oneOf("auto", "win32", "portable"),
+  drainTimeout: aDuration,
+  completions: oneOf("auto", "relay", "broker", "callback"),
+  relayLibrary: aString
+})
+
+const lookAtConfigs = optionsOf<Kernel.Options>({
+  kernel: aConfig,
+  drainTimeout: aConfig,
+  completions: aConfig,
+  relayLibrary: aConfig
+})
+
+const isConfig = (it: Config.Config.Wrap<Kernel.Options>): it is Config.Config<Kernel.Options> =>
+  wrong("options", it, aConfig) === undefined
+
 const loadPortable = Effect.promise(() => import("./internal/kernel/portable.js").then((module) => module.make()))
 
 /**
@@ -171,7 +189,14 @@ const loadPortable = Effect.promise(() => import("./internal/kernel/portable.js"
  * @since 0.1.0
  * @category layers
  */
-export const layerOptions = (options: Kernel.Options): Layer.Layer<Kernel, Win32Error.Win32Error> => {
+export const layerOptions = (given: Kernel.Options): Layer.Layer<Kernel, Win32Error.Win32Error> => {
+  const options = lookAtOptions(given)
+  if (options instanceof Wrong) return Layer.fail(refusal("LoadLibraryW", options))
+  const { relayLibrary } = options
+  const problem = relayLibrary === undefined ? undefined : pathProblem(relayLibrary, "path of the relay's library")
+  if (problem !== undefined) {
+    return Layer.fail(refusal("LoadLibraryW", new Wrong(problem.replace(/\.$/, "")), { path: relayLibrary }))
+  }
   const win32 = options.kernel === "win32" || (options.kernel !== "portable" && process.platform === "win32")
   return fromInternal(win32 ? loadWin32(options) : loadPortable, options)
 }
@@ -274,7 +299,17 @@ export const config: Config.Config<Kernel.Options> = Config.all({
 export const layerConfig = (
   options: Config.Config.Wrap<Kernel.Options>
 ): Layer.Layer<Kernel, ConfigError.ConfigError | Win32Error.Win32Error> =>
-  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layerOptions))
+  Layer.unwrapEffect(Effect.suspend((): Effect.Effect<
+    Layer.Layer<Kernel, Win32Error.Win32Error>,
+    ConfigError.ConfigError | Win32Error.Win32Error
+  > => {
+    if (typeof options === "object" && isConfig(options)) return Effect.map(options, layerOptions)
+    const looked = lookAtConfigs(options as never)
+    if (looked instanceof Wrong) return Effect.fail(refusal("LoadLibraryW", looked))
+    // Of none at all it cannot make one.
+    if (Object.keys(looked).length === 0) return Effect.succeed(layerOptions({}))
+    return Effect.map(Config.unwrap(looked as unknown as typeof options), layerOptions)
+  }))
 
 /**
  * The ledger of the whole kernel: every object, living or closed, since the layer was built.

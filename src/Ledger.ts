@@ -62,9 +62,15 @@ export interface Ledger {
  * @since 0.1.0
  * @category predicates
  */
-export const isBalanced = (self: Ledger): boolean =>
-  self.started ===
+export const isBalanced = (self: Ledger): boolean => {
+  check("isBalanced", self)
+  return self.started ===
     self.completedByCallback + self.completedInline + self.failedAtStart + self.quarantined + self.inFlight
+}
+
+const check = (name: string, self: Ledger): void => {
+  if (typeof self !== "object" || self === null) throw new TypeError(`Ledger.${name}: it takes a Ledger`)
+}
 
 /**
  * The share of operations that completed inline, without a callback, among those that completed: from 0 to 1, and 0 when none
@@ -81,8 +87,10 @@ export const isBalanced = (self: Ledger): boolean =>
  * @since 0.2.0
  * @category accessors
  */
-export const inlineShare = (self: Ledger): number =>
-  self.completedInline === 0 ? 0 : self.completedInline / (self.completedInline + self.completedByCallback)
+export const inlineShare = (self: Ledger): number => {
+  check("inlineShare", self)
+  return self.completedInline === 0 ? 0 : self.completedInline / (self.completedInline + self.completedByCallback)
+}
 
 /**
  * The ledger in one line for people.
@@ -98,10 +106,12 @@ export const inlineShare = (self: Ledger): number =>
  * @since 0.1.0
  * @category formatting
  */
-export const format = (self: Ledger): string =>
-  `started ${self.started} = callback ${self.completedByCallback} + inline ${self.completedInline}` +
+export const format = (self: Ledger): string => {
+  check("format", self)
+  return `started ${self.started} = callback ${self.completedByCallback} + inline ${self.completedInline}` +
   ` + failed at start ${self.failedAtStart}` +
   (self.quarantined > 0 ? ` + quarantined ${self.quarantined}` : "") +
   (self.inFlight > 0 ? ` + in flight ${self.inFlight}` : "") +
   ` (cancelled ${self.cancelled}, quarantined ${self.quarantined}, in flight ${self.inFlight}): ` +
   (isBalanced(self) ? "balanced" : "NOT BALANCED")
+}

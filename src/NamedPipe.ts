@@ -16,14 +16,27 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import * as BufferPool from "./BufferPool.js"
 import type { Completion } from "./Completion.js"
+import {
+  aBoolean,
+  aDuration,
+  aNumber,
+  aString,
+  failNotA,
+  ioKinds,
+  oneOf,
+  optionsOf,
+  refusal,
+  Wrong
+} from "./internal/arguments.js"
 import { call, callIn } from "./internal/call.js"
 import * as c from "./internal/constants.js"
-import type { PipeInformation, PipePeek } from "./internal/kernel/Kernel.js"
+import type { Calls, PipeInformation, PipePeek } from "./internal/kernel/Kernel.js"
 import * as flushing from "./internal/pipe/flush.js"
 import { Messages } from "./internal/pipe/Messages.js"
 import { nameProblem, pathOf } from "./internal/pipe/name.js"
 import * as server from "./internal/pipe/server.js"
 import type { Restore } from "./internal/settle.js"
+import { carries, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Operation from "./Operation.js"
 import * as ThreadpoolIo from "./ThreadpoolIo.js"
@@ -180,7 +193,11 @@ export interface Peek extends PipePeek {}
  * @since 0.2.0
  * @category guards
  */
-export const isConnection = (u: unknown): u is Connection => typeof u === "object" && u !== null && TypeId in u
+export const isConnection = (u: unknown): u is Connection => carries(u, TypeId)
+
+const isOurs = (u: unknown): boolean => isA(u, TypeId, "io")
+
+const notAConnection = (syscall: string, u: unknown) => failNotA("Connection", syscall, u)
 
 const Proto = {
   pipe() {
@@ -269,11 +286,13 @@ const listenProblem = (path: string, settings: server.Settings): Effect.Effect<n
  */
 export const listen = (
   name: string,
-  options: ListenOptions = {}
+  given: ListenOptions = {}
 ): Effect.Effect<Server, Win32Error.Win32Error, Kernel | Scope.Scope> =>
   Effect.flatMap(Kernel, (kernel) =>
     Effect.flatMap(Scope.Scope, (scope) =>
       Effect.uninterruptibleMask((restore) => {
+        const options = lookAtListen(given)
+        if (options instanceof Wrong) return Effect.fail(refusal("CreateNamedPipeW", options, { path: name }))
         const path = pathOf(name)
         const settings: server.Settings = {
           path,
@@ -298,6 +317,16 @@ export const listen = (
             }) as Server
           ))
       })))
+
+const lookAtListen = optionsOf<ListenOptions>({
+  messages: aBoolean,
+  backlog: aNumber,
+  maxInstances: aNumber,
+  outBufferSize: aNumber,
+  inBufferSize: aNumber,
+  security: aString,
+  ...ioKinds
+})
 
 /**
  * The next client, in the order of arrival. Closing the scope closes the connection (`CloseHandle`): what was written and has been
@@ -327,11 +356,13 @@ export const accept = (self: Server): Effect.Effect<Connection, Win32Error.Win32
     Scope.Scope,
     (scope) =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(server.acceptIn(restore, self.server), (accepted) =>
-          Effect.as(
-            Scope.addFinalizer(scope, server.closeAccepted(accepted)),
-            makeConnection(self.server.kernel, accepted.io, self.path, "server", self.messages)
-          ))
+        isA(self, ServerTypeId, "server")
+          ? Effect.flatMap(server.acceptIn(restore, self.server), (accepted) =>
+            Effect.as(
+              Scope.addFinalizer(scope, server.closeAccepted(accepted)),
+              makeConnection(self.server.kernel, accepted.io, self.path, "server", self.messages)
+            ))
+          : failNotA("Server", "ConnectNamedPipe", self)
       )
   )
 
@@ -345,6 +376,14 @@ const impersonationLevels = {
   impersonation: c.SECURITY_IMPERSONATION,
   delegation: c.SECURITY_DELEGATION
 }
+
+const lookAtConnect = optionsOf<ConnectOptions>({
+  messages: aBoolean,
+  timeout: aDuration,
+  waitForServer: aBoolean,
+  impersonation: oneOf(...Object.keys(impersonationLevels)),
+  ...ioKinds
+})
 
 const SHORTEST_PAUSE = 1
 const LONGEST_PAUSE = 50
@@ -427,11 +466,13 @@ const openIn = (
  */
 export const connect = (
   name: string,
-  options: ConnectOptions = {}
+  given: ConnectOptions = {}
 ): Effect.Effect<Connection, Win32Error.Win32Error, Kernel | Scope.Scope> =>
   Effect.flatMap(Kernel, (kernel) =>
     Effect.flatMap(Scope.Scope, (scope) =>
       Effect.uninterruptibleMask((restore) => {
+        const options = lookAtConnect(given)
+        if (options instanceof Wrong) return Effect.fail(refusal("CreateFileW", options, { path: name }))
         const path = pathOf(name)
         const messages = options.messages ?? false
         const problem = nameProblem(path)
@@ -493,7 +534,7 @@ export const read: {
 } = dual(
   2,
   (self: Connection, buffer: BufferPool.PoolBuffer | Uint8Array) =>
-    ThreadpoolIo.submit(self.io, Operation.read({ buffer }))
+    isOurs(self) ? ThreadpoolIo.submit(self.io, Operation.read({ buffer })) : notAConnection("ReadFile", self)
 )
 
 /**
@@ -517,10 +558,14 @@ const poolBuffer = (self: Connection, size: number) => Effect.provideService(Buf
 const asReader = <A>(
   self: Connection,
   syscall: string,
-  maximum: number,
-  run: (buffer: BufferPool.PoolBuffer) => Effect.Effect<A, Win32Error.Win32Error>
-): Effect.Effect<A, Win32Error.Win32Error> =>
-  !self.messages
+  options: MessageOptions,
+  run: (buffer: BufferPool.PoolBuffer, maximum: number) => Effect.Effect<A, Win32Error.Win32Error>
+): Effect.Effect<A, Win32Error.Win32Error> => {
+  if (!isOurs(self)) return notAConnection(syscall, self)
+  const looked = lookAtMessage(options)
+  if (looked instanceof Wrong) return Effect.fail(refusal(syscall, looked, self))
+  const { maximum = DEFAULT_MAXIMUM } = looked
+  return !self.messages
     ? invalid(syscall, self.path, "It is a pipe of bytes: open both ends with `messages`.")
     : !(Number.isInteger(maximum) && maximum >= 0)
     ? invalid(syscall, self.path, `A message cannot have ${maximum} bytes.`)
@@ -530,12 +575,17 @@ const asReader = <A>(
       }
       self.unfinished.reading = true
       return Effect.ensuring(
-        restore(Effect.scoped(Effect.flatMap(poolBuffer(self, Math.min(MESSAGE_READ, maximum + 1)), run))),
+        restore(Effect.scoped(
+          Effect.flatMap(poolBuffer(self, Math.min(MESSAGE_READ, maximum + 1)), (buffer) => run(buffer, maximum))
+        )),
         Effect.sync(() => {
           self.unfinished.reading = false
         })
       )
     })
+}
+
+const lookAtMessage = optionsOf<MessageOptions>({ maximum: aNumber })
 
 /** One piece, kept by the connection before anything can interrupt. Answers whether the end was found instead. */
 const readPiece = (self: Connection, buffer: BufferPool.PoolBuffer, maximum: number, operation: Operation.Operation) =>
@@ -594,10 +644,8 @@ const finishMessage = (
 export const readMessage = (
   self: Connection,
   options: MessageOptions = {}
-): Effect.Effect<Option.Option<Uint8Array>, Win32Error.Win32Error> => {
-  const maximum = options.maximum ?? DEFAULT_MAXIMUM
-  return asReader(self, "ReadFile", maximum, (buffer) => finishMessage(self, buffer, maximum))
-}
+): Effect.Effect<Option.Option<Uint8Array>, Win32Error.Win32Error> =>
+  asReader(self, "ReadFile", options, (buffer, maximum) => finishMessage(self, buffer, maximum))
 
 /**
  * `TransactNamedPipe`: writes one message and reads the one that answers it, as `readMessage` does. Fails with `BrokenPipe` when the
@@ -618,9 +666,8 @@ export const transact = (
   self: Connection,
   request: Uint8Array,
   options: MessageOptions = {}
-): Effect.Effect<Uint8Array, Win32Error.Win32Error> => {
-  const maximum = options.maximum ?? DEFAULT_MAXIMUM
-  return asReader(self, "TransactNamedPipe", maximum, (buffer) =>
+): Effect.Effect<Uint8Array, Win32Error.Win32Error> =>
+  asReader(self, "TransactNamedPipe", options, (buffer, maximum) =>
     self.unfinished.length > 0 || self.unfinished.whole
       ? invalid(
         "TransactNamedPipe",
@@ -639,7 +686,6 @@ export const transact = (
           })
         )
       ))
-}
 
 // -----------------------------------------------------------------------------
 // writing
@@ -667,10 +713,12 @@ export const write: {
   (buffer: BufferPool.PoolBuffer | Uint8Array): (self: Connection) => Effect.Effect<number, Win32Error.Win32Error>
   (self: Connection, buffer: BufferPool.PoolBuffer | Uint8Array): Effect.Effect<number, Win32Error.Win32Error>
 } = dual(2, (self: Connection, buffer: BufferPool.PoolBuffer | Uint8Array) =>
-  Effect.map(
-    ThreadpoolIo.submit(self.io, Operation.write({ buffer })),
-    (completion) => completion.bytesTransferred
-  ))
+  isOurs(self)
+    ? Effect.map(
+      ThreadpoolIo.submit(self.io, Operation.write({ buffer })),
+      (completion) => completion.bytesTransferred
+    )
+    : notAConnection("WriteFile", self))
 
 /** The most that one write of `writeAll` takes: what a copy of the caller's memory costs stays bounded. */
 const PIECE = 256 << 10
@@ -693,7 +741,10 @@ export const writeAll: {
   (buffer: BufferPool.PoolBuffer | Uint8Array): (self: Connection) => Effect.Effect<void, Win32Error.Win32Error>
   (self: Connection, buffer: BufferPool.PoolBuffer | Uint8Array): Effect.Effect<void, Win32Error.Win32Error>
 } = dual(2, (self: Connection, buffer: BufferPool.PoolBuffer | Uint8Array) => {
-  const size = "size" in buffer ? buffer.size : buffer.byteLength
+  if (!isOurs(self)) return notAConnection("WriteFile", self)
+  const size = Operation.sizeOf(buffer)
+  // It says what is wrong with it.
+  if (size === undefined) return Effect.asVoid(write(self, buffer))
   const piece = self.messages ? size : PIECE
   const from = (start: number): Effect.Effect<void, Win32Error.Win32Error> =>
     Effect.flatMap(
@@ -737,9 +788,12 @@ export const writeAll: {
  */
 export const stream = (
   self: Connection,
-  options: MessageOptions & { readonly bufferSize?: number | undefined } = {}
-): Stream.Stream<Uint8Array, Win32Error.Win32Error> =>
-  self.messages
+  given: MessageOptions & { readonly bufferSize?: number | undefined } = {}
+): Stream.Stream<Uint8Array, Win32Error.Win32Error> => {
+  if (!isOurs(self)) return Stream.fromEffect(notAConnection("ReadFile", self))
+  const options = lookAtStream(given)
+  if (options instanceof Wrong) return Stream.fail(refusal("ReadFile", options, self))
+  return self.messages
     ? Stream.repeatEffectOption(Effect.flatMap(
       Effect.mapError(readMessage(self, options), Option.some),
       Option.match({ onNone: () => Effect.fail(Option.none()), onSome: Effect.succeed })
@@ -756,6 +810,12 @@ export const stream = (
       )
       return Stream.repeatEffectOption(next)
     }))
+}
+
+const lookAtStream = optionsOf<MessageOptions & { readonly bufferSize?: number | undefined }>({
+  maximum: aNumber,
+  bufferSize: aNumber
+})
 
 /**
  * Writes what comes, one element after the other (`writeAll`; on a pipe of messages each is one message), and takes the next when the
@@ -781,7 +841,18 @@ export const sink = (self: Connection): Sink.Sink<void, Uint8Array, never, Win32
 // what takes no OVERLAPPED
 // -----------------------------------------------------------------------------
 
-const callOn = (self: Connection) => ({ path: self.path, handle: self.io.handle, object: self.io.object })
+/** A call on the handle of a connection. */
+const callOn = <K extends "DisconnectNamedPipe" | "GetNamedPipeInfo" | "PeekNamedPipe">(
+  self: Connection,
+  name: K
+): Effect.Effect<Calls[K][1], Win32Error.Win32Error> =>
+  isOurs(self)
+    ? call(self.kernel, name, { handle: self.io.handle } as Calls[K][0], {
+      path: self.path,
+      handle: self.io.handle,
+      object: self.io.object
+    })
+    : notAConnection(name, self)
 
 /**
  * `PeekNamedPipe`: how many bytes could be read at once, and how many are left of the message that is read next. Takes nothing.
@@ -800,7 +871,7 @@ const callOn = (self: Connection) => ({ path: self.path, handle: self.io.handle,
  * @category accessors
  */
 export const peek = (self: Connection): Effect.Effect<Peek, Win32Error.Win32Error> =>
-  call(self.kernel, "PeekNamedPipe", { handle: self.io.handle }, callOn(self))
+  callOn(self, "PeekNamedPipe")
 
 /**
  * `GetNamedPipeInfo`, `GetNamedPipeHandleStateW`, and the process at the other end where the system tells. `Unsupported` on the
@@ -819,7 +890,7 @@ export const peek = (self: Connection): Effect.Effect<Peek, Win32Error.Win32Erro
  * @category accessors
  */
 export const information = (self: Connection): Effect.Effect<Information, Win32Error.Win32Error> =>
-  call(self.kernel, "GetNamedPipeInfo", { handle: self.io.handle }, callOn(self))
+  callOn(self, "GetNamedPipeInfo")
 
 /**
  * `FlushFileBuffers`, at a server's end: waits until the client has read everything that was written. That is for programs which
@@ -842,7 +913,9 @@ export const information = (self: Connection): Effect.Effect<Information, Win32E
  * @category ending
  */
 export const flush = (self: Connection): Effect.Effect<void, Win32Error.Win32Error> =>
-  self.side === "server"
+  !isOurs(self)
+    ? notAConnection("FlushFileBuffers", self)
+    : self.side === "server"
     ? flushing.flush(self.kernel, self.io)
     : invalid("FlushFileBuffers", self.path, "A client's flush cannot be stopped: only a server's end can be flushed.")
 
@@ -861,4 +934,4 @@ export const flush = (self: Connection): Effect.Effect<void, Win32Error.Win32Err
  * @category ending
  */
 export const disconnect = (self: Connection): Effect.Effect<void, Win32Error.Win32Error> =>
-  call(self.kernel, "DisconnectNamedPipe", { handle: self.io.handle }, callOn(self))
+  callOn(self, "DisconnectNamedPipe")

@@ -11,6 +11,18 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import {
+  aBoolean,
+  aDuration,
+  aFunction,
+  aNumber,
+  anything,
+  isAnEffect,
+  optionsOf,
+  throwWrong,
+  Wrong,
+  wrong
+} from "./internal/arguments.js"
 import * as internal from "./internal/pipe/socket.js"
 import type { Kernel } from "./Kernel.js"
 import * as NamedPipe from "./NamedPipe.js"
@@ -109,7 +121,23 @@ const failedOpen = (cause: Win32Error.Win32Error) =>
 export const fromConnection = <RO>(
   open: Effect.Effect<NamedPipe.Connection, Socket.SocketError, RO>,
   options: Options = {}
-): Effect.Effect<Socket.Socket, never, Exclude<RO, Scope.Scope>> => internal.fromConnection(open, options, false)
+): Effect.Effect<Socket.Socket, never, Exclude<RO, Scope.Scope>> =>
+  Effect.suspend(() => {
+    const problem = wrong("open", open, isAnEffect)
+    if (problem !== undefined) return throwWrong("NamedPipeSocket.fromConnection", problem)
+    const looked = lookAtOptions(options)
+    return looked instanceof Wrong
+      ? throwWrong("NamedPipeSocket.fromConnection", looked)
+      : internal.fromConnection(open, looked, false)
+  })
+
+const lookAtOptions = optionsOf<Options>({ closeCodeIsError: aFunction, bufferSize: aNumber, readLimit: aNumber })
+
+const lookAtConnect = optionsOf<ConnectOptions>({
+  ...{ closeCodeIsError: aFunction, bufferSize: aNumber, readLimit: aNumber },
+  ...{ openTimeout: aDuration, waitForServer: aBoolean, impersonation: anything },
+  ...{ drainTimeout: aDuration, spans: aBoolean, skipMode: aBoolean }
+})
 
 /**
  * The client's end of the pipe with this name (`NamedPipe.connect`), opened anew by every `run`.
@@ -131,7 +159,9 @@ export const fromConnection = <RO>(
  * @since 0.2.0
  * @category constructors
  */
-export const make = (name: string, options: ConnectOptions = {}): Effect.Effect<Socket.Socket, never, Kernel> => {
+export const make = (name: string, given: ConnectOptions = {}): Effect.Effect<Socket.Socket, never, Kernel> => {
+  const options = lookAtConnect(given)
+  if (options instanceof Wrong) return Effect.sync(() => throwWrong("NamedPipeSocket.make", options))
   const { bufferSize: _, closeCodeIsError: __, openTimeout, readLimit: ___, ...connect } = options
   return fromConnection(
     Effect.mapError(NamedPipe.connect(name, { ...connect, timeout: openTimeout, messages: false }), failedOpen),

@@ -13,6 +13,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import { aBoolean, aDuration, aFunction, aNumber, anything, optionsOf, refusal, Wrong } from "./internal/arguments.js"
 import * as internal from "./internal/pipe/socket.js"
 import type { Kernel } from "./Kernel.js"
 import * as NamedPipe from "./NamedPipe.js"
@@ -80,8 +81,10 @@ const socketOf = (connection: NamedPipe.Connection, scope: Scope.CloseableScope,
  */
 export const make = (
   name: string,
-  options: ListenOptions = {}
+  given: ListenOptions = {}
 ): Effect.Effect<SocketServer.SocketServer["Type"], SocketServer.SocketServerError, Kernel | Scope.Scope> => {
+  const options = lookAtOptions(given)
+  if (options instanceof Wrong) return Effect.fail(failed("Open")(refusal("CreateNamedPipeW", options)))
   const { bufferSize: _, closeCodeIsError: __, readLimit: ___, ...listen } = options
   return Effect.map(
     Effect.mapError(NamedPipe.listen(name, { ...listen, messages: false }), failed("Open")),
@@ -92,6 +95,12 @@ export const make = (
       })
   )
 }
+
+const lookAtOptions = optionsOf<ListenOptions>({
+  ...{ closeCodeIsError: aFunction, bufferSize: aNumber, readLimit: aNumber },
+  ...{ backlog: aNumber, maxInstances: aNumber, outBufferSize: aNumber, inBufferSize: aNumber, security: anything },
+  ...{ drainTimeout: aDuration, spans: aBoolean, skipMode: aBoolean }
+})
 
 const serve = <R, E, A>(
   server: NamedPipe.Server,

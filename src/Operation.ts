@@ -4,15 +4,17 @@
  * @since 0.1.0
  */
 import type { PoolBuffer } from "./BufferPool.js"
-import { isPoolBuffer, leaseOf } from "./BufferPool.js"
+import { PoolBufferImpl } from "./BufferPool.js"
 import type { Handle } from "./Handle.js"
+import { aBoolean, aFunction, anOffset, anything, aNumber, aString, listOf, oneOf, optionsOf, Wrong, wrong } from "./internal/arguments.js"
 import * as c from "./internal/constants.js"
 import { END_OF_FILE, high, low, offsetProblem } from "./internal/engine/offset.js"
 import type { Request } from "./internal/engine/Operation.js"
 import type { Segment as EngineSegment } from "./internal/engine/Segments.js"
 import { callersMemoryTrouble } from "./internal/engine/ThreadpoolIoObject.js"
 import type { CustomIssue } from "./internal/kernel/Kernel.js"
-import { bits, type notifications } from "./internal/notify.js"
+import { bits, notifications } from "./internal/notify.js"
+import { isInstance, isList, plainBytes, shown } from "./internal/values.js"
 
 /**
  * @since 0.1.0
@@ -209,27 +211,57 @@ export interface IoControlOptions {
   readonly length?: number | undefined
 }
 
+/** @internal Whether a value was made by one of the constructors here. */
+export const isOperation = (u: unknown): u is Operation => {
+  try {
+    return typeof u === "object" && u !== null && TypeId in u && typeof (u as Operation).request === "object"
+  } catch {
+    return false
+  }
+}
+
+/** @internal The bytes that a buffer holds; `undefined`: it is none, or cannot be looked at. */
+export const sizeOf = (buffer: PoolBuffer | Uint8Array): number | undefined =>
+  isInstance(buffer, PoolBufferImpl) ? buffer.size : plainBytes(buffer)?.byteLength
+
+/** In the place of memory that is none. */
+const NOTHING = new Uint8Array(0)
+
+interface Window {
+  readonly memory: EngineSegment["memory"]
+  readonly start: number
+  readonly length: number
+  readonly problem: string | undefined
+}
+
 const window = (
-  buffer: PoolBuffer | Uint8Array,
+  given: PoolBuffer | Uint8Array,
   options: { readonly start?: number | undefined; readonly length?: number | undefined }
-) => {
-  const pooled = isPoolBuffer(buffer)
-  const size = pooled ? buffer.size : buffer.byteLength
+): Window => {
+  const pooled = isInstance(given, PoolBufferImpl)
+  const memory = pooled ? given.lease : plainBytes(given)
+  if (memory === undefined) {
+    const problem = `the buffer must be a PoolBuffer of this library or a Uint8Array, not ${shown(given)}`
+    return { memory: NOTHING, start: 0, length: 0, problem }
+  }
+  const size = pooled ? given.size : (memory as Uint8Array).byteLength
   const start = options.start ?? 0
   const length = options.length ?? size - start
   const problem =
     !Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > size
-      ? `the window from ${start}, ${length} long, is not within the buffer of ${size} bytes`
+      ? `the window from ${shown(start)}, ${shown(length)} long, is not within the buffer of ${size} bytes`
       : length > c.MAXDWORD
       ? `a request is at most ${c.MAXDWORD} bytes long (a DWORD), not ${length}: split it`
       : pooled
       ? undefined
-      : callersMemoryTrouble(buffer, length)
-  return { memory: pooled ? leaseOf(buffer) : buffer, start, length, problem }
+      : callersMemoryTrouble(memory as Uint8Array, length)
+  return { memory, start, length, problem }
 }
 
-const transfer = (kind: "read" | "write", options: Options, offset: number | bigint, atEnd: boolean): Request => {
-  const { length, memory, problem, start } = window(options.buffer, options)
+const transfer = (kind: "read" | "write", given: Options, atEnd: boolean): Request => {
+  const options = optionsRead(given)
+  const { length, memory, problem, start } = options instanceof Wrong ? nowhere(options) : window(options.buffer, options)
+  const offset = options instanceof Wrong || atEnd ? 0 : options.offset ?? 0
   const wrong = problem ?? offsetProblem(offset)
   return {
     syscall: kind === "read" ? "ReadFile" : "WriteFile",
@@ -245,6 +277,18 @@ const transfer = (kind: "read" | "write", options: Options, offset: number | big
     trueIsPending: false,
     doneStatus: undefined,
     problem: wrong
+  }
+}
+
+const nowhere = ({ problem }: Wrong): Window => ({ memory: NOTHING, start: 0, length: 0, problem })
+
+/** Each option once. `window` and `offsetProblem` look at what they are: this is on the way of every operation. */
+const optionsRead = (given: Options): Options | Wrong => {
+  try {
+    const { buffer, length, offset, start } = given
+    return { buffer, length, offset, start }
+  } catch (cause) {
+    return new Wrong("the options cannot be read", cause)
   }
 }
 
@@ -267,7 +311,7 @@ const transfer = (kind: "read" | "write", options: Options, offset: number | big
 export const read = (options: Options): Read => ({
   [TypeId]: TypeId,
   _tag: "Read",
-  request: transfer("read", options, options.offset ?? 0, false)
+  request: transfer("read", options, false)
 })
 
 /**
@@ -287,7 +331,7 @@ export const read = (options: Options): Read => ({
 export const write = (options: Options): Write => ({
   [TypeId]: TypeId,
   _tag: "Write",
-  request: transfer("write", options, options.offset ?? 0, false)
+  request: transfer("write", options, false)
 })
 
 /**
@@ -307,7 +351,7 @@ export const write = (options: Options): Write => ({
 export const append = (options: Omit<Options, "offset">): Write => ({
   [TypeId]: TypeId,
   _tag: "Write",
-  request: transfer("write", options, 0, true)
+  request: transfer("write", options, true)
 })
 
 /**
@@ -366,8 +410,12 @@ export const transact = (
     readonly message: Uint8Array
   }
 ): Transact => {
-  const { length, memory, problem, start } = window(options.buffer, options)
-  const trouble = callersMemoryTrouble(options.message, options.message.length)
+  const looked = lookAtTransact(options)
+  const { length, memory, problem, start } = looked instanceof Wrong ? nowhere(looked) : window(looked.buffer, looked)
+  const message = looked instanceof Wrong ? NOTHING : plainBytes(looked.message)
+  const trouble = message === undefined
+    ? "it must be a Uint8Array"
+    : callersMemoryTrouble(message, message.length)
   return {
     [TypeId]: TypeId,
     _tag: "Transact",
@@ -381,13 +429,20 @@ export const transact = (
       offsetLow: 0,
       offsetHigh: 0,
       parameters: undefined,
-      input: trouble === undefined ? options.message.slice() : new Uint8Array(0),
+      input: trouble === undefined ? new Uint8Array(message!) : NOTHING,
       trueIsPending: false,
       doneStatus: undefined,
       problem: problem ?? (trouble === undefined ? undefined : `of the message: ${trouble}`)
     }
   }
 }
+
+const lookAtTransact = optionsOf<Omit<Options, "offset"> & { readonly message: Uint8Array }>({
+  message: anything,
+  buffer: anything,
+  start: aNumber,
+  length: aNumber
+})
 
 /**
  * One read into several buffers, in their order: `readv` of other systems. It ends as `read` does, with the bytes read in all:
@@ -438,13 +493,12 @@ export const writeVectored = (options: VectoredOptions): Write => ({
 /** @internal `inPlace`: by `ReadFileScatter` and `WriteFileGather`, where every segment is whole pages of the pool's. */
 export const vectored = (
   kind: "read" | "write",
-  options: VectoredOptions,
+  given: VectoredOptions,
   inPlace: boolean
 ): { readonly request: Request } => {
-  const offset = options.offset ?? 0
-  const windows = options.buffers.map((segment) =>
-    isPoolBuffer(segment) || segment instanceof Uint8Array ? window(segment, {}) : window(segment.buffer, segment)
-  )
+  const looked = lookAtVectored(given)
+  const offset = looked instanceof Wrong ? 0 : looked.offset ?? 0
+  const windows = looked instanceof Wrong ? [nowhere(looked)] : windowsOf(looked.buffers)
   const segments: ReadonlyArray<EngineSegment> = windows
   const length = windows.reduce((total, one) => total + one.length, 0)
   const wrong = windows.find(({ problem }) => problem !== undefined)?.problem ??
@@ -470,6 +524,21 @@ export const vectored = (
     problem: wrong
   }
   return { request }
+}
+
+const lookAtVectored = optionsOf<VectoredOptions>({ buffers: anything, offset: anOffset })
+
+const windowsOf = (buffers: ReadonlyArray<Segment>): ReadonlyArray<Window> => {
+  if (!isList(buffers)) return [nowhere(new Wrong(`the buffers must be a list, not ${shown(buffers)}`))]
+  try {
+    return Array.from(buffers as ReadonlyArray<Segment>, (segment) => {
+      if (isInstance(segment, PoolBufferImpl) || plainBytes(segment) !== undefined) return window(segment as PoolBuffer, {})
+      const { buffer, length, start } = segment as Exclude<Segment, PoolBuffer | Uint8Array>
+      return window(buffer, { length, start })
+    })
+  } catch (cause) {
+    return [nowhere(new Wrong("the buffers cannot be looked at", cause))]
+  }
 }
 
 const names = {
@@ -506,16 +575,20 @@ const isPages = ({ length, memory, start }: EngineSegment): boolean =>
  * @category constructors
  */
 export const deviceIoControl = (options: IoControlOptions): DeviceIoControl => {
-  const { input, output } = options
-  const { code, name } = typeof options.code === "string"
-    ? { code: c.IO_CONTROL_CODES[options.code], name: options.code }
-    : options.code
-  const { length, memory, problem, start } = output === undefined
+  const looked = lookAtIoControl(options)
+  const { code, name } = looked instanceof Wrong ? UNKNOWN : codeOf(looked.code)
+  const given = looked instanceof Wrong ? undefined : looked.input
+  const input = given === undefined ? NOTHING : plainBytes(given)
+  const { length, memory, problem, start } = looked instanceof Wrong
+    ? { ...nowhere(looked), memory: undefined }
+    : looked.output === undefined
     ? { memory: undefined, start: 0, length: 0, problem: undefined }
-    : window(output, options)
+    : window(looked.output, looked)
   const wrong = problem ??
+    (input === undefined ? `the input must be a Uint8Array, not ${shown(given)}` : undefined) ??
+    callersMemoryTrouble(input!, input!.byteLength) ??
     (!Number.isInteger(code) || code < 0 || code > c.MAXDWORD
-      ? `${code} is no code: codes are DWORDs`
+      ? `${shown(code)} is no code: codes are DWORDs`
       : (code & c.METHOD_MASK) === c.METHOD_IN_DIRECT
       ? "a code of METHOD_IN_DIRECT reads its second buffer: Operation.unsafeMake can make it"
       : undefined)
@@ -532,12 +605,36 @@ export const deviceIoControl = (options: IoControlOptions): DeviceIoControl => {
       offsetLow: 0,
       offsetHigh: 0,
       parameters: code,
-      input: input === undefined || input.byteLength === 0 ? undefined : new Uint8Array(input),
+      input: wrong !== undefined || input!.byteLength === 0 ? undefined : new Uint8Array(input!),
       trueIsPending: false,
       doneStatus: undefined,
       problem: wrong
     }
   }
+}
+
+const lookAtIoControl = optionsOf<IoControlOptions>({
+  code: anything,
+  input: anything,
+  output: anything,
+  start: aNumber,
+  length: aNumber
+})
+
+/** No code is NaN. */
+const UNKNOWN = { code: NaN, name: "?" }
+
+const codeOf = (code: IoControlOptions["code"]): { readonly code: number; readonly name: string } => {
+  if (typeof code === "string") {
+    return Object.hasOwn(c.IO_CONTROL_CODES, code) ? { code: c.IO_CONTROL_CODES[code], name: code } : UNKNOWN
+  }
+  return isInstance(code, VouchedCode) ? code : UNKNOWN
+}
+
+class VouchedCode implements IoControlCode {
+  readonly [TypeId]: typeof TypeId = TypeId
+  readonly _tag = "IoControlCode"
+  constructor(readonly name: string, readonly code: number) {}
 }
 
 /**
@@ -557,12 +654,14 @@ export const deviceIoControl = (options: IoControlOptions): DeviceIoControl => {
  * @since 0.2.0
  * @category unsafe
  */
-export const unsafeIoControlCode = (options: { readonly name: string; readonly code: number }): IoControlCode => ({
-  [TypeId]: TypeId,
-  _tag: "IoControlCode",
-  name: options.name,
-  code: options.code
-})
+export const unsafeIoControlCode = (options: { readonly name: string; readonly code: number }): IoControlCode => {
+  const looked = lookAtCode(options)
+  return looked instanceof Wrong
+    ? new VouchedCode(UNKNOWN.name, UNKNOWN.code)
+    : new VouchedCode(looked.name ?? UNKNOWN.name, looked.code ?? UNKNOWN.code)
+}
+
+const lookAtCode = optionsOf<{ readonly name: string; readonly code: number }>({ name: aString, code: aNumber })
 
 /** @internal Not public: who locks must unlock, which `File.withLock` and `File.lock` do. */
 export const lock = (options: {
@@ -615,8 +714,9 @@ export const readDirectoryChanges = (options: {
   readonly start?: number | undefined
   readonly length?: number | undefined
 }): ReadDirectoryChanges => {
-  const { length, memory, problem, start } = window(options.buffer, options)
-  const filter = bits(options.filter)
+  const looked = lookAtWatch(options)
+  const { length, memory, problem, start } = looked instanceof Wrong ? nowhere(looked) : window(looked.buffer, looked)
+  const filter = looked instanceof Wrong ? 0 : bits(looked.filter ?? [])
   return {
     [TypeId]: TypeId,
     _tag: "ReadDirectoryChanges",
@@ -629,7 +729,7 @@ export const readDirectoryChanges = (options: {
       length,
       offsetLow: 0,
       offsetHigh: 0,
-      parameters: { recursive: options.recursive, filter },
+      parameters: { recursive: !(looked instanceof Wrong) && looked.recursive === true, filter },
       input: undefined,
       trueIsPending: true,
       doneStatus: undefined,
@@ -644,6 +744,14 @@ export const readDirectoryChanges = (options: {
     }
   }
 }
+
+const lookAtWatch = optionsOf<Parameters<typeof readDirectoryChanges>[0]>({
+  buffer: anything,
+  recursive: aBoolean,
+  filter: listOf(oneOf(...Object.keys(notifications))),
+  start: aNumber,
+  length: aNumber
+})
 
 /**
  * An overlapped function that the library does not know. **Unsafe**: `issue` must make exactly one overlapped call, on
@@ -688,28 +796,46 @@ export const unsafeMake = (options: {
   /** TRUE means pending here, not done (`ReadDirectoryChangesW`). Default `false`. */
   readonly trueIsPending?: boolean | undefined
 }): Unsafe => {
-  const offset = options.offset ?? 0
-  const { length, memory, problem, start } = options.buffer === undefined
+  const looked = lookAtUnsafe(options)
+  const given: Partial<UnsafeOptions> = looked instanceof Wrong ? {} : looked
+  const offset = given.offset ?? 0
+  const { length, memory, problem, start } = given.buffer === undefined
     ? { memory: undefined, start: 0, length: 0, problem: undefined }
-    : window(options.buffer, options)
-  const wrong = problem ?? offsetProblem(offset)
+    : window(given.buffer, given)
+  const wrongs = looked instanceof Wrong
+    ? looked.problem
+    : (wrong("syscall", given.syscall, aString) ?? wrong("issue", given.issue, aFunction))?.problem
+  const trouble = wrongs ?? problem ?? offsetProblem(offset)
   return {
     [TypeId]: TypeId,
     _tag: "Unsafe",
     request: {
-      syscall: options.syscall,
+      syscall: given.syscall ?? "an unknown function",
       kind: "custom",
-      access: memory === undefined ? "none" : options.access ?? "kernel-writes",
+      access: memory === undefined ? "none" : given.access ?? "kernel-writes",
       memory,
       start,
       length,
-      offsetLow: wrong === undefined ? low(offset) : 0,
-      offsetHigh: wrong === undefined ? high(offset) : 0,
-      parameters: options.issue as CustomIssue,
+      offsetLow: trouble === undefined ? low(offset) : 0,
+      offsetHigh: trouble === undefined ? high(offset) : 0,
+      parameters: given.issue as CustomIssue,
       input: undefined,
-      trueIsPending: options.trueIsPending ?? false,
+      trueIsPending: given.trueIsPending ?? false,
       doneStatus: undefined,
-      problem: wrong
+      problem: trouble
     }
   }
 }
+
+type UnsafeOptions = Parameters<typeof unsafeMake>[0]
+
+const lookAtUnsafe = optionsOf<UnsafeOptions>({
+  syscall: aString,
+  issue: aFunction,
+  buffer: anything,
+  start: aNumber,
+  length: aNumber,
+  offset: anOffset,
+  access: oneOf("kernel-reads", "kernel-writes"),
+  trueIsPending: aBoolean
+})

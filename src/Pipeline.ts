@@ -253,9 +253,9 @@ export const hash = (
   source: string | File.File,
   options: HashOptions = {}
 ): Effect.Effect<string, Win32Error, Kernel> =>
-  typeof source === "string"
-    ? File.withFile(source, { hint: "sequential" }, (file) => hashing.hashFile(file, options))
-    : hashing.hashFile(source, options)
+  File.isFile(source)
+    ? hashing.hashFile(source, options)
+    : File.withFile(source, { hint: "sequential" }, (file) => hashing.hashFile(file, options))
 
 // -----------------------------------------------------------------------------
 // transforming

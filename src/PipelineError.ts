@@ -69,7 +69,8 @@ export class PipelineError extends Data.TaggedError("PipelineError")<{
 }
 
 /**
- * Makes a `PipelineError`, without failures, and with nothing replaced or left, unless it is told.
+ * Makes a `PipelineError`, without failures, and with nothing replaced or left, unless it is told. Throws a `TypeError` for
+ * texts that are none.
  *
  * @example
  * ```ts
@@ -90,10 +91,21 @@ export const make = (options: {
   readonly failures?: ReadonlyArray<PipelineError> | undefined
   readonly replaced?: number | undefined
   readonly left?: ReadonlyArray<string> | undefined
-}): PipelineError =>
-  new PipelineError({
+}): PipelineError => {
+  if (!isWhole(options)) throw new TypeError("PipelineError.make: reason, path and sentence must be strings")
+  return new PipelineError({
     ...options,
     failures: options.failures ?? [],
     replaced: options.replaced ?? 0,
     left: options.left ?? []
   })
+}
+
+const isWhole = (options: Parameters<typeof make>[0]): boolean => {
+  try {
+    const { path, reason, sentence } = options
+    return [reason, path, sentence].every((it) => typeof it === "string")
+  } catch {
+    return false
+  }
+}

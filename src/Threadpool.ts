@@ -8,8 +8,10 @@ import type * as Pipeable from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
 import * as Scope from "effect/Scope"
 import { ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY } from "./internal/constants.js"
+import { aNumber, anything, failNotA, optionsOf, refusal, Wrong } from "./internal/arguments.js"
 import { ThreadpoolObject } from "./internal/engine/Environment.js"
 import { maxThreads as mostThreads, waitingCallbacks } from "./internal/kernel/budget.js"
+import { carries, isA, shown } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Win32Error from "./Win32Error.js"
 
@@ -88,7 +90,7 @@ const Proto = {
  * @since 0.2.0
  * @category guards
  */
-export const isThreadpool = (u: unknown): u is Threadpool => typeof u === "object" && u !== null && TypeId in u
+export const isThreadpool = (u: unknown): u is Threadpool => carries(u, TypeId)
 
 /**
  * `CreateThreadpool`, with its threads and their stack. A `CallbackEnvironment` puts objects on it.
@@ -128,9 +130,16 @@ export const make = (options: Options = {}): Effect.Effect<Threadpool, Win32Erro
         })))
   )
 
+const lookAtOptions = optionsOf<Options>({ minThreads: aNumber, maxThreads: aNumber, stack: anything })
+const lookAtStack = optionsOf<StackInformation>({ reserve: aNumber, commit: aNumber })
+
 /** @internal Whoever asks for it closes it. */
-export const acquire = (kernel: Kernel.Service, options: Options): Threadpool | Win32Error.Win32Error => {
-  const { maxThreads = 4, minThreads = 0, stack } = options
+export const acquire = (kernel: Kernel.Service, given: Options): Threadpool | Win32Error.Win32Error => {
+  const options = lookAtOptions(given)
+  if (options instanceof Wrong) return refusal("CreateThreadpool", options)
+  const stack = options.stack === undefined ? undefined : lookAtStack(options.stack)
+  if (stack instanceof Wrong) return refusal("SetThreadpoolStackInformation", stack)
+  const { maxThreads = 4, minThreads = 0 } = options
   const { engine } = kernel
   const most = mostThreads(engine.kernel.pools.callbacksLimit)
   const problem = threadsProblem(minThreads, maxThreads, most) ?? (stack && stackProblem(stack))
@@ -168,7 +177,7 @@ const stackProblem = ({ commit, reserve }: StackInformation): Win32Error.Win32Er
     undefined :
     refused(
       "SetThreadpoolStackInformation",
-      `A stack is bytes to reserve, and of them bytes to commit, not ${reserve} and ${commit}.`
+      `A stack is bytes to reserve, and of them bytes to commit, not ${shown(reserve)} and ${shown(commit)}.`
     )
 
 /**
@@ -193,6 +202,7 @@ export const stackInformation = (
   self: Threadpool
 ): Effect.Effect<StackInformation | undefined, Win32Error.Win32Error> =>
   Effect.suspend(() => {
+    if (!isA(self, TypeId, "object")) return failNotA("Threadpool", "QueryThreadpoolStackInformation", self)
     const { engine, open, pool } = self.object
     return open ? Effect.succeed(engine.kernel.pools.queryStackInformation(pool)) : Effect.fail(Win32Error.make({
       code: ERROR_INVALID_PARAMETER,

@@ -15,6 +15,7 @@ import type { PoolBuffer } from "./BufferPool.js"
 import type { File } from "./File.js"
 import * as internal from "./internal/fileSystem/fileSystem.js"
 import { TypeId as internalTypeId } from "./internal/fileSystem/openFile.js"
+import { carries } from "./internal/values.js"
 import * as Kernel from "./Kernel.js"
 import type { Win32Error } from "./Win32Error.js"
 
@@ -93,7 +94,7 @@ export interface ThreadpoolFileSystem extends FileSystem.FileSystem {
  * @since 0.2.0
  * @category guards
  */
-export const isPositionalFile = (u: unknown): u is PositionalFile => typeof u === "object" && u !== null && TypeId in u
+export const isPositionalFile = (u: unknown): u is PositionalFile => carries(u, TypeId)
 
 /**
  * The file system on a kernel of yours, and in its `CallbackEnvironment` if it has one.

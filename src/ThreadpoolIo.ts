@@ -27,13 +27,15 @@ import {
 } from "./internal/constants.js"
 import type { Operation as Issued } from "./internal/engine/Operation.js"
 import type { CloseReport, ThreadpoolIoObject } from "./internal/engine/ThreadpoolIoObject.js"
+import { aBoolean, aString, failNotA, ioKinds, optionsOf, refusal, throwNotA, Wrong } from "./internal/arguments.js"
 import { waitingCallbacks } from "./internal/kernel/budget.js"
 import * as origin from "./internal/origin.js"
 import * as settling from "./internal/settle.js"
+import { carries, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import type { Ledger } from "./Ledger.js"
 import { isBalanced } from "./Ledger.js"
-import type { Operation } from "./Operation.js"
+import { isOperation, type Operation } from "./Operation.js"
 import * as Win32Error from "./Win32Error.js"
 
 /**
@@ -106,7 +108,7 @@ export interface Options {
  * @since 0.1.0
  * @category guards
  */
-export const isThreadpoolIo = (u: unknown): u is ThreadpoolIo => typeof u === "object" && u !== null && TypeId in u
+export const isThreadpoolIo = (u: unknown): u is ThreadpoolIo => carries(u, TypeId)
 
 // -----------------------------------------------------------------------------
 // life
@@ -143,7 +145,7 @@ const bindingError = (
     code,
     syscall,
     path,
-    handle,
+    handle: typeof handle === "number" ? handle : undefined,
     text: kernel.engine.kernel.message(code),
     ...(code === ERROR_INVALID_PARAMETER || code === ERROR_INVALID_HANDLE
       ? bindingErrors[kernel.engine.diagnose(handle)]
@@ -197,7 +199,12 @@ export const make = (
   handle: Handle,
   options: Options = {}
 ): Effect.Effect<ThreadpoolIo, Win32Error.Win32Error, Kernel | Scope.Scope> =>
-  scoped((kernel) => acquire(kernel, handle, options))
+  scoped((kernel) => {
+    const looked = lookAtOptions(options)
+    return looked instanceof Wrong ? refusal("CreateThreadpoolIo", looked) : acquire(kernel, handle, looked)
+  })
+
+const lookAtOptions = optionsOf<Options>({ ...ioKinds, owned: aBoolean, path: aString })
 
 const DEFAULT_IN_FLIGHT = 1024
 
@@ -312,9 +319,12 @@ const DEFAULT_WAITING_CALLBACKS = 8
  */
 export const bind = (
   handle: Handle,
-  options: BindOptions = {}
+  given: BindOptions = {}
 ): Effect.Effect<ThreadpoolIo, Win32Error.Win32Error, Kernel | Scope.Scope> =>
   scoped((kernel) => {
+    const looked = lookAtOptions(given)
+    if (looked instanceof Wrong) return refusal(BIND, looked)
+    const options: BindOptions = looked
     const { callbacksLimit } = kernel.engine.kernel.pools
     const limited = callbacksLimit < Infinity
     const maxInFlight = options.maxInFlight ?? (limited ? DEFAULT_WAITING_CALLBACKS : DEFAULT_IN_FLIGHT)
@@ -480,11 +490,26 @@ export const transfer = (
   operation: Pick<Operation, "request">
 ): Effect.Effect<number, Win32Error.Win32Error> => submitted(self, operation, bytesTransferred)
 
+const isOurs = (u: unknown): boolean => isA(u, TypeId, "object")
+
+/** For what cannot fail: a defect that says what it is about. */
+const objectOf = (name: string, self: ThreadpoolIo): ThreadpoolIoObject =>
+  isOurs(self) ? self.object : throwNotA("ThreadpoolIo", `ThreadpoolIo.${name}`, self)
+
+/** Types are not kept when the program runs. */
+const notSubmitted = (self: unknown, operation: unknown): Effect.Effect<never, Win32Error.Win32Error> => {
+  const request = isOperation(operation) ? operation.request : undefined
+  return request === undefined
+    ? failNotA("value that Operation has made", "StartThreadpoolIo", operation)
+    : failNotA("ThreadpoolIo", request.syscall, self)
+}
+
 const submitted = <A>(
   self: ThreadpoolIo,
   operation: Pick<Operation, "request">,
   outcome: (self: ThreadpoolIo, issued: Issued) => Exit.Exit<A, Win32Error.Win32Error>
 ): Effect.Effect<A, Win32Error.Win32Error> => {
+  if (!isOurs(self) || !isOperation(operation)) return notSubmitted(self, operation)
   origin.note(operation.request)
   const effect = Effect.uninterruptibleMask((restore) => {
     const issued = self.object.submit(operation.request)
@@ -535,6 +560,7 @@ export const cancellableIn = (
   self: ThreadpoolIo,
   operation: Pick<Operation, "request">
 ): Effect.Effect<Completion, Win32Error.Win32Error> => {
+  if (!isOurs(self) || !isOperation(operation)) return notSubmitted(self, operation)
   origin.note(operation.request)
   const effect = Effect.suspend(() => {
     const issued = self.object.submit(operation.request)
@@ -574,7 +600,8 @@ export const cancellableIn = (
  * @since 0.1.0
  * @category combinators
  */
-export const cancelAll = (self: ThreadpoolIo): Effect.Effect<void> => Effect.sync(() => self.object.cancelAll())
+export const cancelAll = (self: ThreadpoolIo): Effect.Effect<void> =>
+  Effect.sync(() => objectOf("cancelAll", self).cancelAll())
 
 /**
  * Waits until nothing is in flight or queued. It is the JavaScript side of the matter: it never blocks the thread, as
@@ -592,7 +619,10 @@ export const cancelAll = (self: ThreadpoolIo): Effect.Effect<void> => Effect.syn
  * @category combinators
  */
 export const awaitIdle = (self: ThreadpoolIo): Effect.Effect<void> =>
-  Effect.async<void>((resume) => self.object.whenIdle(() => resume(Exit.void)))
+  Effect.suspend(() => {
+    const object = objectOf("awaitIdle", self)
+    return Effect.async<void>((resume) => object.whenIdle(() => resume(Exit.void)))
+  })
 
 /**
  * The ledger of this object.
@@ -609,4 +639,4 @@ export const awaitIdle = (self: ThreadpoolIo): Effect.Effect<void> =>
  * @since 0.1.0
  * @category accessors
  */
-export const ledger = (self: ThreadpoolIo): Effect.Effect<Ledger> => Effect.sync(() => self.object.counters.read())
+export const ledger = (self: ThreadpoolIo): Effect.Effect<Ledger> => Effect.sync(() => objectOf("ledger", self).counters.read())

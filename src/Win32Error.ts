@@ -89,7 +89,8 @@ export class Win32Error extends Data.TaggedError("Win32Error")<{
 }
 
 /**
- * Makes a `Win32Error` from a code. Name, reason and text come from the code where they are not given.
+ * Makes a `Win32Error` from a code. Name, reason and text come from the code where they are not given. Throws a `TypeError` for
+ * a code that is no whole number, and for texts that are none.
  *
  * @example
  * ```ts
@@ -111,13 +112,29 @@ export const make = (options: {
   readonly text?: string | undefined
   readonly detail?: string | undefined
   readonly cause?: unknown
-}): Win32Error =>
-  new Win32Error({
+}): Win32Error => {
+  if (!isWhole(options)) {
+    throw new TypeError("Win32Error.make: code must be a whole number, syscall, path, text and detail must be strings")
+  }
+  return new Win32Error({
     ...options,
     name: codes.nameOf(options.code),
     reason: options.reason ?? codes.reasonOf(options.code),
     text: options.text ?? codes.textOf(options.code)
   })
+}
+
+const isWhole = (options: Parameters<typeof make>[0]): boolean => {
+  try {
+    const { code, detail, handle, path, reason, syscall, text } = options
+    return Number.isInteger(code) && typeof syscall === "string" && [path, reason, text, detail].every(isTextOrNone) &&
+      (handle === undefined || typeof handle === "number")
+  } catch {
+    return false
+  }
+}
+
+const isTextOrNone = (it: unknown): boolean => it === undefined || typeof it === "string"
 
 const systemReasons: { readonly [R in Reason]: PlatformError.SystemErrorReason } = {
   AlreadyBound: "Busy",
@@ -161,6 +178,10 @@ const systemReasons: { readonly [R in Reason]: PlatformError.SystemErrorReason }
  */
 export const toPlatformError =
   (module: typeof PlatformError.Module.Type, method: string) => (error: Win32Error): PlatformError.PlatformError => {
+    if (!(PlatformError.Module.literals as ReadonlyArray<unknown>).includes(module) || typeof method !== "string") {
+      throw new TypeError("Win32Error.toPlatformError: it takes a module of the platform's, and a method")
+    }
+    if (!(error instanceof Win32Error)) throw new TypeError("Win32Error.toPlatformError: it takes a Win32Error")
     const description = `${error.name}: ${error.text}${error.detail === undefined ? "" : ` ${error.detail}`}`
     if (error.reason === "InvalidArgument") {
       return new PlatformError.BadArgument({ module, method, description, cause: error })

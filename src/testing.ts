@@ -7,13 +7,27 @@
  *
  * @since 0.2.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import {
+  aDuration,
+  aNumber,
+  anObject,
+  isAnEffect,
+  listOf,
+  oneOf,
+  optionsOf,
+  throwWrong,
+  Wrong,
+  wrong
+} from "./internal/arguments.js"
 import * as internal from "./internal/kernel/simulated/Behaviour.js"
 import { type Choices, replayed, seeded, shrink } from "./internal/kernel/simulated/Choices.js"
 import { Happenings } from "./internal/kernel/simulated/system.js"
@@ -21,6 +35,7 @@ import * as metrics from "./internal/metrics.js"
 import * as origin from "./internal/origin.js"
 import { pump } from "./internal/testing/pump.js"
 import * as running from "./internal/testing/run.js"
+import { plainBytes, shown } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 
 /**
@@ -176,7 +191,45 @@ const VARIABLE = "TPIO_SIMULATION"
 /** Runs that shrinking may take. */
 const SHRINKING = 1000
 
-const optionsOf = (options: Options): running.Options => {
+const SEEDS_PER_TURN = 16
+
+const lookAtOptions = optionsOf<Options & LayerOptions>({
+  seed: aNumber,
+  seeds: aNumber,
+  steps: aNumber,
+  behaviour: anObject,
+  faults: listOf(anObject),
+  capacity: aNumber,
+  files: anObject,
+  drainTimeout: aDuration,
+  clock: oneOf("simulated", "inherited")
+})
+
+const lookAtBehaviour = optionsOf<Partial<Behaviour>>({
+  ...Object.fromEntries(Object.keys(internal.healthy).map((name) => [name, aNumber])),
+  codes: listOf(aNumber)
+} as { readonly [K in keyof Behaviour]: typeof aNumber })
+
+const isCount = (value: number | undefined): boolean => value === undefined || (Number.isSafeInteger(value) && value >= 0)
+
+/** A tool for tests says what is wrong with its options as a defect. */
+const checked = <O extends Options & LayerOptions>(name: string, given: O): O => {
+  const options = lookAtOptions(given)
+  if (options instanceof Wrong) return throwWrong(name, options)
+  const behaviour = options.behaviour === undefined ? {} : lookAtBehaviour(options.behaviour)
+  if (behaviour instanceof Wrong) return throwWrong(name, behaviour)
+  for (const key of ["seed", "seeds", "steps"] as const) {
+    if (!isCount(options[key])) return throwWrong(name, new Wrong(`${key} must be a whole number, not ${shown(options[key])}`))
+  }
+  for (const contents of Object.values(options.files ?? {})) {
+    if (typeof contents !== "string" && plainBytes(contents) === undefined) {
+      return throwWrong(name, new Wrong("what a file holds must be a string or a Uint8Array"))
+    }
+  }
+  return { ...options, behaviour } as O
+}
+
+const settingsOf = (options: Options): running.Options => {
   const files = Object.entries(options.files ?? {}).map(([path, contents]) =>
     [path, typeof contents === "string" ? new TextEncoder().encode(contents) : contents] as const
   )
@@ -229,10 +282,13 @@ const simulationOf = ({ kernel, world }: running.Simulated): Context.Tag.Service
  */
 export const check = <A, E>(
   program: Effect.Effect<A, E, Kernel | Simulation | Scope.Scope>,
-  options: Options = {}
+  given: Options = {}
 ): Effect.Effect<Report, SimulationFailure> =>
-  Effect.promise(async () => {
-    const settings = optionsOf(options)
+  Effect.promise(async (signal) => {
+    const problem = wrong("program", program, isAnEffect)
+    if (problem !== undefined) throwWrong("testing.check", problem)
+    const options = checked("testing.check", given)
+    const settings = settingsOf(options)
     const run = (choices: Choices) =>
       running.run(
         (simulated) => Effect.provideService(Effect.scoped(program), Simulation, simulationOf(simulated)),
@@ -247,7 +303,10 @@ export const check = <A, E>(
     }
     const first = options.seed ?? 1
     const total = { seeds: 0, operations: 0, milliseconds: 0, happened: new Happenings() }
-    for (let seed = first; seed < first + (options.seeds ?? 100); seed++) {
+    const { seeds = 100 } = options
+    for (let seed = first; seed < first + seeds && !signal.aborted; seed++) {
+      // A turn for whoever interrupts it.
+      if ((seed - first) % SEEDS_PER_TURN === SEEDS_PER_TURN - 1) await new Promise((resolve) => setImmediate(resolve))
       const done = await run(seeded(seed))
       if (done.problems.length > 0) return explained(seed, done, run)
       add(total, done)
@@ -330,8 +389,8 @@ export const test = <A, E>(
   options: Options = {}
 ): () => Promise<void> =>
 () =>
-  Effect.runPromise(Effect.either(check(program, options))).then((result) => {
-    if (result._tag === "Left") throw result.left
+  Effect.runPromiseExit(check(program, options)).then((exit) => {
+    if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
   })
 
 /**
@@ -374,9 +433,10 @@ export interface LayerOptions extends SystemOptions {
  * @since 0.2.0
  * @category layers
  */
-export const layer = (options: LayerOptions = {}): Layer.Layer<Kernel | Simulation> => {
+export const layer = (given: LayerOptions = {}): Layer.Layer<Kernel | Simulation> => {
+  const options = checked("testing.layer", given)
   const system = Layer.scopedContext(Effect.gen(function*() {
-    const simulated = running.make(seeded(options.seed ?? 1), optionsOf(options))
+    const simulated = running.make(seeded(options.seed ?? 1), settingsOf(options))
     const inherited = options.clock === "inherited" ? yield* Effect.clock : undefined
     const stopRecording = origin.record()
     const publishLast = metrics.publisher(simulated.engine)

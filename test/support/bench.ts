@@ -2,7 +2,7 @@
  * The engine on the simulated kernel, with an event loop and a clock that the test turns: nothing happens by itself.
  */
 import type { PoolBuffer } from "../../src/BufferPool.js"
-import { leaseOf } from "../../src/BufferPool.js"
+import { PoolBufferImpl } from "../../src/BufferPool.js"
 import * as C from "../../src/internal/constants.js"
 import type { Lease } from "../../src/internal/engine/BufferPool.js"
 import { Engine } from "../../src/internal/engine/Engine.js"
@@ -95,7 +95,6 @@ export const nothingOpen = { objects: 0, started: 0, inFlight: 0 }
 /** A buffer of the pool, as `BufferPool.make` lends it. */
 export const lend = ({ engine }: Bench, size: number): { readonly lease: Lease; readonly buffer: PoolBuffer } => {
   const lease = engine.buffers.lease(size)!
-  const buffer = { size, lease, [Symbol.for("effect-threadpool-io/PoolBuffer")]: true } as unknown as PoolBuffer
-  if (leaseOf(buffer) !== lease) throw new Error("a pool buffer is not made like this any more")
+  const buffer = new PoolBufferImpl(lease, size)
   return { lease, buffer }
 }

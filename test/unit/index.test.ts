@@ -4,6 +4,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as library from "../../src/index.js"
 import * as testing from "../../src/testing.js"
+import { internalExports } from "../support/internalExports.js"
 
 const surface: Record<string, ReadonlyArray<string>> = {
   BufferPool: ["TypeId", "isPoolBuffer", "make"],
@@ -123,24 +124,13 @@ const surface: Record<string, ReadonlyArray<string>> = {
   Win32Error: ["Win32Error", "make", "toPlatformError"]
 }
 
-/** What the library's modules know of each other. It is taken out of the declarations that are published. */
-const internal: Record<string, ReadonlyArray<string>> = {
-  BufferPool: ["PoolBufferImpl", "leaseOf"],
-  CleanupGroup: ["acquire", "close"],
-  Kernel: ["fromInternal"],
-  Operation: ["lock", "vectored"],
-  Threadpool: ["acquire", "close"],
-  ThreadpoolIo: ["acquire", "cancellableIn", "close", "errorOf", "failure", "transfer", "warnQuarantined"],
-  WatchBackend: ["make"]
-}
-
 describe("the index", () => {
   it("has these modules", () => {
     expect(Object.keys(library).sort()).toEqual(Object.keys(surface))
   })
   for (const [name, module] of Object.entries(library)) {
     it(`${name} has these values`, () => {
-      expect(Object.keys(module).sort()).toEqual([...surface[name]!, ...internal[name] ?? []].sort())
+      expect(Object.keys(module).sort()).toEqual([...surface[name]!, ...internalExports[name] ?? []].sort())
     })
   }
 })

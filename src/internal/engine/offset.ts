@@ -2,6 +2,8 @@
  * File offsets: a number or a bigint outside, two DWORDs inside. Exactly, or refused; never wrapped (rule 26).
  */
 
+import { shown } from "../values.js"
+
 /** Both halves of this on a write mean: at the end of the file. */
 export const END_OF_FILE = { low: 0xffffffff, high: 0xffffffff } as const
 
@@ -15,7 +17,7 @@ export const offsetProblem = (offset: number | bigint): string | undefined => {
     return offset >= 0n && offset <= LARGEST ? undefined : `offset ${offset} is not within 0 to 2^63 - 1`
   }
   if (Number.isSafeInteger(offset) && offset >= 0) return undefined
-  return `offset ${offset} is not a whole number from 0 to 2^53 - 1; larger ones are given as bigint`
+  return `offset ${shown(offset)} is not a whole number from 0 to 2^53 - 1; larger ones are given as bigint`
 }
 
 export const low = (offset: number | bigint): number =>
@@ -27,5 +29,6 @@ export const high = (offset: number | bigint): number =>
 /** The offset `by` bytes behind. What is no offset stays none. */
 export const advance = (offset: number | bigint, by: number): number | bigint => {
   if (typeof offset === "bigint") return offset + BigInt(by)
+  if (typeof offset !== "number") return offset
   return Number.isSafeInteger(offset) && !Number.isSafeInteger(offset + by) ? BigInt(offset) + BigInt(by) : offset + by
 }

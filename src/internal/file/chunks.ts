@@ -10,6 +10,7 @@ import { PoolBufferImpl } from "../../BufferPool.js"
 import type { ChunkOptions, File, ForEachChunkOptions, LentChunk } from "../../File.js"
 import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import * as Win32Error from "../../Win32Error.js"
+import { aBoolean, aFunction, aNumber, anOffset, isAnEffect, optionsOf, refusal, Wrong, wrong } from "../arguments.js"
 import * as c from "../constants.js"
 import { offsetProblem } from "../engine/offset.js"
 import type { Operation as Issued } from "../engine/Operation.js"
@@ -60,15 +61,25 @@ const rangeOf = (self: File, options: ChunkOptions): Range | string => {
   }
 }
 
+const lookAtOptions = optionsOf<ForEachChunkOptions>({
+  offset: anOffset,
+  length: anOffset,
+  chunkSize: aNumber,
+  inFlight: aNumber,
+  ordered: aBoolean
+})
+
 /** The ring, with its first reads under way. */
 const begin = (
   self: File,
-  options: ChunkOptions,
-  { ordered = true, toKeep = false }: { readonly ordered?: boolean | undefined; readonly toKeep?: boolean | undefined }
+  given: ForEachChunkOptions,
+  how: { readonly ordered?: true; readonly toKeep?: boolean | undefined } = {}
 ): ReadAhead | Win32Error.Win32Error => {
+  const options = lookAtOptions(given)
+  if (options instanceof Wrong) return refusal("ReadFile", options, self)
   const range = rangeOf(self, options)
   if (typeof range === "string") return refused(self, "ReadFile", `Refused: ${range}.`)
-  const ring = new ReadAhead(self.io.object, range, ordered, toKeep)
+  const ring = new ReadAhead(self.io.object, range, how.ordered ?? options.ordered ?? true, how.toKeep ?? false)
   ring.pump()
   return ring
 }
@@ -125,7 +136,9 @@ export const forEachChunk = <E, R>(
   f: (chunk: LentChunk) => Effect.Effect<unknown, E, R>
 ): Effect.Effect<bigint, E | Win32Error.Win32Error, R> =>
   Effect.uninterruptibleMask((restore) => {
-    const ring = begin(self, options, { ordered: options.ordered })
+    const problem = wrong("f", f, aFunction)
+    if (problem !== undefined) return Effect.fail(refusal("ReadFile", problem, self))
+    const ring = begin(self, options)
     if (ring instanceof Win32Error.Win32Error) return Effect.fail(ring)
     let seen = 0
     let lent: Lent | undefined
@@ -138,7 +151,9 @@ export const forEachChunk = <E, R>(
       ring.pump()
       seen += piece.size
       lent = lend(ring, piece)
-      return restore(f(lent))
+      const answer = f(lent)
+      const problem = wrong("what f answers", answer, isAnEffect)
+      return problem === undefined ? restore(answer) : Effect.die(refusal("ReadFile", problem, self))
     }
     const loop = Effect.whileLoop({
       while: () => !ring.finished,
@@ -164,7 +179,7 @@ const streamOf = <A>(
 ): Stream.Stream<A, Win32Error.Win32Error> =>
   Stream.fromPull(
     Effect.suspend(() => {
-      const ring = begin(self, options, { toKeep })
+      const ring = begin(self, options, { ordered: true, toKeep })
       if (ring instanceof Win32Error.Win32Error) return Effect.succeed(Effect.fail(Option.some(ring)))
       const { next, release } = pull(ring)
       const stop = Effect.zipRight(

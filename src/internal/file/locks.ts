@@ -10,6 +10,7 @@ import * as Operation from "../../Operation.js"
 import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { call } from "../call.js"
+import { aBoolean, anOffset, isAnEffect, optionsOf, refusal, Wrong, wrong } from "../arguments.js"
 import * as c from "../constants.js"
 import { offsetProblem } from "../engine/offset.js"
 import type { Restore } from "../settle.js"
@@ -22,6 +23,13 @@ interface Range {
   readonly length: bigint
   readonly problem: string | undefined
 }
+
+const lookAtOptions = optionsOf<LockOptions>({
+  offset: anOffset,
+  length: anOffset,
+  exclusive: aBoolean,
+  wait: aBoolean
+})
 
 const rangeOf = ({ length, offset = 0 }: LockOptions): Range => {
   const problem = offsetProblem(offset)
@@ -73,9 +81,11 @@ const giveBack = (self: File, { length, offset }: Range): Effect.Effect<void, Wi
 
 export const withLock = <A, E, R>(
   self: File,
-  options: LockOptions,
+  given: LockOptions,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | Win32Error, R> => {
+  const options = wrong("effect", effect, isAnEffect) ?? lookAtOptions(given)
+  if (options instanceof Wrong) return Effect.fail(refusal("LockFileEx", options, self))
   const range = rangeOf(options)
   return Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(take(restore, self, options, range), () =>
@@ -90,7 +100,9 @@ export const withLock = <A, E, R>(
   )
 }
 
-export const lock = (self: File, options: LockOptions): Effect.Effect<void, Win32Error, Scope.Scope> => {
+export const lock = (self: File, given: LockOptions): Effect.Effect<void, Win32Error, Scope.Scope> => {
+  const options = lookAtOptions(given)
+  if (options instanceof Wrong) return Effect.fail(refusal("LockFileEx", options, self))
   const range = rangeOf(options)
   return Effect.flatMap(
     Scope.Scope,

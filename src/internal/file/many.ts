@@ -3,16 +3,18 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { isPoolBuffer } from "../../BufferPool.js"
+import { PoolBufferImpl } from "../../BufferPool.js"
 import type { File, ManyOptions, ReadRequest, WriteRequest } from "../../File.js"
 import * as Operation from "../../Operation.js"
 import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import type { Win32Error } from "../../Win32Error.js"
+import { aNumber, oneOf, optionsOf, refusal, Wrong } from "../arguments.js"
 import * as c from "../constants.js"
 import type { Lease } from "../engine/BufferPool.js"
 import { offsetProblem } from "../engine/offset.js"
 import type { Operation as Issued, Request } from "../engine/Operation.js"
 import { Flight, settleMany } from "../settle.js"
+import { isList, plainBytes, shown } from "../values.js"
 import { alignmentProblem } from "./alignment.js"
 import { inFlightProblem, noMemory, refused, warn } from "./chunks.js"
 import { Copies } from "./Copies.js"
@@ -138,7 +140,7 @@ class Reads extends Batch<Uint8Array> {
     const { length, offset } = request
     const problem = Number.isInteger(length) && length >= 0 && length <= c.MAXDWORD
       ? offsetProblem(offset)
-      : `the length ${length} is not a whole number of bytes from 0 to ${c.MAXDWORD}`
+      : `the length ${shown(length)} is not a whole number of bytes from 0 to ${c.MAXDWORD}`
     return problemOf(this.self, index, { ...requestOf("read", undefined, 0, length, 0), problem })
   }
 
@@ -160,7 +162,7 @@ class Reads extends Batch<Uint8Array> {
     const read = this.#read[index]!
     if (typeof read !== "number") return read
     const { buffer, start = 0 } = this.requests[index] as Operation.Options
-    return (isPoolBuffer(buffer) ? buffer.bytes : buffer).subarray(start, start + read)
+    return (buffer instanceof PoolBufferImpl ? buffer.bytes : plainBytes(buffer)!).subarray(start, start + read)
   }
 }
 
@@ -191,24 +193,40 @@ class Writes extends Batch<number> {
 
 // --- as an effect
 
+const lookAtOptions = optionsOf<ManyOptions>({ inFlight: aNumber, mode: oneOf("default", "either") })
+
+/** Of each request what it says now: what happens to the caller's list, and to what is in it, does not matter. */
+const copied = <Q extends ReadRequest>(requests: ReadonlyArray<Q>): ReadonlyArray<Q> | Wrong => {
+  if (!isList(requests)) return new Wrong(`the requests must be a list, not ${shown(requests)}`)
+  try {
+    return Array.from(requests as ReadonlyArray<Operation.Options>, ({ buffer, length, offset, start }) =>
+      ({ buffer, length, offset, start }) as unknown as Q)
+  } catch (cause) {
+    return new Wrong("the requests cannot be read", cause)
+  }
+}
+
 type Results<A> = Array<A> | Array<Either.Either<A, Win32Error>>
 
-const run = <A, Q>(
+const run = <A, Q extends ReadRequest>(
   self: File,
   syscall: string,
   requests: ReadonlyArray<Q>,
-  options: ManyOptions,
+  given: ManyOptions,
   Kind: new(self: File, requests: ReadonlyArray<Q>, inFlight: number, failFast: boolean) => Batch<A>
 ): Effect.Effect<Results<A>, Win32Error> =>
   Effect.uninterruptibleMask((restore): Effect.Effect<Results<A>, Win32Error> => {
+    const options = lookAtOptions(given)
+    if (options instanceof Wrong) return Effect.fail(refusal(syscall, options, self))
+    const copies = copied(requests)
+    if (copies instanceof Wrong) return Effect.fail(refusal(syscall, copies, self))
     const { inFlight = DEFAULT_IN_FLIGHT, mode } = options
     const problem = inFlightProblem(inFlight)
     if (problem !== undefined) {
       const error = refused(self, syscall, `Refused: ${problem}.`)
-      return mode === "either" ? Effect.succeed(requests.map(() => Either.left(error))) : Effect.fail(error)
+      return mode === "either" ? Effect.succeed(copies.map(() => Either.left(error))) : Effect.fail(error)
     }
-    // A copy: what happens to the caller's array meanwhile does not matter.
-    const batch = new Kind(self, requests.slice(), inFlight, mode !== "either")
+    const batch = new Kind(self, copies, inFlight, mode !== "either")
     for (let index = 0; batch.failFast && index < batch.size; index++) {
       const problem = batch.problem(index)
       if (problem !== undefined) return Effect.fail(problem)

@@ -8,15 +8,19 @@ import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
 import type { File, SinkOptions } from "../../File.js"
 import type * as Win32Error from "../../Win32Error.js"
+import { aBoolean, aNumber, anOffset, optionsOf, Wrong } from "../arguments.js"
 import * as c from "../constants.js"
 import { offsetProblem } from "../engine/offset.js"
 import type { Restore } from "../settle.js"
+import { plainBytes, shown } from "../values.js"
 import { failureOf, noMemory, refused, shapeOf, warn } from "./chunks.js"
 import { type Target, WriteBehind } from "./WriteBehind.js"
 
 export const DEFAULT_BLOCK = 512 << 10
 
 type Push<A> = Effect.Effect<A, readonly [Either.Either<bigint, Win32Error.Win32Error>, Chunk.Chunk<never>]>
+
+const lookAtOptions = optionsOf<SinkOptions>({ offset: anOffset, chunkSize: aNumber, inFlight: aNumber, sync: aBoolean })
 
 const targetOf = (self: File, options: SinkOptions): Target | string => {
   const { offset = 0 } = options
@@ -44,11 +48,13 @@ const failed = (self: File, ring: WriteBehind): Push<never> => {
 
 export const sink = (
   self: File,
-  options: SinkOptions,
+  given: SinkOptions,
   sync: (self: File) => Effect.Effect<void, Win32Error.Win32Error>
 ): Sink.Sink<bigint, Uint8Array, never, Win32Error.Win32Error> =>
   Sink.fromPush(Effect.uninterruptible(Effect.suspend(() => {
-    const target = targetOf(self, options)
+    const looked = lookAtOptions(given)
+    const options = looked instanceof Wrong ? {} : looked
+    const target = looked instanceof Wrong ? looked.problem : targetOf(self, options)
     if (typeof target === "string") {
       return Effect.succeed(() => end(Either.left(refused(self, "WriteFile", `Refused: ${target}.`))))
     }
@@ -78,9 +84,14 @@ const take = (
 ): Push<void> => {
   let at = from
   for (let one = index; one < all.length; one++, at = 0) {
-    at = ring.take(all[one]!, at)
+    const bytes = plainBytes(all[one])
+    if (bytes === undefined) {
+      const detail = `Refused: a sink of bytes takes each as a Uint8Array, not ${shown(all[one])}.`
+      return end(Either.left(refused(self, "WriteFile", detail)))
+    }
+    at = ring.take(bytes, at)
     if (ring.over) return failed(self, ring)
-    if (at < all[one]!.length) {
+    if (at < bytes.length) {
       return Effect.flatMap(restore(ring.flight.until(ring.ready)), () => take(restore, self, ring, all, one, at))
     }
   }

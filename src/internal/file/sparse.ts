@@ -7,6 +7,7 @@ import type { AllocatedRange, File, RangeOptions } from "../../File.js"
 import * as Operation from "../../Operation.js"
 import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import * as Win32Error from "../../Win32Error.js"
+import { anOffset, optionsOf, refusal, Wrong } from "../arguments.js"
 import { FILE_ALLOCATED_RANGE_BUFFER } from "../constants.js"
 import * as c from "../constants.js"
 import { offsetProblem } from "../engine/offset.js"
@@ -82,6 +83,8 @@ export const zeroRange = (
 
 // --- what takes room
 
+const lookAtOptions = optionsOf<RangeOptions>({ offset: anOffset, length: anOffset })
+
 /** As many ranges as one page holds. */
 const OUTPUT_BYTES = c.PAGE_SIZE
 
@@ -90,7 +93,9 @@ export const allocatedRanges = (
   options: RangeOptions
 ): Effect.Effect<ReadonlyArray<AllocatedRange>, Win32Error.Win32Error> =>
   Effect.suspend(() => {
-    const bounds = boundsOf(options.offset ?? 0, options.length)
+    const looked = lookAtOptions(options)
+    if (looked instanceof Wrong) return Effect.fail(refusal("DeviceIoControl", looked, self))
+    const bounds = boundsOf(looked.offset ?? 0, looked.length)
     if (typeof bounds === "string") return fail(self, c.ERROR_INVALID_PARAMETER, bounds)
     const output = new Uint8Array(OUTPUT_BYTES)
     const found: Array<AllocatedRange> = []

@@ -6,11 +6,20 @@ import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import type { Kernel } from "../../Kernel.js"
+import { aBoolean, aMode, optionsOf, Wrong, wrong } from "../arguments.js"
+import { badArgument } from "./errors.js"
 import { ofStats } from "./info.js"
 import { nodeCall, nodeWork } from "./nodeCall.js"
 import { list, removeTree } from "./trees.js"
 
 type Failing<A> = Effect.Effect<A, PlatformError.PlatformError>
+
+const lookAtDirectory = optionsOf<FileSystem.MakeDirectoryOptions>({ recursive: aBoolean, mode: aMode })
+const lookAtRemove = optionsOf<FileSystem.RemoveOptions>({ recursive: aBoolean, force: aBoolean })
+const lookAtRead = optionsOf<FileSystem.ReadDirectoryOptions>({ recursive: aBoolean })
+
+const refused = (method: string, looked: unknown) =>
+  looked instanceof Wrong ? Effect.fail(badArgument(method, looked.problem, looked.cause)) : undefined
 
 export const make = (kernel: Kernel.Service) => {
   /** A function of node:fs that takes a path first and answers nothing. */
@@ -27,7 +36,8 @@ export const make = (kernel: Kernel.Service) => {
         fs.access(path, F_OK | (options?.readable ? R_OK : 0) | (options?.writable ? W_OK : 0), done)
       }),
 
-    chmod: (path: string, mode: number): Failing<void> => asking("chmod", path, (done) => fs.chmod(path, mode, done)),
+    chmod: (path: string, mode: number): Failing<void> =>
+      refused("chmod", wrong("mode", mode, aMode)) ?? asking("chmod", path, (done) => fs.chmod(path, mode, done)),
 
     chown: (path: string, uid: number, gid: number): Failing<void> =>
       asking("chown", path, (done) => fs.chown(path, uid, gid, done)),
@@ -36,22 +46,24 @@ export const make = (kernel: Kernel.Service) => {
       asking("link", fromPath, (done) => fs.link(fromPath, toPath, done)),
 
     makeDirectory: (path: string, options?: FileSystem.MakeDirectoryOptions): Failing<void> =>
-      asking("makeDirectory", path, (done) => {
+      refused("makeDirectory", options === undefined ? undefined : lookAtDirectory(options)) ?? asking("makeDirectory", path, (done) => {
         const { mode, recursive = false } = options ?? {}
         fs.mkdir(path, { recursive, ...(mode === undefined ? {} : { mode }) }, (error) => done(error))
       }),
 
     readDirectory: (path: string, options?: FileSystem.ReadDirectoryOptions): Failing<Array<string>> =>
-      options?.recursive === true
+      refused("readDirectory", options === undefined ? undefined : lookAtRead(options)) ?? (options?.recursive === true
         ? nodeWork(kernel, { method: "readDirectory", path }, list(path))
-        : asking("readDirectory", path, (done) => fs.readdir(path, done)),
+        : asking("readDirectory", path, (done) => fs.readdir(path, done))),
 
     readLink: (path: string): Failing<string> => asking("readLink", path, (done) => fs.readlink(path, done)),
 
     realPath: (path: string): Failing<string> => asking("realPath", path, (done) => fs.realpath(path, done)),
 
     remove: (path: string, options?: FileSystem.RemoveOptions): Failing<void> => {
-      const { force = false, recursive = false } = options ?? {}
+      const looked = lookAtRemove(options ?? {})
+      if (looked instanceof Wrong) return Effect.fail(badArgument("remove", looked.problem, looked.cause))
+      const { force = false, recursive = false } = looked
       return recursive
         ? nodeWork(kernel, { method: "remove", path }, removeTree(path, force))
         : asking("remove", path, (done) => fs.rm(path, { force }, done))

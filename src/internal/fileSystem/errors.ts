@@ -6,6 +6,7 @@ import * as PlatformError from "@effect/platform/Error"
 import * as Win32Error from "../../Win32Error.js"
 import * as c from "../constants.js"
 import { errnoOf } from "../kernel/errno.js"
+import { shown } from "../values.js"
 
 const reasons: ReadonlyMap<string, PlatformError.SystemErrorReason> = new Map([
   ["ENOENT", "NotFound"],
@@ -41,7 +42,7 @@ export const fromErrno = (method: string, path: string) => (error: unknown): Pla
     reason: reasons.get(errnoOf(error) ?? "") ?? "Unknown",
     module: "FileSystem",
     method,
-    pathOrDescriptor: path,
+    pathOrDescriptor: typeof path === "string" ? path : shown(path),
     ...(syscall === undefined ? {} : { syscall }),
     description: message,
     cause: error

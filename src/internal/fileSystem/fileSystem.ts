@@ -1,6 +1,7 @@
 /**
  * The parts put together.
  */
+import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -8,6 +9,8 @@ import * as Stream from "effect/Stream"
 import { Kernel } from "../../Kernel.js"
 import type { ThreadpoolFileSystem } from "../../ThreadpoolFileSystem.js"
 import * as WatchBackend from "../../WatchBackend.js"
+import { aBoolean, aMode, aString, optionsOf, Wrong } from "../arguments.js"
+import { plainBytes, shown } from "../values.js"
 import * as contents from "./contents.js"
 import { copy } from "./copy.js"
 import { copyFile } from "./copyFile.js"
@@ -24,11 +27,24 @@ export const make: Effect.Effect<ThreadpoolFileSystem, never, Kernel> = Effect.g
   return fileSystem(kernel, Option.getOrElse(given, () => WatchBackend.make(kernel)))
 })
 
+const lookAtOpen = optionsOf<FileSystem.OpenFileOptions>({ flag: aString, mode: aMode })
+const lookAtCopy = optionsOf<FileSystem.CopyOptions>({ overwrite: aBoolean, preserveTimestamps: aBoolean })
+const lookAtWatch = optionsOf<FileSystem.WatchOptions>({ recursive: aBoolean })
+
+/** Goes on with options that are what they are to be. */
+const looked = <O, A, R>(
+  method: string,
+  options: O | Wrong,
+  f: (options: O) => Effect.Effect<A, PlatformError, R>
+): Effect.Effect<A, PlatformError, R> =>
+  options instanceof Wrong ? Effect.fail(badArgument(method, options.problem, options.cause)) : f(options)
+
 const fileSystem = (kernel: Kernel.Service, backend: FileSystem.WatchBackend["Type"]): ThreadpoolFileSystem => {
   const names = entries.make(kernel)
 
-  const opened: ThreadpoolFileSystem["open"] = (path, { flag = "r", mode } = {}) =>
-    Effect.map(open(kernel, { method: "open", path, flag, mode }), (file) => new OpenFile(file, appends(flag)))
+  const opened: ThreadpoolFileSystem["open"] = (path, options = {}) =>
+    looked("open", lookAtOpen(options), ({ flag = "r", mode }) =>
+      Effect.map(open(kernel, { method: "open", path, flag, mode }), (file) => new OpenFile(file, appends(flag))))
 
   const made = FileSystem.make({
     ...names,
@@ -36,7 +52,8 @@ const fileSystem = (kernel: Kernel.Service, backend: FileSystem.WatchBackend["Ty
 
     open: opened,
 
-    copy: (fromPath, toPath, options) => copy(kernel, fromPath, toPath, options),
+    copy: (fromPath, toPath, options = {}) =>
+      looked("copy", lookAtCopy(options), (options) => copy(kernel, fromPath, toPath, options)),
 
     copyFile: (fromPath, toPath) =>
       copyFile(kernel, { method: "copyFile", from: fromPath, to: toPath, preserveTimestamps: false }),
@@ -48,19 +65,24 @@ const fileSystem = (kernel: Kernel.Service, backend: FileSystem.WatchBackend["Ty
         ? Effect.fail(badArgument("truncate", `${length} is no length`))
         : using(kernel, { method: "truncate", path, flag: "r+" }, (file) => Effect.asVoid(contents.cut(file, length))),
 
-    watch: (path, options) =>
-      Stream.unwrap(Effect.map(names.stat(path), (stat) =>
-        Option.getOrElse(
-          backend.register(path, stat, options),
-          () => Stream.fail(systemError("BadResource", "watch", path, "neither a file nor a directory"))
-        ))),
+    watch: (path, options = {}) =>
+      Stream.unwrap(looked("watch", lookAtWatch(options), (options) =>
+        Effect.map(names.stat(path), (stat) =>
+          Option.getOrElse(
+            backend.register(path, stat, options),
+            () => Stream.fail(systemError("BadResource", "watch", path, "neither a file nor a directory"))
+          )))),
 
-    writeFile: (path, data, { flag = "w", mode } = {}) =>
-      using(
-        kernel,
-        { method: "writeFile", path, flag, mode },
-        (file) => appends(flag) ? contents.append(file, data) : contents.write(file, data, 0n)
-      )
+    writeFile: (path, data, options = {}) =>
+      looked("writeFile", lookAtOpen(options), ({ flag = "w", mode }) => {
+        const bytes = plainBytes(data)
+        if (bytes === undefined) return Effect.fail(badArgument("writeFile", `${shown(data)} is no Uint8Array`))
+        return using(
+          kernel,
+          { method: "writeFile", path, flag, mode },
+          (file) => appends(flag) ? contents.append(file, bytes) : contents.write(file, bytes, 0n)
+        )
+      })
   })
 
   return {

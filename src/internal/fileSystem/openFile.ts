@@ -8,6 +8,8 @@ import * as Option from "effect/Option"
 import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import type * as Public from "../../ThreadpoolFileSystem.js"
+import { throwWrong, Wrong } from "../arguments.js"
+import { shown } from "../values.js"
 import * as contents from "./contents.js"
 import { Cursor } from "./Cursor.js"
 import { badArgument, fromWin32 } from "./errors.js"
@@ -45,8 +47,11 @@ export class OpenFile implements Public.PositionalFile {
     const cursor = this.#cursor
     return cursor.exclusively(() =>
       Effect.sync(() => {
-        if (from === "start") cursor.position = FileSystem.Size(offset)
-        else if (from === "current") cursor.position += FileSystem.Size(offset)
+        const by = typeof offset === "bigint" || Number.isInteger(offset)
+          ? FileSystem.Size(offset)
+          : throwWrong("PositionalFile.seek", new Wrong(`an offset is a whole number, not ${shown(offset)}`))
+        if (from === "start") cursor.position = by
+        else if (from === "current") cursor.position += by
       })
     )
   }
@@ -60,7 +65,7 @@ export class OpenFile implements Public.PositionalFile {
     const cursor = this.#cursor
     return cursor.exclusively(() => {
       const buffer = contents.allocate(size)
-      if (buffer === undefined) return Effect.fail(badArgument("readAlloc", `a buffer of ${size} bytes cannot be made`))
+      if (buffer === undefined) return Effect.fail(badArgument("readAlloc", `a buffer of ${shown(size)} bytes cannot be made`))
       return Effect.map(failing("readAlloc")(contents.fill(this.file, buffer, cursor.position)), (bytes) => {
         cursor.position += BigInt(bytes)
         return bytes === 0 ? Option.none() : Option.some(contents.first(buffer, bytes))

@@ -10,8 +10,9 @@ import * as Stream from "effect/Stream"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { Win32Error } from "../../Win32Error.js"
+import { aMode, aNumber, anOffset, aString, optionsOf, Wrong } from "../arguments.js"
 import * as contents from "./contents.js"
-import { fromWin32 } from "./errors.js"
+import { badArgument, fromWin32 } from "./errors.js"
 import { appends, open } from "./opening.js"
 
 const DEFAULT_CHUNK = 64 << 10
@@ -26,9 +27,12 @@ const aheadOf = (chunkSize: number, bufferSize: number): number =>
 export const stream = (
   kernel: Kernel.Service,
   path: string,
-  { bufferSize = DEFAULT_BUFFER, bytesToRead: length, chunkSize = DEFAULT_CHUNK, offset }: FileSystem.StreamOptions = {}
-): Stream.Stream<Uint8Array, PlatformError> =>
-  Stream.unwrapScoped(Effect.map(open(kernel, { method: "open", path, flag: "r", hint: "sequential" }), (file) => {
+  given: FileSystem.StreamOptions = {}
+): Stream.Stream<Uint8Array, PlatformError> => {
+  const options = lookAtStream(given)
+  if (options instanceof Wrong) return Stream.fail(badArgument("stream", options.problem, options.cause))
+  const { bufferSize = DEFAULT_BUFFER, bytesToRead: length, chunkSize = DEFAULT_CHUNK, offset } = options
+  return Stream.unwrapScoped(Effect.map(open(kernel, { method: "open", path, flag: "r", hint: "sequential" }), (file) => {
     const size = Number(chunkSize)
     return size === 0
       ? Stream.empty
@@ -36,6 +40,16 @@ export const stream = (
         Stream.mapError(fromWin32("readAlloc"))
       )
   }))
+}
+
+const lookAtStream = optionsOf<FileSystem.StreamOptions>({
+  bufferSize: aNumber,
+  bytesToRead: anOffset,
+  chunkSize: anOffset,
+  offset: anOffset
+})
+
+const lookAtSink = optionsOf<FileSystem.SinkOptions>({ flag: aString, mode: aMode })
 
 /** What is gathered into one write, in bytes. */
 const GATHERED = 1 << 20
@@ -43,9 +57,12 @@ const GATHERED = 1 << 20
 export const sink = (
   kernel: Kernel.Service,
   path: string,
-  { flag = "w", mode }: FileSystem.SinkOptions = {}
-): Sink.Sink<void, Uint8Array, never, PlatformError> =>
-  Sink.unwrapScoped(Effect.map(open(kernel, { method: "open", path, flag, mode }), (file) => {
+  given: FileSystem.SinkOptions = {}
+): Sink.Sink<void, Uint8Array, never, PlatformError> => {
+  const options = lookAtSink(given)
+  if (options instanceof Wrong) return Sink.fail(badArgument("sink", options.problem, options.cause))
+  const { flag = "w", mode } = options
+  return Sink.unwrapScoped(Effect.map(open(kernel, { method: "open", path, flag, mode }), (file) => {
     let position = 0n
     const write = (bytes: Uint8Array): Effect.Effect<void, Win32Error> =>
       appends(flag) ? contents.append(file, bytes) : contents.write(file, bytes, position, (written) => {
@@ -55,6 +72,7 @@ export const sink = (
       Effect.mapError(writeEach(gathered(Chunk.toReadonlyArray(chunk)), write), fromWin32("writeAll"))
     )
   }))
+}
 
 /** What is there at once is written at once. */
 const gathered = (parts: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {

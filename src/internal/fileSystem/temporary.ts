@@ -11,13 +11,17 @@ import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import type { Kernel } from "../../Kernel.js"
+import { aString, optionsOf, Wrong } from "../arguments.js"
 import type { Restore } from "../settle.js"
+import { badArgument } from "./errors.js"
 import { nodeCallIn, nodeWork } from "./nodeCall.js"
 import { using } from "./opening.js"
 import { removeTree } from "./trees.js"
 
 type Failing<A> = Effect.Effect<A, PlatformError.PlatformError>
 type Scoped = Effect.Effect<string, PlatformError.PlatformError, Scope.Scope>
+
+const lookAtOptions = optionsOf<FileSystem.MakeTempFileOptions>({ directory: aString, prefix: aString, suffix: aString })
 
 /** What `mkdtemp` puts six characters behind. */
 const prefixOf = ({ directory, prefix }: FileSystem.MakeTempDirectoryOptions): string => {
@@ -32,7 +36,9 @@ export const make = (kernel: Kernel.Service) => {
     options: FileSystem.MakeTempDirectoryOptions = {}
   ): Failing<string> =>
     Effect.suspend(() => {
-      const prefix = prefixOf(options)
+      const looked = lookAtOptions(options)
+      if (looked instanceof Wrong) return Effect.fail(badArgument(method, looked.problem, looked.cause))
+      const prefix = prefixOf(looked)
       const dispose = (path: string): void => fs.rmdir(path, () => {})
       return nodeCallIn<string>(restore, kernel, { method, path: prefix, dispose }, (done) => fs.mkdtemp(prefix, done))
     })

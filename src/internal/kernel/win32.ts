@@ -7,7 +7,8 @@ import {
   ERROR_INVALID_PARAMETER,
   ERROR_SUCCESS,
   FILE_SKIP_COMPLETION_PORT_ON_SUCCESS,
-  FILE_SKIP_SET_EVENT_ON_HANDLE
+  FILE_SKIP_SET_EVENT_ON_HANDLE,
+  MAXDWORD
 } from "../constants.js"
 import { CallbackBudget, MAX_WAITING_CALLBACKS } from "./budget.js"
 import { limitOf } from "./gate.js"
@@ -228,7 +229,7 @@ class Win32Kernel implements Kernel {
     const overlapped = this.#memory.prepare(slot, generation, threadpoolIo, handle, offsetLow, offsetHigh)
     const address = issue.block === undefined ? 0 : issue.block.address + issue.start
     const { kind } = issue
-    if (kind === "custom") return (issue.parameters as CustomIssue)({ handle, overlapped, address, length })
+    if (kind === "custom") return custom(issue.parameters as CustomIssue, { handle, overlapped, address, length })
     const done = kind === "read" || kind === "write"
       // No byte count: a pending operation would write it later, over whatever is there by then.
       ? (kind === "read" ? this.#native.ReadFile : this.#native.WriteFile)(handle, address, length, 0, overlapped)
@@ -309,4 +310,11 @@ class Win32Kernel implements Kernel {
       })
     }
   }
+}
+
+/** What it answers decides what becomes of memory that the system may be writing to: no other value stands for a status. */
+const custom = (issue: CustomIssue, arguments_: Parameters<CustomIssue>[0]): number => {
+  const status: unknown = issue(arguments_)
+  if (Number.isInteger(status) && (status as number) >= 0 && (status as number) <= MAXDWORD) return status as number
+  throw new TypeError("Operation.unsafeMake: issue must answer 0 or the last error, a number")
 }

@@ -3,9 +3,10 @@
  */
 import type { CopyTreeOptions } from "../../Pipeline.js"
 import type { PipelineError } from "../../PipelineError.js"
+import { aBoolean, aFunction, aNumber, listOf, oneOf, optionsOf, pathProblem, Wrong } from "../arguments.js"
 import * as c from "../constants.js"
 import { failure } from "./failures.js"
-import { quoted } from "./text.js"
+import { quoted, withoutPeriod } from "./text.js"
 
 export interface Settings {
   /** Bytes per read and write. */
@@ -23,6 +24,7 @@ export interface Settings {
   /** Bytes between two entries of a journal; infinite: no journal. */
   readonly stretch: number
   readonly onFailure: "undo" | "keep" | "collect"
+  readonly onProgress: CopyTreeOptions["onProgress"]
 }
 
 const CHUNK = 512 << 10
@@ -36,7 +38,36 @@ const MOST_MEMORY = 4 * 2 ** 30
 /** So that it can be read back past the cache. */
 const inSectors = (bytes: number): number => Math.ceil(bytes / c.LARGEST_SECTOR) * c.LARGEST_SECTOR
 
-export const settingsOf = (path: string, options: CopyTreeOptions): Settings | PipelineError => {
+const lookAtOptions = optionsOf<CopyTreeOptions>({
+  chunkSize: aNumber,
+  inFlight: aNumber,
+  concurrency: aNumber,
+  overwrite: aBoolean,
+  verify: oneOf("none", "read", "durable"),
+  preserve: listOf(oneOf("times", "permissions")),
+  resume: aBoolean,
+  journal: aBoolean,
+  journalEvery: aNumber,
+  onFailure: oneOf("undo", "keep", "collect"),
+  onProgress: aFunction
+})
+
+/** The first of the paths that can be none. */
+export const wrongPath = (...paths: ReadonlyArray<string>): PipelineError | undefined => {
+  for (const path of paths) {
+    const problem = pathProblem(path)
+    if (problem === undefined) continue
+    const named = typeof path === "string" ? path : ""
+    return failure("InvalidArgument", named, `Cannot copy ${quoted(named)}: ${withoutPeriod(problem).toLowerCase()}.`)
+  }
+  return undefined
+}
+
+export const settingsOf = (path: string, given: CopyTreeOptions): Settings | PipelineError => {
+  const options = lookAtOptions(given)
+  if (options instanceof Wrong) {
+    return failure("InvalidArgument", path, `Cannot copy ${quoted(path)}: ${options.problem}.`, options.cause)
+  }
   const verify = options.verify ?? "none"
   const resume = options.resume ?? false
   const chunk = options.chunkSize ?? CHUNK
@@ -65,6 +96,7 @@ export const settingsOf = (path: string, options: CopyTreeOptions): Settings | P
     permissions: preserve.includes("permissions"),
     resume,
     stretch: options.journal ?? (resume || verify !== "none") ? inSectors(Math.max(every, chunk)) : Infinity,
-    onFailure: options.onFailure ?? (resume ? "keep" : "undo")
+    onFailure: options.onFailure ?? (resume ? "keep" : "undo"),
+    onProgress: options.onProgress
   }
 }

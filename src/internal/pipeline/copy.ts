@@ -12,7 +12,7 @@ import type { Job } from "./Job.js"
 import { Made } from "./Made.js"
 import { makePlan } from "./plan.js"
 import { Progress } from "./Progress.js"
-import { settingsOf } from "./Settings.js"
+import { settingsOf, wrongPath } from "./Settings.js"
 import { quoted } from "./text.js"
 
 export const copyTree = (
@@ -21,12 +21,12 @@ export const copyTree = (
   options: CopyTreeOptions
 ): Effect.Effect<Copied, PipelineError, Kernel> =>
   Effect.flatMap(Kernel, (kernel) => {
-    const settings = settingsOf(from, options)
+    const settings = wrongPath(from, to) ?? settingsOf(from, options)
     if (settings instanceof PipelineError) return Effect.fail(settings)
     const job: Job = {
       settings,
       made: new Made(),
-      progress: new Progress(options.onProgress),
+      progress: new Progress(settings.onProgress),
       win32: kernel.name === "win32",
       keptModes: new Map(),
       left: new Map(),

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { aFunction, isAnEffect, throwWrong, wrong } from "../arguments.js"
 
 /** What the pipeline says last, and who waits for it. */
 class Latest<P extends object, E> {
@@ -54,7 +55,13 @@ export const progress = <A, E, R, P extends object>(
   Stream.unwrapScoped(Effect.suspend(() => {
     const latest = new Latest<P, E>()
     const pipeline = Effect.onExit(
-      Effect.suspend(() => run(latest.tell)),
+      Effect.suspend(() => {
+        const problem = wrong("run", run, aFunction)
+        if (problem !== undefined) return throwWrong("Pipeline.progress", problem)
+        const pipeline = run(latest.tell)
+        const answer = wrong("what run answers", pipeline, isAnEffect)
+        return answer === undefined ? pipeline : throwWrong("Pipeline.progress", answer)
+      }),
       (exit) => Effect.sync(() => latest.end(exit))
     )
     return Effect.as(Effect.forkScoped(pipeline), Stream.repeatEffectOption(latest.take))

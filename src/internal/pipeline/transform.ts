@@ -12,22 +12,40 @@ import type { Kernel } from "../../Kernel.js"
 import type { Transformed, TransformOptions } from "../../Pipeline.js"
 import type { PipelineError } from "../../PipelineError.js"
 import type { Win32Error } from "../../Win32Error.js"
+import { aBoolean, aFunction, aNumber, aStream, listOf, oneOf, optionsOf, Wrong, wrong } from "../arguments.js"
 import { FILE_ATTRIBUTE_READONLY } from "../constants.js"
 import { alreadyExists, cannot, failure } from "./failures.js"
 import { removeFile } from "./Made.js"
 import { inside, partialName } from "./names.js"
 import { permissions } from "./permissions.js"
+import { wrongPath } from "./Settings.js"
 import { quoted } from "./text.js"
 
 const CHUNK = 512 << 10
+
+const lookAtOptions = optionsOf<TransformOptions>({
+  chunkSize: aNumber,
+  inFlight: aNumber,
+  overwrite: aBoolean,
+  durable: aBoolean,
+  preserve: listOf(oneOf("times", "permissions")),
+  onProgress: aFunction
+})
 
 export const transform = <E, R>(
   from: string,
   to: string,
   f: (bytes: Stream.Stream<Uint8Array, Win32Error>) => Stream.Stream<Uint8Array, E, R>,
-  options: TransformOptions
+  given: TransformOptions
 ): Effect.Effect<Transformed, E | PipelineError, R | Kernel> =>
-  Effect.uninterruptibleMask((restore) => {
+  Effect.uninterruptibleMask((restore): Effect.Effect<Transformed, E | PipelineError, R | Kernel> => {
+    const path = wrongPath(from, to)
+    if (path !== undefined) return Effect.fail(path)
+    const options = wrong("f", f, aFunction) ?? lookAtOptions(given)
+    if (options instanceof Wrong) {
+      const sentence = `Cannot transform ${quoted(from)}: ${options.problem}.`
+      return Effect.fail(failure("InvalidArgument", from, sentence, options.cause))
+    }
     const partial = inside(dirname(to), partialName(basename(to)))
     const replace = options.overwrite ?? false
     let ours = true
@@ -95,7 +113,12 @@ const pump = <E, R>(
   ))
   // The sink's errors are ours, those of the function its own.
   const sink = Sink.mapError(File.sink(target, { chunkSize, inFlight }), cannot("write", to))
-  return Effect.map(Stream.run(f(bytes), sink), (written) => ({ bytesRead, bytesWritten: Number(written) }))
+  const transformed = f(bytes)
+  if (wrong("what f answers", transformed, aStream) !== undefined) {
+    const sentence = `Cannot transform ${quoted(file.path)}: f must answer a Stream.`
+    return Effect.fail(failure("InvalidArgument", file.path, sentence))
+  }
+  return Effect.map(Stream.run(transformed, sink), (written) => ({ bytesRead, bytesWritten: Number(written) }))
 }
 
 const finish = (

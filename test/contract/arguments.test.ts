@@ -1,0 +1,75 @@
+/**
+ * Arguments that do not fit: each public function called with values of every kind, right and wrong. Nothing comes back but answers and
+ * typed errors. `npm run test:fuzz` does it a hundred thousand times, in processes of their own.
+ */
+import { expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as File from "../../src/File.js"
+import * as Operation from "../../src/Operation.js"
+import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
+import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
+import { run } from "../fuzz/inputs.js"
+import { targets, uncovered, uncoveredMethods } from "../fuzz/targets.js"
+import { contract, failureOf, fileOf, freshPath, refused } from "../support/claims.js"
+import { internalExports } from "../support/internalExports.js"
+
+it("every public function has its turn", () => {
+  expect(uncovered(internalExports)).toEqual([])
+})
+
+it("three calls of each come to answers and typed errors, and leave nothing", async () => {
+  const report = await run({ seed: 1, from: 0, to: targets.length * 3 })
+  expect(report.findings).toEqual([])
+  expect(report.endings.failed).toBeGreaterThan(100)
+}, 120_000)
+
+contract("arguments that do not fit", ({ claim }) => {
+  claim("the methods of the file system, and of its files, have their turn as well", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    expect(uncoveredMethods(fs, yield* fs.open(yield* fileOf("text")))).toEqual([])
+  })
+  claim("a buffer that is none, or lies about its length, is refused before any native call", function*() {
+    const file = yield* File.open(yield* fileOf("text"), { access: "readwrite" })
+    const proxied = new Proxy(new Uint8Array(8), {})
+    for (const buffer of [null, undefined, "text", [1, 2], new DataView(new ArrayBuffer(8)), proxied] as Array<any>) {
+      expect(yield* refused(File.read(file, buffer, 0))).toMatchObject({ reason: "InvalidArgument" })
+      expect(yield* refused(File.writeAll(file, buffer, 0))).toMatchObject({ reason: "InvalidArgument" })
+    }
+    const lying = Object.defineProperty(new Uint8Array(4), "byteLength", { value: 1e9 })
+    expect(yield* File.read(file, lying, 0)).toBe(4)
+  })
+  claim("a thing that is none is refused before any native call, and options are read once", function*() {
+    for (const it of [null, undefined, {}, { [File.TypeId]: File.TypeId }] as Array<any>) {
+      expect(yield* refused(File.stat(it))).toMatchObject({ reason: "InvalidArgument" })
+      expect(yield* refused(File.read(it, new Uint8Array(1), 0))).toMatchObject({ reason: "InvalidArgument" })
+      expect(yield* refused(ThreadpoolIo.submit(it, Operation.read({ buffer: new Uint8Array(1) })))).toMatchObject({
+        reason: "InvalidArgument"
+      })
+    }
+    let times = 0
+    const length = { get: () => [4, 1e9][times++] }
+    const file = yield* File.open(yield* fileOf("text"))
+    const request = Object.defineProperty({ buffer: new Uint8Array(4) }, "length", length)
+    const { bytesTransferred } = yield* File.submit(file, Operation.read(request))
+    expect([bytesTransferred, times]).toEqual([4, 1])
+  })
+  claim("what is read and written many at once is what it was when it was asked for", function*() {
+    const file = yield* File.open(yield* fileOf("text"))
+    const request = { offset: 0, length: 4 }
+    const reading = File.readMany(file, Array.from({ length: 100 }, () => request), { inFlight: 1 })
+    const changed = Effect.sync(() => {
+      request.length = 2 ** 40
+    })
+    const [read] = yield* Effect.all([reading, changed], { concurrency: 2 })
+    expect(read.map(({ length }) => length)).toEqual(read.map(() => 4))
+  })
+  claim("a mode over which node would end the process is refused", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const path = yield* fileOf("text")
+    for (const mode of [2 ** 31, 2 ** 32 - 1, -1, 0.5, NaN]) {
+      expect(yield* failureOf(fs.chmod(path, mode))).toMatchObject({ _tag: "BadArgument" })
+      expect(yield* refused(File.open(yield* freshPath, { access: "write", disposition: "createNew", mode })))
+        .toMatchObject({ reason: "InvalidArgument" })
+    }
+  })
+})
