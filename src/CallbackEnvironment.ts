@@ -13,8 +13,8 @@ import * as Scope from "effect/Scope"
 import * as CleanupGroup from "./CleanupGroup.js"
 import {
   aBoolean,
-  aString,
   anything,
+  aString,
   isAnEffect,
   notA,
   oneOf,
@@ -117,8 +117,7 @@ const priorities = {
  * @since 0.2.0
  * @category guards
  */
-export const isCallbackEnvironment = (u: unknown): u is CallbackEnvironment =>
-  carries(u, TypeId)
+export const isCallbackEnvironment = (u: unknown): u is CallbackEnvironment => carries(u, TypeId)
 
 /**
  * An environment for `provide`, with the pool and the group that are its own where it was asked for them.

@@ -143,6 +143,7 @@ export const close = ({ drainTimeout, object }: CleanupGroup): Effect.Effect<voi
  * @since 0.2.0
  * @category accessors
  */
-export const members = (self: CleanupGroup): Effect.Effect<number> => Effect.sync(() =>
+export const members = (self: CleanupGroup): Effect.Effect<number> =>
+  Effect.sync(() =>
     isA(self, TypeId, "object") ? self.object.members.size : throwNotA("CleanupGroup", "CleanupGroup.members", self)
   )

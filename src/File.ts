@@ -26,8 +26,8 @@ import {
   anything,
   badPath,
   failNotA,
-  isAnEffect,
   ioKinds,
+  isAnEffect,
   listOf,
   oneOf,
   optionsOf,
@@ -1477,8 +1477,7 @@ export interface Sectors extends StorageInformation {}
  * @since 0.1.0
  * @category writing
  */
-export const sync = (self: File): Effect.Effect<void, Win32Error.Win32Error> =>
-  callOn(self, "FlushFileBuffers", {})
+export const sync = (self: File): Effect.Effect<void, Win32Error.Win32Error> => callOn(self, "FlushFileBuffers", {})
 
 /**
  * `SetFileInformationByHandle(FileBasicInfo)`: times in nanoseconds since 1970, the read-only attribute, and on POSIX the
@@ -1503,7 +1502,9 @@ export const setBasicInfo: {
 } = dual(2, (self: File, info: BasicInfo) =>
   Effect.suspend(() => {
     const looked = lookAtBasicInfo(info)
-    if (looked instanceof Wrong) return refuse(self, "SetBasicInformation", looked) ?? notAFile("SetBasicInformation", self)
+    if (looked instanceof Wrong) {
+      return refuse(self, "SetBasicInformation", looked) ?? notAFile("SetBasicInformation", self)
+    }
     const { accessTimeNs, mode, modifiedTimeNs, readOnly } = looked
     return callOn(self, "SetBasicInformation", { accessTimeNs, modifiedTimeNs, readOnly, mode })
   }))
@@ -1624,7 +1625,9 @@ export const renameTo: {
     return Effect.fail(refused(self, "SetRenameInformation", problem, code))
   }
   const looked = lookAtRename(options)
-  if (looked instanceof Wrong) return refuse(self, "SetRenameInformation", looked) ?? notAFile("SetRenameInformation", self)
+  if (looked instanceof Wrong) {
+    return refuse(self, "SetRenameInformation", looked) ?? notAFile("SetRenameInformation", self)
+  }
   const { replace = false } = looked
   return callOn(self, "SetRenameInformation", { to, replace }, `The new name: ${shown(to)}`).pipe(whileBusy)
 })

@@ -9,7 +9,17 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { aConfig, aDuration, aString, oneOf, optionsOf, pathProblem, refusal, Wrong, wrong } from "./internal/arguments.js"
+import {
+  aConfig,
+  aDuration,
+  aString,
+  oneOf,
+  optionsOf,
+  pathProblem,
+  refusal,
+  Wrong,
+  wrong
+} from "./internal/arguments.js"
 import { ERROR_CALL_NOT_IMPLEMENTED } from "./internal/constants.js"
 import { Engine } from "./internal/engine/Engine.js"
 import type { EnvironmentObject } from "./internal/engine/Environment.js"

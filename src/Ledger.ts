@@ -109,9 +109,9 @@ export const inlineShare = (self: Ledger): number => {
 export const format = (self: Ledger): string => {
   check("format", self)
   return `started ${self.started} = callback ${self.completedByCallback} + inline ${self.completedInline}` +
-  ` + failed at start ${self.failedAtStart}` +
-  (self.quarantined > 0 ? ` + quarantined ${self.quarantined}` : "") +
-  (self.inFlight > 0 ? ` + in flight ${self.inFlight}` : "") +
-  ` (cancelled ${self.cancelled}, quarantined ${self.quarantined}, in flight ${self.inFlight}): ` +
-  (isBalanced(self) ? "balanced" : "NOT BALANCED")
+    ` + failed at start ${self.failedAtStart}` +
+    (self.quarantined > 0 ? ` + quarantined ${self.quarantined}` : "") +
+    (self.inFlight > 0 ? ` + in flight ${self.inFlight}` : "") +
+    ` (cancelled ${self.cancelled}, quarantined ${self.quarantined}, in flight ${self.inFlight}): ` +
+    (isBalanced(self) ? "balanced" : "NOT BALANCED")
 }

@@ -870,8 +870,7 @@ const callOn = <K extends "DisconnectNamedPipe" | "GetNamedPipeInfo" | "PeekName
  * @since 0.2.0
  * @category accessors
  */
-export const peek = (self: Connection): Effect.Effect<Peek, Win32Error.Win32Error> =>
-  callOn(self, "PeekNamedPipe")
+export const peek = (self: Connection): Effect.Effect<Peek, Win32Error.Win32Error> => callOn(self, "PeekNamedPipe")
 
 /**
  * `GetNamedPipeInfo`, `GetNamedPipeHandleStateW`, and the process at the other end where the system tells. `Unsupported` on the

@@ -6,7 +6,19 @@
 import type { PoolBuffer } from "./BufferPool.js"
 import { PoolBufferImpl } from "./BufferPool.js"
 import type { Handle } from "./Handle.js"
-import { aBoolean, aFunction, anOffset, anything, aNumber, aString, listOf, oneOf, optionsOf, Wrong, wrong } from "./internal/arguments.js"
+import {
+  aBoolean,
+  aFunction,
+  anOffset,
+  aNumber,
+  anything,
+  aString,
+  listOf,
+  oneOf,
+  optionsOf,
+  Wrong,
+  wrong
+} from "./internal/arguments.js"
 import * as c from "./internal/constants.js"
 import { END_OF_FILE, high, low, offsetProblem } from "./internal/engine/offset.js"
 import type { Request } from "./internal/engine/Operation.js"
@@ -260,7 +272,9 @@ const window = (
 
 const transfer = (kind: "read" | "write", given: Options, atEnd: boolean): Request => {
   const options = optionsRead(given)
-  const { length, memory, problem, start } = options instanceof Wrong ? nowhere(options) : window(options.buffer, options)
+  const { length, memory, problem, start } = options instanceof Wrong
+    ? nowhere(options)
+    : window(options.buffer, options)
   const offset = options instanceof Wrong || atEnd ? 0 : options.offset ?? 0
   const wrong = problem ?? offsetProblem(offset)
   return {
@@ -532,7 +546,9 @@ const windowsOf = (buffers: ReadonlyArray<Segment>): ReadonlyArray<Window> => {
   if (!isList(buffers)) return [nowhere(new Wrong(`the buffers must be a list, not ${shown(buffers)}`))]
   try {
     return Array.from(buffers as ReadonlyArray<Segment>, (segment) => {
-      if (isInstance(segment, PoolBufferImpl) || plainBytes(segment) !== undefined) return window(segment as PoolBuffer, {})
+      if (isInstance(segment, PoolBufferImpl) || plainBytes(segment) !== undefined) {
+        return window(segment as PoolBuffer, {})
+      }
       const { buffer, length, start } = segment as Exclude<Segment, PoolBuffer | Uint8Array>
       return window(buffer, { length, start })
     })

@@ -12,6 +12,7 @@ import { pipeArguments } from "effect/Pipeable"
 import * as Scope from "effect/Scope"
 import type { Completion } from "./Completion.js"
 import type { Handle } from "./Handle.js"
+import { aBoolean, aString, failNotA, ioKinds, optionsOf, refusal, throwNotA, Wrong } from "./internal/arguments.js"
 import {
   ERROR_BROKEN_PIPE,
   ERROR_HANDLE_EOF,
@@ -27,7 +28,6 @@ import {
 } from "./internal/constants.js"
 import type { Operation as Issued } from "./internal/engine/Operation.js"
 import type { CloseReport, ThreadpoolIoObject } from "./internal/engine/ThreadpoolIoObject.js"
-import { aBoolean, aString, failNotA, ioKinds, optionsOf, refusal, throwNotA, Wrong } from "./internal/arguments.js"
 import { waitingCallbacks } from "./internal/kernel/budget.js"
 import * as origin from "./internal/origin.js"
 import * as settling from "./internal/settle.js"
@@ -639,4 +639,5 @@ export const awaitIdle = (self: ThreadpoolIo): Effect.Effect<void> =>
  * @since 0.1.0
  * @category accessors
  */
-export const ledger = (self: ThreadpoolIo): Effect.Effect<Ledger> => Effect.sync(() => objectOf("ledger", self).counters.read())
+export const ledger = (self: ThreadpoolIo): Effect.Effect<Ledger> =>
+  Effect.sync(() => objectOf("ledger", self).counters.read())

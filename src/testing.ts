@@ -18,8 +18,8 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import {
   aDuration,
-  aNumber,
   anObject,
+  aNumber,
   isAnEffect,
   listOf,
   oneOf,
@@ -205,12 +205,15 @@ const lookAtOptions = optionsOf<Options & LayerOptions>({
   clock: oneOf("simulated", "inherited")
 })
 
-const lookAtBehaviour = optionsOf<Partial<Behaviour>>({
-  ...Object.fromEntries(Object.keys(internal.healthy).map((name) => [name, aNumber])),
-  codes: listOf(aNumber)
-} as { readonly [K in keyof Behaviour]: typeof aNumber })
+const lookAtBehaviour = optionsOf<Partial<Behaviour>>(
+  {
+    ...Object.fromEntries(Object.keys(internal.healthy).map((name) => [name, aNumber])),
+    codes: listOf(aNumber)
+  } as { readonly [K in keyof Behaviour]: typeof aNumber }
+)
 
-const isCount = (value: number | undefined): boolean => value === undefined || (Number.isSafeInteger(value) && value >= 0)
+const isCount = (value: number | undefined): boolean =>
+  value === undefined || (Number.isSafeInteger(value) && value >= 0)
 
 /** A tool for tests says what is wrong with its options as a defect. */
 const checked = <O extends Options & LayerOptions>(name: string, given: O): O => {
@@ -219,7 +222,9 @@ const checked = <O extends Options & LayerOptions>(name: string, given: O): O =>
   const behaviour = options.behaviour === undefined ? {} : lookAtBehaviour(options.behaviour)
   if (behaviour instanceof Wrong) return throwWrong(name, behaviour)
   for (const key of ["seed", "seeds", "steps"] as const) {
-    if (!isCount(options[key])) return throwWrong(name, new Wrong(`${key} must be a whole number, not ${shown(options[key])}`))
+    if (!isCount(options[key])) {
+      return throwWrong(name, new Wrong(`${key} must be a whole number, not ${shown(options[key])}`))
+    }
   }
   for (const contents of Object.values(options.files ?? {})) {
     if (typeof contents !== "string" && plainBytes(contents) === undefined) {

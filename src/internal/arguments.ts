@@ -31,8 +31,10 @@ export const aMode: Kind = kind(
   "permission bits, a whole number from 0 to 0o177777",
   (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0o177777
 )
-export const anOffset: Kind = kind("a number or a bigint", (value) =>
-  typeof value === "number" || typeof value === "bigint")
+export const anOffset: Kind = kind(
+  "a number or a bigint",
+  (value) => typeof value === "number" || typeof value === "bigint"
+)
 export const aBigint: Kind = kind("a bigint", (value) => typeof value === "bigint")
 export const aFunction: Kind = kind("a function", (value) => typeof value === "function")
 export const anObject: Kind = kind("an object", (value) => typeof value === "object" && value !== null)

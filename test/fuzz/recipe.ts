@@ -47,7 +47,11 @@ export const object = (properties: Readonly<Record<string, Recipes>>): Recipes =
   return fc.tuple(all, bad).map(([given, bad]) => {
     const there = names.filter((name) => given[name] !== undefined)
     return recipe(
-      `{ ${[...there.map((name) => `${name}: ${given[name]!.text}`), ...bad === undefined ? [] : [`get ${bad}()`]].join(", ")} }`,
+      `{ ${
+        [...there.map((name) => `${name}: ${given[name]!.text}`), ...bad === undefined ? [] : [`get ${bad}()`]].join(
+          ", "
+        )
+      } }`,
       (world) => {
         const made = Object.fromEntries(there.map((name) => [name, given[name]!.make(world)]))
         return bad === undefined ? made : Object.defineProperty(made, bad, { get: throwing, enumerable: true })
@@ -91,8 +95,10 @@ export const wrong: Recipes = among(
     rejected.catch(() => {})
     return rejected
   }),
-  recipe("a proxy that throws", () =>
-    new Proxy({}, { get: throwing, has: throwing, ownKeys: throwing, getPrototypeOf: throwing })),
+  recipe(
+    "a proxy that throws",
+    () => new Proxy({}, { get: throwing, has: throwing, ownKeys: throwing, getPrototypeOf: throwing })
+  ),
   recipe("a proxy that has everything", () => {
     const all: object = new Proxy(() => all, { get: () => all, has: () => true, apply: () => all })
     return all

@@ -5,6 +5,7 @@ import { spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { performance } from "node:perf_hooks"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
@@ -55,7 +56,10 @@ const share = async (from, to) => {
   while (from < to) {
     const [report, at] = [join(directory, `${from}.json`), join(directory, `${from}.at`)]
     const args = [...common, "--from", String(from), "--to", String(to), "--report", report, "--at", at]
-    const ended = await Promise.race([start(args), sleep(MINUTES * 60_000, `no end after ${MINUTES} minutes`, { ref: false })])
+    const ended = await Promise.race([
+      start(args),
+      sleep(MINUTES * 60_000, `no end after ${MINUTES} minutes`, { ref: false })
+    ])
     const done = read(report)
     if (done !== undefined) {
       total.inputs += done.inputs
@@ -92,7 +96,9 @@ if (values.only !== undefined) {
   }
   for (const [key, [first, ...more]] of [...groups].sort(([a], [b]) => a < b ? -1 : 1)) {
     const where = first.to === first.from + 1 ? `--only ${first.from}` : `inputs ${first.from} to ${first.to - 1}`
-    console.log(`${key}\n    ${first.input}\n    --seed ${seed} ${where}${more.length > 0 ? `, and ${more.length} more` : ""}`)
+    console.log(
+      `${key}\n    ${first.input}\n    --seed ${seed} ${where}${more.length > 0 ? `, and ${more.length} more` : ""}`
+    )
   }
   const endings = Object.entries(total.endings).map(([name, count]) => `${count} ${name}`).join(", ")
   const seconds = ((performance.now() - begin) / 1000).toFixed(0)

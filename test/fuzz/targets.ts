@@ -8,7 +8,19 @@ import * as Stream from "effect/Stream"
 import * as library from "../../src/index.js"
 import * as Operation from "../../src/Operation.js"
 import * as testing from "../../src/testing.js"
-import { among, array, literal, mostly, object, type Recipe, recipe, type Recipes, Thrown, value, wrong } from "./recipe.js"
+import {
+  among,
+  array,
+  literal,
+  mostly,
+  object,
+  type Recipe,
+  recipe,
+  type Recipes,
+  Thrown,
+  value,
+  wrong
+} from "./recipe.js"
 import * as v from "./values.js"
 import type { World } from "./world.js"
 
@@ -96,8 +108,10 @@ const unknownCode = literal(fc.constantFrom(-1, NaN, 2 ** 32, 0.5, 0x0009_0005, 
 const ioControlCode: Recipes = mostly(fc.oneof(
   literal(fc.constantFrom("FSCTL_GET_COMPRESSION", "FSCTL_SET_SPARSE", "FSCTL_QUERY_ALLOCATED_RANGES", "toString")),
   unknownCode.map((code) =>
-    recipe(`unsafeIoControlCode(${code.text})`, (world) =>
-      Operation.unsafeIoControlCode({ name: "any", code: code.make(world) as number }))
+    recipe(
+      `unsafeIoControlCode(${code.text})`,
+      (world) => Operation.unsafeIoControlCode({ name: "any", code: code.make(world) as number })
+    )
   )
 ))
 
@@ -131,7 +145,11 @@ const listenOptions = {
   ...v.ioOptions
 }
 const socketOptions = { closeCodeIsError: listener, bufferSize: v.small(4096), readLimit: v.small(4096) }
-const poolOptions = { minThreads: v.small(2), maxThreads: v.small(3), stack: object({ reserve: v.number, commit: v.number }) }
+const poolOptions = {
+  minThreads: v.small(2),
+  maxThreads: v.small(3),
+  stack: object({ reserve: v.number, commit: v.number })
+}
 const kernelOptions = {
   kernel: v.oneOf("auto"),
   drainTimeout: v.anyDuration,
@@ -146,7 +164,15 @@ const environmentOptions = mostly(object({
   library: mostly(literal(fc.constantFrom("kernel32.dll", "", "a\0b", "none-such.dll")))
 }))
 const ledger: Recipes = mostly(among(
-  value("a ledger", { started: 1, completedByCallback: 1, completedInline: 0, failedAtStart: 0, cancelled: 0, quarantined: 0, inFlight: 0 }),
+  value("a ledger", {
+    started: 1,
+    completedByCallback: 1,
+    completedInline: 0,
+    failedAtStart: 0,
+    cancelled: 0,
+    quarantined: 0,
+    inFlight: 0
+  }),
   value("a ledger of NaN", { started: NaN, completedInline: NaN, completedByCallback: Infinity })
 ))
 const win32Error = mostly(object({
@@ -247,17 +273,23 @@ const table: Readonly<Record<string, Arguments | { readonly throws: Arguments }>
   "NamedPipe.transact": [v.connection, v.bytes, mostly(object({ maximum: v.small(4096) }))],
   "NamedPipe.write": [v.connection, v.bytes],
   "NamedPipe.writeAll": [v.connection, v.bytes],
-  "NamedPipeSocket.fromConnection": { throws: [
-    mostly(among(
-      recipe("Effect.succeed(connection)", ({ connections }) => Effect.succeed(connections.client)),
-      recipe("Effect.succeed(closed)", ({ connections }) => Effect.succeed(connections.closed)),
-      value("Effect.succeed(null)", Effect.succeed(null)),
-      ...effects
-    )),
-    mostly(object(socketOptions))
-  ] },
-  "NamedPipeSocket.layer": { throws: [v.pipeName, mostly(object({ ...connectOptions, ...socketOptions, openTimeout: v.duration }))] },
-  "NamedPipeSocket.make": { throws: [v.pipeName, mostly(object({ ...connectOptions, ...socketOptions, openTimeout: v.duration }))] },
+  "NamedPipeSocket.fromConnection": {
+    throws: [
+      mostly(among(
+        recipe("Effect.succeed(connection)", ({ connections }) => Effect.succeed(connections.client)),
+        recipe("Effect.succeed(closed)", ({ connections }) => Effect.succeed(connections.closed)),
+        value("Effect.succeed(null)", Effect.succeed(null)),
+        ...effects
+      )),
+      mostly(object(socketOptions))
+    ]
+  },
+  "NamedPipeSocket.layer": {
+    throws: [v.pipeName, mostly(object({ ...connectOptions, ...socketOptions, openTimeout: v.duration }))]
+  },
+  "NamedPipeSocket.make": {
+    throws: [v.pipeName, mostly(object({ ...connectOptions, ...socketOptions, openTimeout: v.duration }))]
+  },
   "NamedPipeSocket.makeChannel": { throws: [v.pipeName, mostly(object({ ...connectOptions, ...socketOptions }))] },
   "NamedPipeSocketServer.layer": [v.pipeName, mostly(object({ ...listenOptions, ...socketOptions }))],
   "NamedPipeSocketServer.make": [v.pipeName, mostly(object({ ...listenOptions, ...socketOptions }))],
@@ -276,20 +308,24 @@ const table: Readonly<Record<string, Arguments | { readonly throws: Arguments }>
     }))
   ],
   "Operation.readVectored": [mostly(object({ buffers: v.segments, offset: v.offset }))],
-  "Operation.transact": [mostly(object({ message: v.bytes, buffer: v.bytes, start: v.small(16), length: v.small(16) }))],
+  "Operation.transact": [
+    mostly(object({ message: v.bytes, buffer: v.bytes, start: v.small(16), length: v.small(16) }))
+  ],
   "Operation.unsafeIoControlCode": [mostly(object({ name: v.text, code: unknownCode }))],
-  "Operation.unsafeMake": { throws: [
-    mostly(object({
-      syscall: v.text,
-      issue,
-      buffer: v.bytes,
-      start: v.small(16),
-      length: v.small(16),
-      offset: v.offset,
-      access: v.oneOf("kernel-reads", "kernel-writes"),
-      trueIsPending: v.boolean
-    }))
-  ] },
+  "Operation.unsafeMake": {
+    throws: [
+      mostly(object({
+        syscall: v.text,
+        issue,
+        buffer: v.bytes,
+        start: v.small(16),
+        length: v.small(16),
+        offset: v.offset,
+        access: v.oneOf("kernel-reads", "kernel-writes"),
+        trueIsPending: v.boolean
+      }))
+    ]
+  },
   "Operation.write": [v.operationOptions],
   "Operation.writeVectored": [mostly(object({ buffers: v.segments, offset: v.offset }))],
   "Pipeline.copy": [v.path, v.freshPath, mostly(object(copyOptions))],
@@ -360,8 +396,14 @@ function directoryOptions() {
 /** A `Config` for each option; that of a wrong value is a value as others are. */
 function configOptions() {
   return mostly(object({
-    kernel: among(value("Config.succeed(\"auto\")", Config.succeed("auto")), value("Config.succeed(7)", Config.succeed(7))),
-    drainTimeout: among(value("Config.succeed(NaN)", Config.succeed(NaN)), value("Config.succeed(1)", Config.succeed(1)))
+    kernel: among(
+      value("Config.succeed(\"auto\")", Config.succeed("auto")),
+      value("Config.succeed(7)", Config.succeed(7))
+    ),
+    drainTimeout: among(
+      value("Config.succeed(NaN)", Config.succeed(NaN)),
+      value("Config.succeed(1)", Config.succeed(1))
+    )
   }))
 }
 
@@ -382,7 +424,9 @@ const temporary = mostly(object({
   prefix: mostly(literal(fc.constantFrom("a", "", "a\0"))),
   suffix: mostly(literal(fc.constantFrom(".b", "", "\0")))
 }))
-const stamp: Recipes = mostly(fc.oneof(v.number, among(value("an invalid Date", new Date(NaN)), value("a Date", new Date(9)))))
+const stamp: Recipes = mostly(
+  fc.oneof(v.number, among(value("an invalid Date", new Date(NaN)), value("a Date", new Date(9))))
+)
 
 const methods: Readonly<Record<string, Arguments>> = {
   access: [v.path, mostly(object({ ok: v.boolean, readable: v.boolean, writable: v.boolean }))],
@@ -438,7 +482,12 @@ const ofModules = Object.entries(table).map(([name, entry]): Target => {
   const [module, key] = name.split(".") as [string, string]
   const f = entries[module]![key] as Callable
   const throws = "throws" in entry
-  return { name, call: (_, arguments_) => f(...arguments_), arguments: throws ? entry.throws : entry as Arguments, throws }
+  return {
+    name,
+    call: (_, arguments_) => f(...arguments_),
+    arguments: throws ? entry.throws : entry as Arguments,
+    throws
+  }
 })
 
 const method = (name: string, of: (world: World) => unknown, table: Readonly<Record<string, Arguments>>) =>
@@ -452,12 +501,13 @@ const method = (name: string, of: (world: World) => unknown, table: Readonly<Rec
 export const targets: ReadonlyArray<Target> = [
   ...ofModules,
   ...method("FileSystem", ({ fs }) => fs, methods),
-  ...method("PositionalFile", ({ positional }) => new Proxy(positional, {
-    get: (file, key) => {
-      const it = (file as any)[key]
-      return typeof it === "function" ? it.bind(file) : it
-    }
-  }), ofFile)
+  ...method("PositionalFile", ({ positional }) =>
+    new Proxy(positional, {
+      get: (file, key) => {
+        const it = (file as any)[key]
+        return typeof it === "function" ? it.bind(file) : it
+      }
+    }), ofFile)
 ]
 
 /** What is exported and is no function of arguments of ours: tags, classes of errors, and what Effect has made. */

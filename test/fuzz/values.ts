@@ -9,7 +9,27 @@ import type { World } from "./world.js"
 // --- numbers
 
 const numbers = [
-  ...[0, -0, 1, 2, 3, 4, 7, 255, 256, 512, 4095, 4096, 4097, 65_536, 1 << 20, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32],
+  ...[
+    0,
+    -0,
+    1,
+    2,
+    3,
+    4,
+    7,
+    255,
+    256,
+    512,
+    4095,
+    4096,
+    4097,
+    65_536,
+    1 << 20,
+    2 ** 31 - 1,
+    2 ** 31,
+    2 ** 32 - 1,
+    2 ** 32
+  ],
   ...[2 ** 53 - 1, 2 ** 53, 2 ** 63, 2 ** 64, 1e300, Infinity, -Infinity, NaN, -1, -4096, 0.5, 1.5, Number.MIN_VALUE]
 ]
 const bigints = [0n, 1n, 4096n, -1n, 2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n, 2n ** 200n]
@@ -69,8 +89,30 @@ const here = (text: string, name: string): Recipe =>
 
 /** Nothing that leads out of the directory of the world: what is removed and truncated must be of this test. */
 const named = [
-  ...["file", "file", "file", "empty", "directory", "directory/inner", "missing", "missing/below", "file/below", "link"],
-  ...["directory/../file", "./file", "file ", "file.", "CON", "NUL", "nul.txt", "COM1.txt", "file:stream", "file::$DATA"],
+  ...[
+    "file",
+    "file",
+    "file",
+    "empty",
+    "directory",
+    "directory/inner",
+    "missing",
+    "missing/below",
+    "file/below",
+    "link"
+  ],
+  ...[
+    "directory/../file",
+    "./file",
+    "file ",
+    "file.",
+    "CON",
+    "NUL",
+    "nul.txt",
+    "COM1.txt",
+    "file:stream",
+    "file::$DATA"
+  ],
   ...["FILE", "*", "fi?e", "<>", "|", "\"file\"", "directory/"]
 ]
 const verbatim = (prefix: string): Recipe =>
@@ -81,7 +123,12 @@ const harmless = fc.string({ minLength: 1, maxLength: 10 }).map((name) => `r-${n
 export const path: Recipes = mostly(
   fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom(...named).map((name) => here(`…/${name}`, name)) },
-    { weight: 1, arbitrary: fc.constantFrom(...strings).map((name) => name === "" ? value("\"\"", "") : here(`…/${show(name)}`, name)) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(...strings).map((name) =>
+        name === "" ? value("\"\"", "") : here(`…/${show(name)}`, name)
+      )
+    },
     { weight: 1, arbitrary: harmless.map((name) => here(`…/${JSON.stringify(name)}`, name)) },
     {
       weight: 1,
@@ -170,8 +217,10 @@ const strange: Recipes = among(
     return bytes
   }),
   recipe("a Uint8Array that lies", () => new Lying(8)),
-  recipe("a Uint8Array with a length of its own", () =>
-    Object.defineProperty(new Uint8Array(8), "byteLength", { value: 1e9 })),
+  recipe(
+    "a Uint8Array with a length of its own",
+    () => Object.defineProperty(new Uint8Array(8), "byteLength", { value: 1e9 })
+  ),
   recipe("a proxy of a Uint8Array", () => new Proxy(new Uint8Array(8), {})),
   recipe("a Uint8Array without a prototype", () => Object.setPrototypeOf(new Uint8Array(8), null)),
   recipe("an object with the prototype of a Uint8Array", () => Object.create(Uint8Array.prototype)),
@@ -182,7 +231,10 @@ const strange: Recipes = among(
   recipe("what says that it is a buffer of the pool", ({ poolTypeId }) => ({ [poolTypeId]: poolTypeId, size: 8 }))
 )
 
-export const bytes: Recipes = mostly(fc.oneof({ weight: 4, arbitrary: ownBuffers }, { weight: 1, arbitrary: strange }), 16)
+export const bytes: Recipes = mostly(
+  fc.oneof({ weight: 4, arbitrary: ownBuffers }, { weight: 1, arbitrary: strange }),
+  16
+)
 
 // --- things of the library, as they can be: open, closed, of another kernel, and something else
 
@@ -193,7 +245,18 @@ const thing = (name: string, of: (world: World) => Readonly<Record<string, unkno
   )
 
 export const file: Recipes = thing("a File", ({ files }) => files, [
-  ...["readwrite", "readwrite", "readwrite", "append", "readonly", "writeonly", "closed", "foreign", "proxied", "forged"]
+  ...[
+    "readwrite",
+    "readwrite",
+    "readwrite",
+    "append",
+    "readonly",
+    "writeonly",
+    "closed",
+    "foreign",
+    "proxied",
+    "forged"
+  ]
 ])
 export const io: Recipes = thing("a ThreadpoolIo", ({ ios }) => ios, [
   ...["file", "file", "pipe", "closed", "directory", "foreign", "forged"]

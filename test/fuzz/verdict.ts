@@ -13,10 +13,10 @@ import type * as ManagedRuntime from "effect/ManagedRuntime"
 import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import { shown } from "../../src/internal/values.js"
 import type * as Kernel from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
-import { shown } from "../../src/internal/values.js"
 import { Thrown } from "./recipe.js"
 import type { Target } from "./targets.js"
 import type { World } from "./world.js"
@@ -100,9 +100,14 @@ const judgeExit = (target: Target, exit: Exit.Exit<unknown, unknown>): Verdict =
 
 /** Where it cannot fail typed. */
 const isOwn = ({ name, throws }: Target, error: unknown): boolean =>
-  throws === true && error instanceof TypeError && error.message.startsWith(`${name.replace("testing.test", "testing.check").replace(/(make)?(Channel|layer)$/, "")}`)
+  throws === true && error instanceof TypeError &&
+  error.message.startsWith(`${name.replace("testing.test", "testing.check").replace(/(make)?(Channel|layer)$/, "")}`)
 
-const settled = (runtime: Runtime, target: Target, effect: Effect.Effect<unknown, unknown, Kernel.Kernel | Scope.Scope>) =>
+const settled = (
+  runtime: Runtime,
+  target: Target,
+  effect: Effect.Effect<unknown, unknown, Kernel.Kernel | Scope.Scope>
+) =>
   new Promise<Verdict>((resolve) => {
     const fiber = runtime.runFork(Effect.scoped(effect))
     const late = setTimeout(() => fiber.unsafeInterruptAsFork(fiber.id()), PATIENCE)
@@ -130,10 +135,14 @@ export const judge = async (
   try {
     let answer = target.call(world, arguments_)
     // The function that takes the first argument last, or `testing.test`.
-    if (typeof answer === "function" && !Effect.isEffect(answer)) answer = (answer as (self: unknown) => unknown)(world.files.readwrite)
+    if (typeof answer === "function" && !Effect.isEffect(answer)) {
+      answer = (answer as (self: unknown) => unknown)(world.files.readwrite)
+    }
     if (answer instanceof Promise) {
-      return await answer.then(() => "answered" as const, (error: unknown) =>
-        judgeExit(target, error instanceof TypeError ? Exit.die(error) : Exit.fail(error)))
+      return await answer.then(
+        () => "answered" as const,
+        (error: unknown) => judgeExit(target, error instanceof TypeError ? Exit.die(error) : Exit.fail(error))
+      )
     }
     effect = effectOf(answer, world)
   } catch (error) {
@@ -141,5 +150,3 @@ export const judge = async (
   }
   return effect === undefined ? "answered" : await settled(runtime, target, effect)
 }
-
-

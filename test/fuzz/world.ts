@@ -33,7 +33,9 @@ const directoryWithFiles = Effect.acquireRelease(
     // Deep enough that nothing which goes up once or twice leaves it.
     const path = join(root, "a", "b", "c")
     mkdirSync(join(path, "directory"), { recursive: true })
-    for (const name of ["file", "other", join("directory", "inner")]) writeFileSync(join(path, name), "0123456789".repeat(900))
+    for (const name of ["file", "other", join("directory", "inner")]) {
+      writeFileSync(join(path, name), "0123456789".repeat(900))
+    }
     for (const name of ["empty", "appended"]) writeFileSync(join(path, name), "")
     try {
       symlinkSync("file", join(path, "link"))
@@ -81,7 +83,7 @@ export const make = (foreign: Foreign) =>
     const { client, server } = yield* pair(`${pipeName}-pair`, false)
     const messages = kernel.name === "win32" ? (yield* pair(`${pipeName}-messages`, true)).client : undefined
     const scope = yield* Scope.make()
-    const alone = (yield* Effect.scoped(
+    const alone = yield* Effect.scoped(
       Effect.gen(function*() {
         const server = yield* NamedPipe.listen(`${pipeName}-alone`, { backlog: 1 })
         const [, client] = yield* Effect.all([
@@ -90,7 +92,7 @@ export const make = (foreign: Foreign) =>
         ], { concurrency: 2 })
         return client
       })
-    ))
+    )
     yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
     const gone = yield* closedBefore(pair(`${pipeName}-gone`, false))
     const watched = yield* Directory.open(join(path, "directory"))

@@ -199,8 +199,10 @@ const lookAtOptions = optionsOf<ManyOptions>({ inFlight: aNumber, mode: oneOf("d
 const copied = <Q extends ReadRequest>(requests: ReadonlyArray<Q>): ReadonlyArray<Q> | Wrong => {
   if (!isList(requests)) return new Wrong(`the requests must be a list, not ${shown(requests)}`)
   try {
-    return Array.from(requests as ReadonlyArray<Operation.Options>, ({ buffer, length, offset, start }) =>
-      ({ buffer, length, offset, start }) as unknown as Q)
+    return Array.from(
+      requests as ReadonlyArray<Operation.Options>,
+      ({ buffer, length, offset, start }) => ({ buffer, length, offset, start }) as unknown as Q
+    )
   } catch (cause) {
     return new Wrong("the requests cannot be read", cause)
   }

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
 import type { File, SinkOptions } from "../../File.js"
 import type * as Win32Error from "../../Win32Error.js"
-import { aBoolean, aNumber, anOffset, optionsOf, Wrong } from "../arguments.js"
+import { aBoolean, anOffset, aNumber, optionsOf, Wrong } from "../arguments.js"
 import * as c from "../constants.js"
 import { offsetProblem } from "../engine/offset.js"
 import type { Restore } from "../settle.js"
@@ -20,7 +20,12 @@ export const DEFAULT_BLOCK = 512 << 10
 
 type Push<A> = Effect.Effect<A, readonly [Either.Either<bigint, Win32Error.Win32Error>, Chunk.Chunk<never>]>
 
-const lookAtOptions = optionsOf<SinkOptions>({ offset: anOffset, chunkSize: aNumber, inFlight: aNumber, sync: aBoolean })
+const lookAtOptions = optionsOf<SinkOptions>({
+  offset: anOffset,
+  chunkSize: aNumber,
+  inFlight: aNumber,
+  sync: aBoolean
+})
 
 const targetOf = (self: File, options: SinkOptions): Target | string => {
   const { offset = 0 } = options

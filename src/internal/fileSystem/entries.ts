@@ -46,10 +46,11 @@ export const make = (kernel: Kernel.Service) => {
       asking("link", fromPath, (done) => fs.link(fromPath, toPath, done)),
 
     makeDirectory: (path: string, options?: FileSystem.MakeDirectoryOptions): Failing<void> =>
-      refused("makeDirectory", options === undefined ? undefined : lookAtDirectory(options)) ?? asking("makeDirectory", path, (done) => {
-        const { mode, recursive = false } = options ?? {}
-        fs.mkdir(path, { recursive, ...(mode === undefined ? {} : { mode }) }, (error) => done(error))
-      }),
+      refused("makeDirectory", options === undefined ? undefined : lookAtDirectory(options)) ??
+        asking("makeDirectory", path, (done) => {
+          const { mode, recursive = false } = options ?? {}
+          fs.mkdir(path, { recursive, ...(mode === undefined ? {} : { mode }) }, (error) => done(error))
+        }),
 
     readDirectory: (path: string, options?: FileSystem.ReadDirectoryOptions): Failing<Array<string>> =>
       refused("readDirectory", options === undefined ? undefined : lookAtRead(options)) ?? (options?.recursive === true

@@ -43,8 +43,12 @@ const fileSystem = (kernel: Kernel.Service, backend: FileSystem.WatchBackend["Ty
   const names = entries.make(kernel)
 
   const opened: ThreadpoolFileSystem["open"] = (path, options = {}) =>
-    looked("open", lookAtOpen(options), ({ flag = "r", mode }) =>
-      Effect.map(open(kernel, { method: "open", path, flag, mode }), (file) => new OpenFile(file, appends(flag))))
+    looked(
+      "open",
+      lookAtOpen(options),
+      ({ flag = "r", mode }) =>
+        Effect.map(open(kernel, { method: "open", path, flag, mode }), (file) => new OpenFile(file, appends(flag)))
+    )
 
   const made = FileSystem.make({
     ...names,
@@ -66,12 +70,14 @@ const fileSystem = (kernel: Kernel.Service, backend: FileSystem.WatchBackend["Ty
         : using(kernel, { method: "truncate", path, flag: "r+" }, (file) => Effect.asVoid(contents.cut(file, length))),
 
     watch: (path, options = {}) =>
-      Stream.unwrap(looked("watch", lookAtWatch(options), (options) =>
-        Effect.map(names.stat(path), (stat) =>
-          Option.getOrElse(
-            backend.register(path, stat, options),
-            () => Stream.fail(systemError("BadResource", "watch", path, "neither a file nor a directory"))
-          )))),
+      Stream.unwrap(
+        looked("watch", lookAtWatch(options), (options) =>
+          Effect.map(names.stat(path), (stat) =>
+            Option.getOrElse(
+              backend.register(path, stat, options),
+              () => Stream.fail(systemError("BadResource", "watch", path, "neither a file nor a directory"))
+            )))
+      ),
 
     writeFile: (path, data, options = {}) =>
       looked("writeFile", lookAtOpen(options), ({ flag = "w", mode }) => {

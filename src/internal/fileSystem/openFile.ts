@@ -65,7 +65,9 @@ export class OpenFile implements Public.PositionalFile {
     const cursor = this.#cursor
     return cursor.exclusively(() => {
       const buffer = contents.allocate(size)
-      if (buffer === undefined) return Effect.fail(badArgument("readAlloc", `a buffer of ${shown(size)} bytes cannot be made`))
+      if (buffer === undefined) {
+        return Effect.fail(badArgument("readAlloc", `a buffer of ${shown(size)} bytes cannot be made`))
+      }
       return Effect.map(failing("readAlloc")(contents.fill(this.file, buffer, cursor.position)), (bytes) => {
         cursor.position += BigInt(bytes)
         return bytes === 0 ? Option.none() : Option.some(contents.first(buffer, bytes))

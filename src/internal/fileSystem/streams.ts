@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { Win32Error } from "../../Win32Error.js"
-import { aMode, aNumber, anOffset, aString, optionsOf, Wrong } from "../arguments.js"
+import { aMode, anOffset, aNumber, aString, optionsOf, Wrong } from "../arguments.js"
 import * as contents from "./contents.js"
 import { badArgument, fromWin32 } from "./errors.js"
 import { appends, open } from "./opening.js"
@@ -32,14 +32,16 @@ export const stream = (
   const options = lookAtStream(given)
   if (options instanceof Wrong) return Stream.fail(badArgument("stream", options.problem, options.cause))
   const { bufferSize = DEFAULT_BUFFER, bytesToRead: length, chunkSize = DEFAULT_CHUNK, offset } = options
-  return Stream.unwrapScoped(Effect.map(open(kernel, { method: "open", path, flag: "r", hint: "sequential" }), (file) => {
-    const size = Number(chunkSize)
-    return size === 0
-      ? Stream.empty
-      : File.stream(file, { chunkSize: size, inFlight: aheadOf(size, bufferSize), offset, length }).pipe(
-        Stream.mapError(fromWin32("readAlloc"))
-      )
-  }))
+  return Stream.unwrapScoped(
+    Effect.map(open(kernel, { method: "open", path, flag: "r", hint: "sequential" }), (file) => {
+      const size = Number(chunkSize)
+      return size === 0
+        ? Stream.empty
+        : File.stream(file, { chunkSize: size, inFlight: aheadOf(size, bufferSize), offset, length }).pipe(
+          Stream.mapError(fromWin32("readAlloc"))
+        )
+    })
+  )
 }
 
 const lookAtStream = optionsOf<FileSystem.StreamOptions>({

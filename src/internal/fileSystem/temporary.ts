@@ -21,7 +21,11 @@ import { removeTree } from "./trees.js"
 type Failing<A> = Effect.Effect<A, PlatformError.PlatformError>
 type Scoped = Effect.Effect<string, PlatformError.PlatformError, Scope.Scope>
 
-const lookAtOptions = optionsOf<FileSystem.MakeTempFileOptions>({ directory: aString, prefix: aString, suffix: aString })
+const lookAtOptions = optionsOf<FileSystem.MakeTempFileOptions>({
+  directory: aString,
+  prefix: aString,
+  suffix: aString
+})
 
 /** What `mkdtemp` puts six characters behind. */
 const prefixOf = ({ directory, prefix }: FileSystem.MakeTempDirectoryOptions): string => {

@@ -8,7 +8,11 @@ const LONGEST = 256
 /** `\\.\pipe\name`, from either form. */
 export const pathOf = (name: string): string =>
   // What is no name has none: `nameProblem` says so.
-  typeof name !== "string" ? PREFIX : name.slice(0, PREFIX.length).toLowerCase() === PREFIX ? PREFIX + name.slice(PREFIX.length) : PREFIX + name
+  typeof name !== "string"
+    ? PREFIX
+    : name.slice(0, PREFIX.length).toLowerCase() === PREFIX
+    ? PREFIX + name.slice(PREFIX.length)
+    : PREFIX + name
 
 /** What is wrong with the name in a path that `pathOf` made, or `undefined`. */
 export const nameProblem = (path: string): string | undefined => {
