@@ -202,7 +202,8 @@ const lookAtOptions = optionsOf<Options & LayerOptions>({
   capacity: aNumber,
   files: anObject,
   drainTimeout: aDuration,
-  clock: oneOf("simulated", "inherited")
+  clock: oneOf("simulated", "inherited"),
+  disk: oneOf("memory", "real")
 })
 
 const lookAtBehaviour = optionsOf<Partial<Behaviour>>(
