@@ -47,7 +47,7 @@ import * as sinks from "./internal/file/sink.js"
 import * as sparse from "./internal/file/sparse.js"
 import type { Calls, FileInformation, StorageInformation } from "./internal/kernel/Kernel.js"
 import type { Restore } from "./internal/settle.js"
-import { carries, isA, isList, shown } from "./internal/values.js"
+import { carries, isA, isList } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Operation from "./Operation.js"
 import * as ThreadpoolIo from "./ThreadpoolIo.js"
@@ -1619,17 +1619,16 @@ export const renameTo: {
   (to: string, options: RenameOptions): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, to: string, options: RenameOptions): Effect.Effect<void, Win32Error.Win32Error>
 } = dual(3, (self: File, to: string, options: RenameOptions) => {
+  if (!isOurs(self)) return notAFile("SetRenameInformation", self)
   const problem = pathProblem(to, "new name")
-  if (problem !== undefined && isOurs(self)) {
+  if (problem !== undefined) {
     const { code } = badPath("SetRenameInformation", to, problem)
     return Effect.fail(refused(self, "SetRenameInformation", problem, code))
   }
   const looked = lookAtRename(options)
-  if (looked instanceof Wrong) {
-    return refuse(self, "SetRenameInformation", looked) ?? notAFile("SetRenameInformation", self)
-  }
+  if (looked instanceof Wrong) return Effect.fail(refusal("SetRenameInformation", looked, self))
   const { replace = false } = looked
-  return callOn(self, "SetRenameInformation", { to, replace }, `The new name: ${shown(to)}`).pipe(whileBusy)
+  return callOn(self, "SetRenameInformation", { to, replace }, `The new name: ${to}`).pipe(whileBusy)
 })
 
 /**

@@ -478,7 +478,6 @@ const lookAtTransact = optionsOf<Omit<Options, "offset"> & { readonly message: U
  * @category constructors
  */
 export const readVectored = (options: VectoredOptions): Read => ({
-  [TypeId]: TypeId,
   _tag: "Read",
   ...vectored("read", options, false)
 })
@@ -499,7 +498,6 @@ export const readVectored = (options: VectoredOptions): Read => ({
  * @category constructors
  */
 export const writeVectored = (options: VectoredOptions): Write => ({
-  [TypeId]: TypeId,
   _tag: "Write",
   ...vectored("write", options, false)
 })
@@ -509,7 +507,7 @@ export const vectored = (
   kind: "read" | "write",
   given: VectoredOptions,
   inPlace: boolean
-): { readonly request: Request } => {
+): { readonly [TypeId]: typeof TypeId; readonly request: Request } => {
   const looked = lookAtVectored(given)
   const offset = looked instanceof Wrong ? 0 : looked.offset ?? 0
   const windows = looked instanceof Wrong ? [nowhere(looked)] : windowsOf(looked.buffers)
@@ -537,7 +535,7 @@ export const vectored = (
     doneStatus: undefined,
     problem: wrong
   }
-  return { request }
+  return { [TypeId]: TypeId, request }
 }
 
 const lookAtVectored = optionsOf<VectoredOptions>({ buffers: anything, offset: anOffset })

@@ -16,7 +16,7 @@ const PIECE = 1 << 20
 
 /** Memory for so many bytes, of its own and not of a slab; `undefined` when there cannot be so much. */
 export const allocate = (size: bigint | number): Buffer | undefined => {
-  if (typeof size !== "bigint" && !Number.isInteger(size)) return undefined
+  if (typeof size !== "bigint" && typeof size !== "number") return undefined
   if (size < 0 || size > constants.MAX_LENGTH) return undefined
   try {
     return Buffer.allocUnsafeSlow(Number(size))
