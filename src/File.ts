@@ -43,6 +43,7 @@ import { alignmentProblem } from "./internal/file/alignment.js"
 import * as chunks from "./internal/file/chunks.js"
 import * as locks from "./internal/file/locks.js"
 import * as many from "./internal/file/many.js"
+import { joined, nameProblem } from "./internal/file/names.js"
 import * as sinks from "./internal/file/sink.js"
 import * as sparse from "./internal/file/sparse.js"
 import type { Calls, FileInformation, StorageInformation } from "./internal/kernel/Kernel.js"
@@ -243,6 +244,11 @@ const Proto = {
  * closes its handle.
  *
  * Opens regular files. On the portable kernel anything else is refused with `Unsupported`, without blocking.
+ *
+ * `path` is passed on as it is, relative ones made absolute: on Windows in the form `\\?\`, in which node:fs passes its own, so that
+ * `x.` is not `x` and `NUL` no device. A path that leads to a stream, a pipe or a device, as `\\.\` does, was meant to; but a
+ * server behind it cannot act as its caller (`SECURITY_SQOS_PRESENT` with `SECURITY_ANONYMOUS`, contract rule 32). `joinName` is for
+ * names that somebody else has chosen.
  *
  * @example
  * ```ts
@@ -1530,6 +1536,48 @@ const lookAtBasicInfo = optionsOf<BasicInfo>({
 // -----------------------------------------------------------------------------
 // names
 // -----------------------------------------------------------------------------
+
+/**
+ * The path of `name` in `directory`, for names that somebody else has chosen: of an upload, in an archive. Whatever is not the name
+ * of a file, and nothing else, fails with `InvalidArgument` (`ERROR_INVALID_NAME`), by the same rule on every system and without asking any:
+ *
+ * - empty, `.` and `..`, separators of either kind, a colon (drives, alternate data streams), control characters, `< > " | ? *`,
+ * - a dot or a space at the end, which Windows cuts off: `a.txt.` would be `a.txt`,
+ * - devices in either case, with any extension: `CON`, `PRN`, `AUX`, `NUL`, `CONIN$`, `CONOUT$`, `COM0` to `COM9`, `LPT0` to `LPT9`,
+ * - half of a surrogate pair, and more than 255 UTF-16 units.
+ *
+ * A name by itself does not tell whether it is taken, by the same one in the other case, or as a short name of Windows' (`REPORT~1.TXT`):
+ * `disposition: "createNew"` of `open` replaces nothing.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { File } from "effect-threadpool-io"
+ *
+ * const save = (upload: string, bytes: Uint8Array) =>
+ *   Effect.flatMap(File.joinName("uploads", upload), (path) =>
+ *     File.withFile(path, { access: "write", disposition: "createNew" }, File.writeAll(bytes, 0)))
+ *
+ * // "photos/2024/a.jpg" in an archive: below the directory, or refused.
+ * const place = (directory: string, entry: string) =>
+ *   Effect.reduce(entry.split("/"), directory, (path, name) => File.joinName(path, name))
+ * ```
+ *
+ * @since 0.2.0
+ * @category names
+ */
+export const joinName: {
+  (name: string): (directory: string) => Effect.Effect<string, Win32Error.Win32Error>
+  (directory: string, name: string): Effect.Effect<string, Win32Error.Win32Error>
+} = dual(2, (directory: string, name: string) =>
+  Effect.suspend(() => {
+    const where = pathProblem(directory, "directory")
+    if (where !== undefined) return Effect.fail(badPath("joinName", directory, where))
+    const problem = nameProblem(name)
+    return problem === undefined
+      ? Effect.succeed(joined(directory, name))
+      : Effect.fail(badPath("joinName", name, problem))
+  }))
 
 /** Another program (an antivirus, an indexer) looks at the file: it soon lets go (rule 31). About three seconds in all. */
 const untilFree = Schedule.exponential("20 millis").pipe(Schedule.jittered, Schedule.intersect(Schedule.recurs(7)))

@@ -175,7 +175,7 @@ export const copy = (
  * directories that are there.
  *
  * Before anything is made, it fails when the source is missing, when one of the two is inside the other, when there is a FIFO, a
- * socket or a device, and for names that are not UTF-8.
+ * socket or a device, and for names that are not UTF-8 or lead elsewhere, as `a:b` does on Windows into a stream of `a`.
  *
  * @example
  * ```ts

@@ -9,7 +9,8 @@ import type * as Win32Error from "./Win32Error.js"
 /**
  * What to match on: a reason of `Win32Error` where the system has refused (`cause` is that error), or one of ours.
  *
- * - `BadName`: a name that is not UTF-8, which node can neither open nor make.
+ * - `BadName`: a name that is not UTF-8, which node can neither open nor make; or one that would lead elsewhere, as `a:b` does on
+ *   Windows into a stream of `a`.
  * - `Changed`: the source has changed while it was copied.
  * - `FilesFailed`: `collect` was asked for, and `failures` has what failed.
  * - `LinkNotMade`: the system says that it has made a symbolic link, and has not.

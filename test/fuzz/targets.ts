@@ -218,6 +218,7 @@ const table: Readonly<Record<string, Arguments | { readonly throws: Arguments }>
   "File.deviceIoControl": [v.file, mostly(object({ code: ioControlCode, input: v.bytes, outputSize: v.small(64) }))],
   "File.forEachChunk": [v.file, v.chunkOptions, toEffect],
   "File.isFile": [v.file],
+  "File.joinName": [v.path, v.text],
   "File.lock": [v.file, mostly(object({ offset: v.offset, length: v.offset, exclusive: v.boolean, wait: v.boolean }))],
   "File.open": [v.path, v.openOptions],
   "File.read": [v.file, v.bytes, v.offset],

@@ -266,6 +266,9 @@ const temporary: Record<string, Case> = {
       ),
     promised: value("Directory")
   },
+  "makeTempDirectory with a prefix that leads elsewhere": {
+    run: (fs, at) => fs.makeTempDirectory({ directory: at(), prefix: "none/pre-" })
+  },
   "makeTempDirectory in nothing": {
     run: (fs, at) => fs.makeTempDirectory({ directory: at("none") }),
     promised: failure("makeTempDirectory", "NotFound")

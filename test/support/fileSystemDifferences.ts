@@ -138,6 +138,13 @@ const refusals: Record<string, Difference> = {
     outcome: failure("sync", "PermissionDenied"),
     path: "HOME/file"
   }),
+  "makeTempDirectory with a prefix that leads elsewhere": everywhere(
+    "`directory` says where, and a prefix is part of a name",
+    {
+      outcome: refused("makeTempDirectory"),
+      path: undefined
+    }
+  ),
   "stat of an open file": {
     why: "a handle does not tell how many blocks its file takes",
     win32: { outcome: value(["blocks differs"]) }

@@ -20,6 +20,7 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "deviceIoControl",
     "forEachChunk",
     "isFile",
+    "joinName",
     "lock",
     "open",
     "read",

@@ -19,17 +19,23 @@ describe("win32 kernel", () => {
   })
 
   describe("paths", () => {
-    const long = "folder\\".repeat(40)
-
-    it("are made absolute", () => {
-      expect(toSystemPath("a/b\\..\\c.txt")).toBe(win32.resolve("a\\c.txt"))
-      expect(toSystemPath("C:/a/./b.txt")).toBe("C:\\a\\b.txt")
-      expect(toSystemPath("\\\\server\\share\\b.txt")).toBe("\\\\server\\share\\b.txt")
+    it("are made absolute, and verbatim, long or not", () => {
+      for (const folders of ["", "folder\\".repeat(40)]) {
+        expect(toSystemPath(`c:/${folders}./a/../b.txt`)).toBe(`\\\\?\\c:\\${folders}b.txt`)
+        expect(toSystemPath(`//server/share/${folders}b.txt`)).toBe(`\\\\?\\UNC\\server\\share\\${folders}b.txt`)
+      }
     })
 
-    it("get a verbatim prefix when they are long", () => {
-      expect(toSystemPath(`C:/${long}/b.txt`)).toBe(`\\\\?\\C:\\${long}b.txt`)
-      expect(toSystemPath(`//server/share/${long}b.txt`)).toBe(`\\\\?\\UNC\\server\\share\\${long}b.txt`)
+    it("that are relative are made absolute", () => {
+      const absolute = win32.resolve("a\\c.txt")
+      expect(toSystemPath("a/b\\..\\c.txt")?.endsWith(absolute)).toBe(true)
+    })
+
+    it("are those that node:fs passes on", () => {
+      const names = ["b.txt", "x.", "x ", "NUL", "COM1.txt", "a:b", "*", "\u{1f389}"]
+      for (const path of [...names.map((name) => `C:\\a\\${name}`), "\\\\server\\share\\x.", "C:\\", "C:/a/"]) {
+        expect(toSystemPath(path)).toBe(win32.toNamespacedPath(path))
+      }
     })
 
     it("of pipes and devices, and verbatim ones, stay", () => {

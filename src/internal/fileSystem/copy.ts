@@ -10,6 +10,7 @@ import type { BigIntStats } from "node:fs"
 import { chmod, lstat, mkdir, readdir, readlink, stat, symlink, unlink } from "node:fs/promises"
 import { dirname, isAbsolute, join, parse, resolve, sep } from "node:path"
 import type { Kernel } from "../../Kernel.js"
+import { leadsElsewhere } from "../file/names.js"
 import { errnoOf } from "../kernel/errno.js"
 import { copyFile } from "./copyFile.js"
 import { nodeWork } from "./nodeCall.js"
@@ -86,6 +87,9 @@ const copyDirectory = (job: Job, { from, present, stat, to }: Entry): Failing<vo
         body: () => {
           const name = names[next++]!
           const child = join(from, name)
+          if (leadsElsewhere(name)) {
+            return step(job, child, () => Promise.reject(refusal("EINVAL", "the name leads elsewhere", child)))
+          }
           return Effect.flatMap(step(job, child, () => look(child, join(to, name))), (entry) => copyEntry(job, entry))
         },
         step: () => {}

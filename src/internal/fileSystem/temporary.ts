@@ -11,7 +11,8 @@ import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import type { Kernel } from "../../Kernel.js"
-import { aString, optionsOf, Wrong } from "../arguments.js"
+import { aString, type Kind, optionsOf, Wrong } from "../arguments.js"
+import { leadsElsewhere } from "../file/names.js"
 import type { Restore } from "../settle.js"
 import { badArgument } from "./errors.js"
 import { nodeCallIn, nodeWork } from "./nodeCall.js"
@@ -21,48 +22,65 @@ import { removeTree } from "./trees.js"
 type Failing<A> = Effect.Effect<A, PlatformError.PlatformError>
 type Scoped = Effect.Effect<string, PlatformError.PlatformError, Scope.Scope>
 
+/** `directory` says where: what leads elsewhere is no part of a name, though node takes it. */
+const aPartOfAName: Kind = {
+  name: "a part of a name, without separators",
+  is: (value) => typeof value === "string" && !leadsElsewhere(`x${value}`)
+}
+
 const lookAtOptions = optionsOf<FileSystem.MakeTempFileOptions>({
   directory: aString,
-  prefix: aString,
-  suffix: aString
+  prefix: aPartOfAName,
+  suffix: aPartOfAName
 })
+
+const looked = (
+  method: string,
+  options: FileSystem.MakeTempFileOptions = {},
+  use: (options: FileSystem.MakeTempFileOptions, restore: Restore) => Failing<string>
+): Failing<string> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const looked = lookAtOptions(options)
+      return looked instanceof Wrong
+        ? Effect.fail(badArgument(method, looked.problem, looked.cause))
+        : use(looked, restore)
+    })
+  )
 
 /** What `mkdtemp` puts six characters behind. */
 const prefixOf = ({ directory, prefix }: FileSystem.MakeTempDirectoryOptions): string => {
   const parent = directory === undefined ? tmpdir() : join(directory, ".")
-  return prefix === undefined || prefix === "" ? `${parent}/` : join(parent, prefix)
+  // A prefix of dots alone is no directory: more comes behind it.
+  return prefix === undefined || prefix === "" ? `${parent}/` : join(parent, `${prefix}x`).slice(0, -1)
 }
 
 export const make = (kernel: Kernel.Service) => {
   const directoryIn = (
     restore: Restore,
     method: string,
-    options: FileSystem.MakeTempDirectoryOptions = {}
-  ): Failing<string> =>
-    Effect.suspend(() => {
-      const looked = lookAtOptions(options)
-      if (looked instanceof Wrong) return Effect.fail(badArgument(method, looked.problem, looked.cause))
-      const prefix = prefixOf(looked)
-      const dispose = (path: string): void => fs.rmdir(path, () => {})
-      return nodeCallIn<string>(restore, kernel, { method, path: prefix, dispose }, (done) => fs.mkdtemp(prefix, done))
-    })
+    options: FileSystem.MakeTempDirectoryOptions
+  ): Failing<string> => {
+    const prefix = prefixOf(options)
+    const dispose = (path: string): void => fs.rmdir(path, () => {})
+    return nodeCallIn<string>(restore, kernel, { method, path: prefix, dispose }, (done) => fs.mkdtemp(prefix, done))
+  }
 
   const directory = (method: string, options?: FileSystem.MakeTempDirectoryOptions): Failing<string> =>
-    Effect.uninterruptibleMask((restore) => directoryIn(restore, method, options))
+    looked(method, options, (options, restore) => directoryIn(restore, method, options))
 
   const remove = (method: string, path: string): Failing<void> =>
     nodeWork(kernel, { method, path }, removeTree(path, false))
 
-  const file = (method: string, options: FileSystem.MakeTempFileOptions = {}): Failing<string> =>
-    Effect.uninterruptibleMask((restore) =>
+  const file = (method: string, options?: FileSystem.MakeTempFileOptions): Failing<string> =>
+    looked(method, options, (options, restore) =>
       Effect.flatMap(directoryIn(restore, method, options), (parent) => {
         const path = join(parent, randomBytes(6).toString("hex") + (options.suffix ?? ""))
         return restore(using(kernel, { method, path, flag: "w+" }, () => Effect.void)).pipe(
           Effect.onError(() => Effect.ignore(remove(method, parent))),
           Effect.as(path)
         )
-      })
-    )
+      }))
 
   return {
     makeTempDirectory: (options?: FileSystem.MakeTempDirectoryOptions): Failing<string> =>

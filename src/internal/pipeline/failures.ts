@@ -3,6 +3,7 @@
  */
 import { make, PipelineError, type Reason } from "../../PipelineError.js"
 import * as Win32Error from "../../Win32Error.js"
+import { leadsElsewhere } from "../file/names.js"
 import { statusOf } from "../kernel/errno.js"
 import { quoted, withoutPeriod } from "./text.js"
 
@@ -34,6 +35,12 @@ const fromSystem = (error: unknown, path: string): Win32Error.Win32Error => {
   const { message, syscall = "node:fs" } = error as NodeJS.ErrnoException
   return Win32Error.make({ code: statusOf(error), syscall, path, detail: `(${message})`, cause: error })
 }
+
+/** A temporary name beside a stream of a file would be one of another file's, and could not become its own. */
+export const badTarget = (path: string, name: string): PipelineError | undefined =>
+  leadsElsewhere(name)
+    ? failure("BadName", path, `${quoted(path)} is not the path of a file, but leads elsewhere.`)
+    : undefined
 
 export const changed = (source: string): PipelineError =>
   failure("Changed", source, `${quoted(source)} has changed while it was being copied.`)

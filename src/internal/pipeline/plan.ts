@@ -6,7 +6,8 @@ import { isUtf8 } from "node:buffer"
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { PipelineError } from "../../PipelineError.js"
-import { cannot, errnoOf, failure } from "./failures.js"
+import { leadsElsewhere } from "../file/names.js"
+import { badTarget, cannot, errnoOf, failure } from "./failures.js"
 import { foldedCase, inside } from "./names.js"
 import { quoted } from "./text.js"
 import { whileTurns } from "./turns.js"
@@ -92,6 +93,8 @@ class Walk implements Plan {
       return true
     }
     const target = { directory: dirname(destination), name: destination.slice(inside(dirname(destination), "").length) }
+    const bad = badTarget(destination, target.name)
+    if (bad !== undefined) throw bad
     this.#file(realpathSync.native(source), target.directory, target.name, stat)
     return false
   }
@@ -122,6 +125,10 @@ class Walk implements Plan {
 
   #entry(of: Pending, name: string): void {
     const source = inside(of.source, name)
+    if (leadsElsewhere(name)) {
+      const sentence = `In ${quoted(of.source)} there is a name that means something else here, ${quoted(name)}.`
+      throw failure("BadName", source, sentence)
+    }
     const stat = attempt("read", source, () => lstatSync(source, { bigint: true }))
     if (stat.isDirectory()) this.#push({ source, target: inside(of.target, name), stat, above: of })
     else if (stat.isSymbolicLink()) {

@@ -14,7 +14,7 @@ import type { PipelineError } from "../../PipelineError.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { aBoolean, aFunction, aNumber, aStream, listOf, oneOf, optionsOf, Wrong, wrong } from "../arguments.js"
 import { FILE_ATTRIBUTE_READONLY } from "../constants.js"
-import { alreadyExists, cannot, failure } from "./failures.js"
+import { alreadyExists, badTarget, cannot, failure } from "./failures.js"
 import { removeFile } from "./Made.js"
 import { inside, partialName } from "./names.js"
 import { permissions } from "./permissions.js"
@@ -39,7 +39,7 @@ export const transform = <E, R>(
   given: TransformOptions
 ): Effect.Effect<Transformed, E | PipelineError, R | Kernel> =>
   Effect.uninterruptibleMask((restore): Effect.Effect<Transformed, E | PipelineError, R | Kernel> => {
-    const path = wrongPath(from, to)
+    const path = wrongPath(from, to) ?? badTarget(to, basename(to))
     if (path !== undefined) return Effect.fail(path)
     const options = wrong("f", f, aFunction) ?? lookAtOptions(given)
     if (options instanceof Wrong) {

@@ -15,7 +15,8 @@ import {
   FileBasicInfo,
   FileEndOfFileInfo,
   MOVEFILE_REPLACE_EXISTING,
-  MOVEFILE_WRITE_THROUGH
+  MOVEFILE_WRITE_THROUGH,
+  SECURITY_SQOS_PRESENT
 } from "../../constants.js"
 import type { CallDone, CallName, Calls, FileInformation, Kernel } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
@@ -106,7 +107,9 @@ const makeImplementations = (native: Bindings): { [K in CallName]: Implementatio
     CreateFileW: ({ access, disposition, flags, path, share }, _, done) => {
       const name = toSystemPath(path)
       if (name === undefined) return refuse(done, ERROR_INVALID_NAME)
-      const flagsAndAttributes = (flags | FILE_FLAG_OVERLAPPED) >>> 0
+      // A path may lead to a pipe, whose server could act as us: unless the caller has said how far, it is not even told who we are
+      // (SECURITY_ANONYMOUS is 0).
+      const flagsAndAttributes = (flags | FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT) >>> 0
       native.CreateFileW.async(name, access, share, 0, disposition, flagsAndAttributes, 0, (error, handle) => {
         if (error !== null) done(ERROR_GEN_FAILURE, undefined, error)
         else if (handle === INVALID_HANDLE_VALUE) done(native.GetLastError() || ERROR_GEN_FAILURE, undefined)
