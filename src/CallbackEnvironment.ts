@@ -33,7 +33,7 @@ import {
   TP_CALLBACK_PRIORITY_NORMAL
 } from "./internal/constants.js"
 import { EnvironmentObject } from "./internal/engine/Environment.js"
-import { carries, isA } from "./internal/values.js"
+import { carries, isA, isInstance } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Threadpool from "./Threadpool.js"
 import * as Win32Error from "./Win32Error.js"
@@ -188,14 +188,14 @@ const acquire = (kernel: Kernel.Service, given: Options, own: Own): CallbackEnvi
   if (threadpool instanceof Win32Error.Win32Error) return threadpool
   if (threadpool !== ofPool) own.threadpool = threadpool
   const cleanupGroup = ofGroup === true ? CleanupGroup.acquire(kernel) : ofGroup === false ? undefined : ofGroup
-  if (cleanupGroup instanceof Win32Error.Win32Error) return cleanupGroup
+  if (isInstance(cleanupGroup, Win32Error.Win32Error)) return cleanupGroup
+  if (ofGroup === true) own.cleanupGroup = cleanupGroup
   if (cleanupGroup !== undefined && !isA(cleanupGroup, CleanupGroup.TypeId, "object")) {
     return notA("CleanupGroup", "SetThreadpoolCallbackCleanupGroup", cleanupGroup)
   }
   if (library?.includes("\0") === true) {
     return refusal("SetThreadpoolCallbackLibrary", new Wrong("the name of the library has a NUL character"))
   }
-  if (ofGroup === true) own.cleanupGroup = cleanupGroup
   const problem = partProblem(kernel, "SetThreadpoolCallbackPool", threadpool?.object) ??
     partProblem(kernel, "SetThreadpoolCallbackCleanupGroup", cleanupGroup?.object)
   if (problem !== undefined) return problem

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { aNumber, optionsOf, throwWrong, Wrong } from "./internal/arguments.js"
 
 /**
  * The counters of one `ThreadpoolIo`, or of a whole `Kernel`. All but the last are numbers of operations since creation;
@@ -62,14 +63,28 @@ export interface Ledger {
  * @since 0.1.0
  * @category predicates
  */
-export const isBalanced = (self: Ledger): boolean => {
-  check("isBalanced", self)
-  return self.started ===
-    self.completedByCallback + self.completedInline + self.failedAtStart + self.quarantined + self.inFlight
-}
+export const isBalanced = (self: Ledger): boolean => balances(counters("isBalanced", self))
 
-const check = (name: string, self: Ledger): void => {
-  if (typeof self !== "object" || self === null) throw new TypeError(`Ledger.${name}: it takes a Ledger`)
+const balances = ({ completedByCallback, completedInline, failedAtStart, inFlight, quarantined, started }: Ledger) =>
+  started === completedByCallback + completedInline + failedAtStart + quarantined + inFlight
+
+const look = optionsOf<Ledger>({
+  started: aNumber,
+  completedByCallback: aNumber,
+  wakeUps: aNumber,
+  completedInline: aNumber,
+  failedAtStart: aNumber,
+  cancelled: aNumber,
+  quarantined: aNumber,
+  retained: aNumber,
+  queued: aNumber,
+  inFlight: aNumber,
+  initiatingMs: aNumber
+}, "ledger")
+
+const counters = (name: string, self: Ledger): Ledger => {
+  const looked = look(self)
+  return looked instanceof Wrong ? throwWrong(`Ledger.${name}`, looked) : looked
 }
 
 /**
@@ -88,8 +103,8 @@ const check = (name: string, self: Ledger): void => {
  * @category accessors
  */
 export const inlineShare = (self: Ledger): number => {
-  check("inlineShare", self)
-  return self.completedInline === 0 ? 0 : self.completedInline / (self.completedInline + self.completedByCallback)
+  const { completedByCallback, completedInline } = counters("inlineShare", self)
+  return completedInline === 0 ? 0 : completedInline / (completedInline + completedByCallback)
 }
 
 /**
@@ -107,11 +122,11 @@ export const inlineShare = (self: Ledger): number => {
  * @category formatting
  */
 export const format = (self: Ledger): string => {
-  check("format", self)
-  return `started ${self.started} = callback ${self.completedByCallback} + inline ${self.completedInline}` +
-    ` + failed at start ${self.failedAtStart}` +
-    (self.quarantined > 0 ? ` + quarantined ${self.quarantined}` : "") +
-    (self.inFlight > 0 ? ` + in flight ${self.inFlight}` : "") +
-    ` (cancelled ${self.cancelled}, quarantined ${self.quarantined}, in flight ${self.inFlight}): ` +
-    (isBalanced(self) ? "balanced" : "NOT BALANCED")
+  const ledger = counters("format", self)
+  return `started ${ledger.started} = callback ${ledger.completedByCallback} + inline ${ledger.completedInline}` +
+    ` + failed at start ${ledger.failedAtStart}` +
+    (ledger.quarantined > 0 ? ` + quarantined ${ledger.quarantined}` : "") +
+    (ledger.inFlight > 0 ? ` + in flight ${ledger.inFlight}` : "") +
+    ` (cancelled ${ledger.cancelled}, quarantined ${ledger.quarantined}, in flight ${ledger.inFlight}): ` +
+    (balances(ledger) ? "balanced" : "NOT BALANCED")
 }

@@ -427,9 +427,10 @@ export const transact = (
   const looked = lookAtTransact(options)
   const { length, memory, problem, start } = looked instanceof Wrong ? nowhere(looked) : window(looked.buffer, looked)
   const message = looked instanceof Wrong ? NOTHING : plainBytes(looked.message)
+  const copy = message === undefined ? undefined : copyOf(message)
   const trouble = message === undefined
     ? "it must be a Uint8Array"
-    : callersMemoryTrouble(message, message.length)
+    : callersMemoryTrouble(message, message.length) ?? (copy === undefined ? "the buffer is detached" : undefined)
   return {
     [TypeId]: TypeId,
     _tag: "Transact",
@@ -443,11 +444,20 @@ export const transact = (
       offsetLow: 0,
       offsetHigh: 0,
       parameters: undefined,
-      input: trouble === undefined ? new Uint8Array(message!) : NOTHING,
+      input: trouble === undefined ? copy : NOTHING,
       trueIsPending: false,
       doneStatus: undefined,
       problem: problem ?? (trouble === undefined ? undefined : `of the message: ${trouble}`)
     }
+  }
+}
+
+/** `undefined` for what is detached, of which the length alone does not tell it. */
+const copyOf = (bytes: Uint8Array): Uint8Array | undefined => {
+  try {
+    return new Uint8Array(bytes)
+  } catch {
+    return undefined
   }
 }
 
@@ -512,8 +522,10 @@ export const vectored = (
   const offset = looked instanceof Wrong ? 0 : looked.offset ?? 0
   const windows = looked instanceof Wrong ? [nowhere(looked)] : windowsOf(looked.buffers)
   const segments: ReadonlyArray<EngineSegment> = windows
-  const length = windows.reduce((total, one) => total + one.length, 0)
-  const wrong = windows.find(({ problem }) => problem !== undefined)?.problem ??
+  const problem = windows.find(({ problem }) => problem !== undefined)?.problem
+  // What is refused may have lengths that cannot be added.
+  const length = problem === undefined ? windows.reduce((total, one) => total + one.length, 0) : 0
+  const wrong = problem ??
     (length > c.MAXDWORD
       ? `a request is at most ${c.MAXDWORD} bytes long (a DWORD), not ${length}: split it`
       : undefined) ??

@@ -20,6 +20,7 @@ import {
   aDuration,
   anObject,
   aNumber,
+  aString,
   isAnEffect,
   listOf,
   oneOf,
@@ -213,6 +214,32 @@ const lookAtBehaviour = optionsOf<Partial<Behaviour>>(
   } as { readonly [K in keyof Behaviour]: typeof aNumber }
 )
 
+const lookAtFault = optionsOf<Fault>({ syscall: aString, nth: aNumber, code: aNumber })
+
+/** A copy, read once. */
+const faultsOf = (given: ReadonlyArray<Fault>): ReadonlyArray<Fault> | Wrong => {
+  const faults: Array<Fault> = []
+  for (const one of given) {
+    const fault = lookAtFault(one)
+    if (fault instanceof Wrong) return fault
+    faults.push(fault)
+  }
+  return faults
+}
+
+/** Likewise. */
+const filesOf = (given: NonNullable<SystemOptions["files"]>): SystemOptions["files"] | Wrong => {
+  try {
+    const files = Object.entries(given)
+    const isContents = (it: unknown) => typeof it === "string" || plainBytes(it) !== undefined
+    return files.every(([, contents]) => isContents(contents))
+      ? Object.fromEntries(files)
+      : new Wrong("what a file holds must be a string or a Uint8Array")
+  } catch (cause) {
+    return new Wrong("the files cannot be read", cause)
+  }
+}
+
 const isCount = (value: number | undefined): boolean =>
   value === undefined || (Number.isSafeInteger(value) && value >= 0)
 
@@ -227,12 +254,11 @@ const checked = <O extends Options & LayerOptions>(name: string, given: O): O =>
       return throwWrong(name, new Wrong(`${key} must be a whole number, not ${shown(options[key])}`))
     }
   }
-  for (const contents of Object.values(options.files ?? {})) {
-    if (typeof contents !== "string" && plainBytes(contents) === undefined) {
-      return throwWrong(name, new Wrong("what a file holds must be a string or a Uint8Array"))
-    }
-  }
-  return { ...options, behaviour } as O
+  const faults = faultsOf(options.faults ?? [])
+  if (faults instanceof Wrong) return throwWrong(name, faults)
+  const files = filesOf(options.files ?? {})
+  if (files instanceof Wrong) return throwWrong(name, files)
+  return { ...options, behaviour, faults, files } as O
 }
 
 const settingsOf = (options: Options): running.Options => {

@@ -25,11 +25,12 @@ export const aString: Kind = kind("a string", (value) => typeof value === "strin
 export const aBoolean: Kind = kind("a boolean", (value) => typeof value === "boolean")
 export const aNumber: Kind = kind("a number", (value) => typeof value === "number")
 /**
- * With or without the bits that say what it is the mode of. Not what node lets pass: it ends the process over one of 2^31 and more.
+ * With or without the bits that say what it is the mode of. Not what node lets pass: it ends the process over one of 2^31 and more,
+ * and over -0.
  */
 export const aMode: Kind = kind(
   "permission bits, a whole number from 0 to 0o177777",
-  (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0o177777
+  (value) => Number.isInteger(value) && !Object.is(value, -0) && (value as number) >= 0 && (value as number) <= 0o177777
 )
 export const anOffset: Kind = kind(
   "a number or a bigint",
@@ -39,7 +40,11 @@ export const aBigint: Kind = kind("a bigint", (value) => typeof value === "bigin
 export const aFunction: Kind = kind("a function", (value) => typeof value === "function")
 export const anObject: Kind = kind("an object", (value) => typeof value === "object" && value !== null)
 export const aDuration: Kind = kind("a duration", (value) => Duration.decodeUnknown(value)._tag === "Some")
-export const isAnEffect: Kind = kind("an Effect", Effect.isEffect)
+/** One that a fiber can run: over what only claims to be one, with no name of an instruction, the fiber never ends. */
+export const isAnEffect: Kind = kind(
+  "an Effect",
+  (value) => Effect.isEffect(value) && typeof (value as { readonly _op?: unknown })._op === "string"
+)
 export const aConfig: Kind = kind("a Config", Config.isConfig)
 export const aStream: Kind = kind(
   "a Stream",
@@ -73,10 +78,10 @@ export const wrong = (name: string, value: unknown, { is, name: expected }: Kind
 type Kinds<O> = { readonly [K in keyof O]-?: Kind }
 
 /** A reader of options: a copy with what is there and of its kind, or what is wrong. */
-export const optionsOf = <O extends object>(kinds: Kinds<O>) => {
+export const optionsOf = <O extends object>(kinds: Kinds<O>, what = "options") => {
   const entries = Object.entries(kinds) as unknown as ReadonlyArray<readonly [keyof O & string, Kind]>
   return (given: O): O | Wrong => {
-    const problem = wrong("options", given, anObject)
+    const problem = wrong(what, given, anObject)
     if (problem !== undefined) return problem
     const copy: Partial<O> = {}
     try {
@@ -88,7 +93,7 @@ export const optionsOf = <O extends object>(kinds: Kinds<O>) => {
         copy[name] = value
       }
     } catch (cause) {
-      return new Wrong("the options cannot be read", cause)
+      return new Wrong(`the ${what} cannot be read`, cause)
     }
     return copy as O
   }

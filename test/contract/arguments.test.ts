@@ -3,9 +3,15 @@
  * typed errors. `npm run test:fuzz` does it a hundred thousand times, in processes of their own.
  */
 import { expect, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
 import * as File from "../../src/File.js"
+import * as Ledger from "../../src/Ledger.js"
 import * as Operation from "../../src/Operation.js"
+import * as Pipeline from "../../src/Pipeline.js"
+import * as testing from "../../src/testing.js"
 import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import { run } from "../fuzz/inputs.js"
@@ -28,6 +34,36 @@ lab.on("portable", "a handle that was opened there is not yet accounted for")(it
   },
   120_000
 )
+
+const revoked = (): any => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+it("a ledger that cannot be read is a TypeError that names the function", () => {
+  for (const name of ["format", "inlineShare", "isBalanced"] as const) {
+    for (const ledger of [revoked(), null, { started: "7" }, { inFlight: Symbol("any") }]) {
+      expect(() => Ledger[name](ledger)).toThrow(new RegExp(`^Ledger\\.${name}: `))
+    }
+  }
+})
+
+it("files and faults of a simulation that cannot be read are a TypeError, and are read once", async () => {
+  const fault = Object.defineProperty({}, "syscall", { get: () => revoked().any, enumerable: true }) as any
+  for (const options of [{ files: revoked() }, { files: { file: revoked() } }, { faults: [fault] }]) {
+    await expect(testing.test(Effect.void, options)()).rejects.toThrow(/^testing\.check: /)
+    expect(() => testing.layer(options)).toThrow(/^testing\.layer: /)
+  }
+  let times = 0
+  const files = {
+    get file() {
+      return times++ === 0 ? "text" : revoked()
+    }
+  }
+  const report = await Effect.runPromise(testing.check(File.open("file"), { files, seeds: 3 }))
+  expect([report.seeds, times]).toEqual([3, 1])
+})
 
 contract("arguments that do not fit", ({ claim }) => {
   claim("the methods of the file system, and of its files, have their turn as well", function*() {
@@ -59,6 +95,26 @@ contract("arguments that do not fit", ({ claim }) => {
     const { bytesTransferred } = yield* File.submit(file, Operation.read(request))
     expect([bytesTransferred, times]).toEqual([4, 1])
   })
+  claim("what only says that it is an Effect is refused: a fiber would never end over it", function*() {
+    const any: any = new Proxy(() => any, { get: () => any, has: () => true })
+    const everything = any as Effect.Effect<void>
+    const path = yield* fileOf("text")
+    const file = yield* File.open(path, { access: "readwrite" })
+    for (
+      const refused of [
+        File.withFile(path, {}, () => everything),
+        File.withLock(file, { offset: 0, length: 1 }, everything),
+        File.forEachChunk(file, {}, () => everything)
+      ]
+    ) {
+      expect(yield* failureOf(refused)).toMatchObject({ reason: "InvalidArgument" })
+    }
+    const exit = yield* Effect.exit(Stream.runDrain(Pipeline.progress(() => everything)))
+    expect(Cause.squash(Exit.isFailure(exit) ? exit.cause : Cause.empty)).toMatchObject({
+      name: "TypeError",
+      message: expect.stringMatching(/^Pipeline\.progress: /)
+    })
+  })
   claim("what is read and written many at once is what it was when it was asked for", function*() {
     const file = yield* File.open(yield* fileOf("text"))
     const request = { offset: 0, length: 4 }
@@ -72,7 +128,7 @@ contract("arguments that do not fit", ({ claim }) => {
   claim("a mode over which node would end the process is refused", function*() {
     const fs = yield* ThreadpoolFileSystem.make
     const path = yield* fileOf("text")
-    for (const mode of [2 ** 31, 2 ** 32 - 1, -1, 0.5, NaN]) {
+    for (const mode of [2 ** 31, 2 ** 32 - 1, -1, -0, 0.5, NaN]) {
       expect(yield* failureOf(fs.chmod(path, mode))).toMatchObject({ _tag: "BadArgument" })
       expect(yield* refused(File.open(yield* freshPath, { access: "write", disposition: "createNew", mode })))
         .toMatchObject({ reason: "InvalidArgument" })

@@ -43,7 +43,10 @@ export const object = (properties: Readonly<Record<string, Recipes>>): Recipes =
   const all = fc.record(
     Object.fromEntries(names.map((name) => [name, fc.option(properties[name]!, { freq: 2, nil: undefined })]))
   )
-  const bad = fc.option(fc.constantFrom(...names), { freq: 9, nil: undefined })
+  const bad = fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, {
+    weight: 1,
+    arbitrary: fc.constantFrom(...names)
+  })
   return fc.tuple(all, bad).map(([given, bad]) => {
     const there = names.filter((name) => given[name] !== undefined)
     return recipe(

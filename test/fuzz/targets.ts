@@ -39,7 +39,9 @@ const thrower = value("a function that throws", () => {
 })
 const answering = (...answers: ReadonlyArray<Recipe>): Recipes =>
   mostly(fc.oneof(
-    fc.constantFrom(...answers).map((answer) => recipe(`() => ${answer.text}`, (world) => () => answer.make(world))),
+    fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...answers) }, { weight: 1, arbitrary: wrong }).map((answer) =>
+      recipe(`() => ${answer.text}`, (world) => () => answer.make(world))
+    ),
     fc.constant(thrower)
   ))
 const effects = [

@@ -13,7 +13,8 @@ import type * as ManagedRuntime from "effect/ManagedRuntime"
 import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { shown } from "../../src/internal/values.js"
+import { isAnEffect, wrong } from "../../src/internal/arguments.js"
+import { isInstance, shown } from "../../src/internal/values.js"
 import type * as Kernel from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
@@ -47,8 +48,11 @@ const isObject = (it: unknown): it is object => (typeof it === "object" && it !=
 const has = (it: unknown, typeId: symbol): boolean => isObject(it) && typeId in it
 
 /** The effect of whatever a function has answered; `undefined`: it is a plain value. */
-const effectOf = (answer: unknown, world: World): Effect.Effect<unknown, unknown, any> | undefined => {
-  if (Effect.isEffect(answer)) return answer as Effect.Effect<unknown, unknown>
+const effectOf = (
+  answer: unknown,
+  world: World
+): Effect.Effect<unknown, unknown, any> | undefined => {
+  if (isAnEffect.is(answer)) return answer as Effect.Effect<unknown, unknown>
   if (!isObject(answer)) return undefined
   if (has(answer, Stream.StreamTypeId)) return Stream.runDrain(Stream.take(answer as Stream.Stream<unknown>, 3))
   if (has(answer, Sink.SinkTypeId)) {
@@ -66,14 +70,17 @@ const effectOf = (answer: unknown, world: World): Effect.Effect<unknown, unknown
   return undefined
 }
 
-/** The caller's own, however deep it is wrapped, and what a proxy of the caller's makes of it. */
+/** The caller's own, however deep it is wrapped, and what a proxy of the caller's makes of it; a class throws when it is called. */
 const isCallers = (error: unknown): boolean =>
-  error instanceof Thrown ||
-  (error instanceof Error && (/the caller's/.test(error.message) || error.cause instanceof Thrown))
+  isInstance(error, Thrown) ||
+  (isInstance(error, Error) && (
+    /the caller's|^Class constructors? .*cannot be invoked without 'new'$/.test(error.message) ||
+    isInstance(error.cause, Thrown)
+  ))
 
 const problemOf = (what: string, error: unknown): Problem => ({
-  what: `${what} ${error instanceof Error ? `${error.name}: ${error.message}` : shown(error)}`,
-  stack: error instanceof Error ? error.stack : undefined
+  what: `${what} ${isInstance(error, Error) ? `${error.name}: ${error.message}` : shown(error)}`,
+  stack: isInstance(error, Error) ? error.stack : undefined
 })
 
 /** An error that whoever reads it can work with. */
@@ -134,6 +141,8 @@ export const judge = async (
   let effect: Effect.Effect<unknown, unknown, any> | undefined
   try {
     let answer = target.call(world, arguments_)
+    // The caller's own, handed back: a proxy that says it is everything is no stream.
+    if (arguments_.includes(answer) && wrong("answer", answer, isAnEffect) !== undefined) return "answered"
     // The function that takes the first argument last, or `testing.test`.
     if (typeof answer === "function" && !Effect.isEffect(answer)) {
       answer = (answer as (self: unknown) => unknown)(world.files.readwrite)
@@ -148,5 +157,7 @@ export const judge = async (
   } catch (error) {
     return judgeThrown(target, error)
   }
-  return effect === undefined ? "answered" : await settled(runtime, target, effect)
+  if (effect === undefined) return "answered"
+  // Effect's own runtime throws over what is no effect at all.
+  return await settled(runtime, target, effect).catch((error: unknown) => problemOf("thrown as it was run:", error))
 }

@@ -2,10 +2,15 @@
  * The small parts of the engine: its list, file offsets, and what it needs of node's event loop.
  */
 import { describe, expect, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { node } from "../../src/internal/engine/Host.js"
 import { Counters } from "../../src/internal/engine/Ledger.js"
 import { List } from "../../src/internal/engine/List.js"
 import * as Offset from "../../src/internal/engine/offset.js"
+import { nodeCall } from "../../src/internal/fileSystem/nodeCall.js"
+import type { Kernel } from "../../src/Kernel.js"
 
 describe("a list through its items", () => {
   interface Item {
@@ -153,3 +158,27 @@ for (const how of ["completedByCallback", "completedInline", "failedAtStart"] as
     expect(counters).toMatchObject({ started: 1, inFlight: 0, ...none, [how]: 1 })
   })
 }
+
+describe("a call of node:fs", () => {
+  it.live("that is interrupted is not given up at once because its drainTimeout is longer than node's timers can be", () =>
+    Effect.gen(function*() {
+      const kernel = { drainTimeout: Duration.days(30) } as Kernel.Service
+      let done = () => {}
+      const disposed: Array<number> = []
+      const call = nodeCall<number>(
+        kernel,
+        { method: "stat", path: "file", dispose: (it) => disposed.push(it) },
+        (told) => {
+          done = () => told(null, 7)
+        }
+      )
+      const fiber = yield* Effect.fork(call)
+      yield* Effect.sleep(1)
+      const interrupted = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* Effect.sleep(30)
+      expect(yield* Fiber.poll(interrupted)).toMatchObject({ _tag: "None" })
+      done()
+      yield* Fiber.join(interrupted)
+      expect(disposed).toEqual([7])
+    }))
+})

@@ -55,6 +55,8 @@ export const giveBack = (parts: ReadonlyArray<Part>): void => {
 export const gather = (segments: ReadonlyArray<Segment>, into: Uint8Array): void => {
   let at = 0
   for (const { length, memory, start } of segments) {
+    // What is detached has none, and cannot be asked.
+    if (length === 0) continue
     const bytes = memory instanceof Lease ? memory.block!.bytes : memory
     into.set(bytes.subarray(start, start + length), at)
     at += length

@@ -72,6 +72,8 @@ export class ReadAhead {
       this.#asked += wanted
       this.#pieces.push(piece)
       if (!piece.start().delivered) this.flight.add(piece)
+      // Nobody asks for what is behind a failure.
+      else if (piece.failed !== undefined) return
     }
   }
 

@@ -27,6 +27,9 @@ export const DEFAULT_IN_FLIGHT = 4
 export const refused = (self: File, syscall: string, detail: string, code: number = c.ERROR_INVALID_PARAMETER) =>
   Win32Error.make({ code, syscall, path: self.path, handle: self.io.handle, detail })
 
+/** Each has memory of its own: whoever asks for more has mistaken bytes for chunks, and would run out of it. */
+const MOST_IN_FLIGHT = 4096
+
 /** Chunks, and how many at once; what is wrong with them otherwise. */
 export const shapeOf = (
   { alignment }: File,
@@ -38,6 +41,7 @@ export const shapeOf = (
     return `a chunk is a whole number of bytes from 1 to ${c.MAXDWORD}, not ${chunkSize}`
   }
   if (chunkSize % alignment !== 0) return `without buffering, chunkSize must be a multiple of ${alignment}`
+  if (inFlight > MOST_IN_FLIGHT) return `at most ${MOST_IN_FLIGHT} chunks are in flight, not ${inFlight}`
   return inFlightProblem(inFlight) ?? { chunkSize, inFlight }
 }
 
@@ -146,14 +150,14 @@ export const forEachChunk = <E, R>(
       lent?.lease.release()
       lent = undefined
     }
-    const use = (piece: Piece | undefined): Effect.Effect<unknown, E, R> => {
+    const use = (piece: Piece | undefined): Effect.Effect<unknown, E | Win32Error.Win32Error, R> => {
       if (piece === undefined) return Effect.void
       ring.pump()
       seen += piece.size
       lent = lend(ring, piece)
       const answer = f(lent)
       const problem = wrong("what f answers", answer, isAnEffect)
-      return problem === undefined ? restore(answer) : Effect.die(refusal("ReadFile", problem, self))
+      return problem === undefined ? restore(answer) : Effect.fail(refusal("ReadFile", problem, self))
     }
     const loop = Effect.whileLoop({
       while: () => !ring.finished,

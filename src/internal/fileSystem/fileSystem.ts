@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import { Kernel } from "../../Kernel.js"
 import type { ThreadpoolFileSystem } from "../../ThreadpoolFileSystem.js"
 import * as WatchBackend from "../../WatchBackend.js"
-import { aBoolean, aMode, aString, optionsOf, Wrong } from "../arguments.js"
+import { aBoolean, aMode, aString, optionsOf, Wrong, wrong } from "../arguments.js"
 import { plainBytes, shown } from "../values.js"
 import * as contents from "./contents.js"
 import { copy } from "./copy.js"
@@ -71,11 +71,12 @@ const fileSystem = (kernel: Kernel.Service, backend: FileSystem.WatchBackend["Ty
 
     watch: (path, options = {}) =>
       Stream.unwrap(
-        looked("watch", lookAtWatch(options), (options) =>
+        looked("watch", wrong("path", path, aString) ?? lookAtWatch(options), (options) =>
           Effect.map(names.stat(path), (stat) =>
             Option.getOrElse(
               backend.register(path, stat, options),
-              () => Stream.fail(systemError("BadResource", "watch", path, "neither a file nor a directory"))
+              () =>
+                Stream.fail(systemError("BadResource", "watch", path, "neither a file nor a directory"))
             )))
       ),
 

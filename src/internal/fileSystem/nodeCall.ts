@@ -6,6 +6,7 @@ import type * as PlatformError from "@effect/platform/Error"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Kernel } from "../../Kernel.js"
+import { node } from "../engine/Host.js"
 import { type Restore, settle, type Ticket } from "../settle.js"
 import { badArgument, fromErrno } from "./errors.js"
 
@@ -33,7 +34,7 @@ class Call<A> implements Ticket, Stop {
   refused = false
   error: unknown = null
   value: A | undefined = undefined
-  #timer: NodeJS.Timeout | undefined = undefined
+  #stopTimer: (() => void) | undefined = undefined
 
   begin(start: (done: Callback<A>, stop: Stop) => void, options: NodeCallOptions<A>): void {
     const done: Callback<A> = (error, value) => {
@@ -57,14 +58,14 @@ class Call<A> implements Ticket, Stop {
   cancel(limitMs: number): void {
     this.requested = true
     if (!Number.isFinite(limitMs)) return
-    this.#timer = setTimeout(() => {
+    this.#stopTimer = node.setTimer(limitMs, () => {
       this.givenUp = true
       this.#deliver()
-    }, limitMs)
+    })
   }
 
   #deliver(): void {
-    clearTimeout(this.#timer)
+    this.#stopTimer?.()
     this.delivered = true
     this.listener?.()
   }

@@ -9,7 +9,7 @@ import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import type * as Public from "../../ThreadpoolFileSystem.js"
 import { throwWrong, Wrong } from "../arguments.js"
-import { shown } from "../values.js"
+import { plainBytes, shown } from "../values.js"
 import * as contents from "./contents.js"
 import { Cursor } from "./Cursor.js"
 import { badArgument, fromWin32 } from "./errors.js"
@@ -94,11 +94,13 @@ export class OpenFile implements Public.PositionalFile {
 
   writeAll(buffer: Uint8Array): Failing<void> {
     const cursor = this.#cursor
+    const bytes = plainBytes(buffer)
+    if (bytes === undefined) return Effect.fail(badArgument("writeAll", `${shown(buffer)} is no Uint8Array`))
     return cursor.exclusively(() =>
       this.append
-        ? failing("writeAll")(contents.append(this.file, buffer))
-        : failing("writeAll")(contents.write(this.file, buffer, cursor.position, (bytes) => {
-          cursor.position += BigInt(bytes)
+        ? failing("writeAll")(contents.append(this.file, bytes))
+        : failing("writeAll")(contents.write(this.file, bytes, cursor.position, (written) => {
+          cursor.position += BigInt(written)
         }))
     )
   }

@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as Scheduler from "effect/Scheduler"
 import { Kernel } from "../../Kernel.js"
@@ -153,20 +154,35 @@ export const run = async (
     }
     if (exit !== undefined && Exit.isFailure(exit)) problems.unshift(Cause.pretty(exit.cause))
     problems.push(...leftovers(simulated, exit !== undefined))
-    simulated.engine.close()
-    simulated.kernel.disk.storage.dispose?.()
-    return {
+    const found = {
       problems,
-      taken: choices.taken,
+      taken: [...choices.taken],
       milliseconds: world.time,
       operations: simulated.kernel.system.issued,
-      happened: simulated.kernel.system.happened,
+      happened: { ...simulated.kernel.system.happened },
       simulated
     }
+    if (exit === undefined) abandon(world, fiber)
+    simulated.engine.close()
+    simulated.kernel.disk.storage.dispose?.()
+    return found
   }
   if (options.realFiles === true) await amongRealFiles(step, ended)
   else await inMemory(step, ended)
   return finish()
+}
+
+/** Steps for a program that has not ended, to end when it is interrupted. */
+const LAST_STEPS = 10_000
+
+/** What it waits for would keep the process alive, as `Effect.never` does. What it does about it counts for nothing any more. */
+const abandon = (world: World, fiber: Fiber.RuntimeFiber<unknown, unknown>): void => {
+  fiber.unsafeInterruptAsFork(fiber.id())
+  try {
+    for (let steps = 0; steps < LAST_STEPS && world.step(true); steps++);
+  } catch {
+    // A broken rule: the problems are known.
+  }
 }
 
 /** So many turns of the real event loop without any news, and nothing is going to happen. */
