@@ -1,23 +1,19 @@
 // What is changed, and the unit tests that judge it: those that find most in least time come first. A test that only uses a thing costs
-// time at each of its mutants, and finds little, so each part has its own. `survivors.json` speaks of those that are `listed`; the others run
-// only when they are named, and what survives there has not been looked through.
+// time at each of its mutants, and finds little, so each part has its own.
 const engine = (...names) => names.map((name) => `src/internal/engine/${name}.ts`)
 
 export const parts = {
   memory: {
-    listed: true,
     mutate: engine("BufferPool", "Ranges", "Segments", "List", "Ledger", "Host", "offset"),
     tests: ["memory", "parts"]
   },
   machine: {
-    listed: false,
     mutate: engine("ThreadpoolIoObject", "Engine", "Environment", "Operation", "Binding", "Call", "Turns"),
-    tests: ["engine", "objects", "environment", "fileops", "settling", "exhaustive"]
+    tests: ["engine", "objects", "machine", "environment", "fileops", "settling", "exhaustive"]
   },
   submit: {
-    listed: false,
     mutate: ["src/internal/settle.ts", "src/ThreadpoolIo.ts"],
-    tests: ["settling", "fileops", "exhaustive"]
+    tests: ["submit", "settling", "fileops", "exhaustive"]
   }
 }
 
