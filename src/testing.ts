@@ -227,17 +227,19 @@ const faultsOf = (given: ReadonlyArray<Fault>): ReadonlyArray<Fault> | Wrong => 
   return faults
 }
 
-/** Likewise. */
+/** Likewise, with what they hold. */
 const filesOf = (given: NonNullable<SystemOptions["files"]>): SystemOptions["files"] | Wrong => {
+  const files: Record<string, string | Uint8Array> = {}
   try {
-    const files = Object.entries(given)
-    const isContents = (it: unknown) => typeof it === "string" || plainBytes(it) !== undefined
-    return files.every(([, contents]) => isContents(contents))
-      ? Object.fromEntries(files)
-      : new Wrong("what a file holds must be a string or a Uint8Array")
+    for (const [path, contents] of Object.entries(given)) {
+      const bytes = typeof contents === "string" ? contents : plainBytes(contents)
+      if (bytes === undefined) return new Wrong("what a file holds must be a string or a Uint8Array")
+      files[path] = typeof bytes === "string" ? bytes : new Uint8Array(bytes)
+    }
   } catch (cause) {
     return new Wrong("the files cannot be read", cause)
   }
+  return files
 }
 
 const isCount = (value: number | undefined): boolean =>

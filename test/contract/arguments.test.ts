@@ -63,6 +63,9 @@ it("files and faults of a simulation that cannot be read are a TypeError, and ar
   }
   const report = await Effect.runPromise(testing.check(File.open("file"), { files, seeds: 3 }))
   expect([report.seeds, times]).toEqual([3, 1])
+  const lying = Object.defineProperty(new Uint8Array(4), "length", { value: 1e9 })
+  const size = Effect.flatMap(File.open("file"), File.size)
+  await testing.test(Effect.map(size, (size) => expect(size).toBe(4n)), { files: { file: lying }, seeds: 1 })()
 })
 
 contract("arguments that do not fit", ({ claim }) => {

@@ -266,6 +266,11 @@ contract("an environment", ({ claim }) => {
       expect([log, value]).toMatchObject([["CreateThreadpool", "CloseThreadpool"], { reason: "Closed" }])
       expect(yield* callbacksLeft).toBe(before)
     })
+    claim("gives back its group when its library has no name that can be one", function*() {
+      const refused = failureOf(CallbackEnvironment.make({ cleanupGroup: true, library: "a\0b" }))
+      const { log, value } = yield* recorded(refused)
+      expect([log, value]).toMatchObject([["CreateThreadpoolCleanupGroup", ...GROUP], { reason: "InvalidArgument" }])
+    })
   })
 
   claim("costs an operation nothing: what it asks the kernel for is the same with and without", function*() {
