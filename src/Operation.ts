@@ -258,7 +258,7 @@ const window = (
   }
   const size = pooled ? given.size : (memory as Uint8Array).byteLength
   const start = options.start ?? 0
-  const length = options.length ?? size - start
+  const length = options.length ?? (typeof start === "number" ? size - start : 0)
   const problem =
     !Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > size
       ? `the window from ${shown(start)}, ${shown(length)} long, is not within the buffer of ${size} bytes`

@@ -83,6 +83,28 @@ contract("arguments that do not fit", ({ claim }) => {
     const lying = Object.defineProperty(new Uint8Array(4), "byteLength", { value: 1e9 })
     expect(yield* File.read(file, lying, 0)).toBe(4)
   })
+  claim(
+    "a detached buffer among several, and a window that is no number, neither throw nor keep anything waiting",
+    function*() {
+      const file = yield* File.open(yield* fileOf("text"), { access: "readwrite" })
+      const detached = new Uint8Array(4)
+      structuredClone(detached.buffer, { transfer: [detached.buffer] })
+      expect(yield* File.readVectored(file, [detached], 0)).toBe(0)
+      expect(yield* File.writeVectored(file, [detached], 0)).toBe(0)
+      expect(Operation.transact({ message: detached, buffer: new Uint8Array(4) }).request.problem).toMatch(/detached/)
+      for (const wrong of [7n, "7", Symbol("any"), Object.create(null)] as Array<any>) {
+        const buffer = new Uint8Array(4)
+        for (const window of [{ buffer, start: wrong }, { buffer, length: wrong }]) {
+          const reading = Operation.read(window)
+          expect(yield* refused(File.submit(file, reading))).toMatchObject({ reason: "InvalidArgument" })
+          expect(yield* refused(File.writeVectored(file, [window, buffer], 0))).toMatchObject({
+            reason: "InvalidArgument"
+          })
+        }
+      }
+      yield* refused(File.forEachChunk(file, { inFlight: 4097 }, () => Effect.void))
+    }
+  )
   claim("a thing that is none is refused before any native call, and options are read once", function*() {
     for (const it of [null, undefined, {}, { [File.TypeId]: File.TypeId }] as Array<any>) {
       expect(yield* refused(File.stat(it))).toMatchObject({ reason: "InvalidArgument" })

@@ -70,7 +70,9 @@ export const spread = (segments: ReadonlyArray<Segment>, from: Uint8Array, total
     const count = Math.min(length, total - at)
     if (count < 0) return
     const bytes = memory instanceof Lease ? memory.block?.bytes : memory
-    if (bytes !== undefined && bytes.byteLength >= start + count) bytes.set(from.subarray(at, at + count), start)
+    if (bytes !== undefined && count > 0 && bytes.byteLength >= start + count) {
+      bytes.set(from.subarray(at, at + count), start)
+    }
     at += length
   }
 }
