@@ -383,6 +383,13 @@ describe("several pieces of memory as one", () => {
     Segments.gather([piece(bytes(1, 2, 3, 4), 1, 2), piece(bytes(), 0, 0), piece(lease, 1, 2), piece(bytes(9))], into)
     expect([...into]).toEqual([2, 3, 22, 23, 9, 0, 0, 0])
   })
+  it("are gathered past one that has nothing and is detached by now", () => {
+    const gone = bytes(1)
+    structuredClone(gone.buffer, { transfer: [gone.buffer] })
+    const into = new Uint8Array(2)
+    Segments.gather([piece(bytes(7)), piece(gone, 0, 0), piece(bytes(8))], into)
+    expect([...into]).toEqual([7, 8])
+  })
   const spread = (total: number) => {
     const { pool } = memory()
     const lease = pool.lease(4)!
