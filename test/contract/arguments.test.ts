@@ -73,6 +73,14 @@ contract("arguments that do not fit", ({ claim }) => {
     const fs = yield* ThreadpoolFileSystem.make
     expect(uncoveredMethods(fs, yield* fs.open(yield* fileOf("text")))).toEqual([])
   })
+  claim("a length that is none cuts nothing off, and is no defect", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const path = yield* fileOf("text")
+    for (const length of [null, "1", {}, Object.create(null), 0.5, Symbol("any")] as Array<any>) {
+      expect(yield* Effect.isFailure(fs.truncate(path, length))).toBe(true)
+    }
+    expect(yield* fs.readFileString(path)).toBe("text")
+  })
   claim("a buffer that is none, or lies about its length, is refused before any native call", function*() {
     const file = yield* File.open(yield* fileOf("text"), { access: "readwrite" })
     const proxied = new Proxy(new Uint8Array(8), {})

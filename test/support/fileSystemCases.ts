@@ -308,6 +308,13 @@ const temporary: Record<string, Case> = {
       }),
     promised: value(false)
   },
+  "makeTempDirectoryScoped, removed before its scope": {
+    run: (fs, at) =>
+      Effect.scoped(
+        Effect.flatMap(fs.makeTempDirectoryScoped({ directory: at() }), (path) => fs.remove(path, { recursive: true }))
+      ),
+    promised: value(undefined)
+  },
   "makeTempFileScoped, removed before its scope": {
     run: (fs, at) =>
       Effect.scoped(Effect.flatMap(fs.makeTempFileScoped({ directory: at() }), (path) => fs.remove(path))),

@@ -127,6 +127,7 @@ export const append = (file: File.File, buffer: Uint8Array): Failing<void> => {
 
 /** Cuts a file; answers its new length. A negative one is 0, as node has it. */
 export const cut = (file: File.File, length: bigint | number = 0): Failing<bigint> => {
-  const whole = length < 0 ? 0n : length
+  // What is no number at all is refused below.
+  const whole = (typeof length === "number" || typeof length === "bigint") && length < 0 ? 0n : length
   return Effect.map(File.truncate(file, whole), () => BigInt(whole))
 }

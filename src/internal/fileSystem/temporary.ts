@@ -69,8 +69,9 @@ export const make = (kernel: Kernel.Service) => {
   const directory = (method: string, options?: FileSystem.MakeTempDirectoryOptions): Failing<string> =>
     looked(method, options, (options, restore) => directoryIn(restore, method, options))
 
+  /** Somebody may have been faster. */
   const remove = (method: string, path: string): Failing<void> =>
-    nodeWork(kernel, { method, path }, removeTree(path, false))
+    nodeWork(kernel, { method, path }, removeTree(path, true))
 
   const file = (method: string, options?: FileSystem.MakeTempFileOptions): Failing<string> =>
     looked(method, options, (options, restore) =>
