@@ -24,8 +24,7 @@ it("every public function has its turn", () => {
   expect(uncovered(internalExports)).toEqual([])
 })
 
-// On kernel32 it is `npm run test:fuzz -- --kernel32`, in processes of its own.
-lab.on("portable", "a handle that was opened there is not yet accounted for")(it)(
+lab.on(["portable", "win32"], "worlds of real files and pipes are for kernels that have both")(it)(
   "three calls of each come to answers and typed errors, and leave nothing",
   async () => {
     const report = await run({ seed: 1, from: 0, to: targets.length * 3 })

@@ -105,6 +105,8 @@ export const run = async ({ from, onBatch, seed, show, target, to }: Options): P
       }))
   const all = Effect.gen(function*() {
     const foreign = yield* worlds.foreign.pipe(Effect.provide(others))
+    // What is foreign stays open; both kernels may be over one kernel32, whose handles are watched.
+    watched.forget()
     for (let first = from; first < to; first += BATCH) {
       const last = Math.min(to, first + BATCH)
       onBatch?.(first, last)
