@@ -1,5 +1,6 @@
 // `npm test`: every check and every test, in lanes that run side by side. The last line is `N passed, N failed`, over all
 // lanes. Where the kernel32 lanes cannot run, a banner says so; with CI set that is a failure, unless TPIO_KERNEL32=skip.
+import { spawnSync } from "node:child_process"
 import { mkdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -168,6 +169,28 @@ const summary = () => {
   }
 }
 
+/** The state of every path in the work tree that git does not ignore; `undefined` where there is no git. */
+const workTree = () => {
+  const { status, stdout } = spawnSync("git", ["status", "--porcelain", "-z", "--untracked-files=all"], { cwd: root })
+  return status === 0 ? stdout.toString().split("\0").filter(Boolean) : undefined
+}
+
+/** Fails when a test has left something in the work tree, or has changed it. */
+const sameWorkTree = (before) => {
+  const changed = workTree()?.filter((line) => !before?.includes(line))
+  const problem = changed === undefined
+    ? "NOT COMPARED: git does not answer"
+    : changed.length > 0
+    ? `changed: ${changed.join(", ")}`
+    : undefined
+  report("the work tree is as it was", 0, {
+    passed: problem === undefined ? 1 : 0,
+    failed: changed === undefined || changed.length === 0 ? 0 : 1,
+    problem
+  })
+}
+
+const before = workTree()
 mkdirSync(reports, { recursive: true })
 
 const built = check("types and build (tsc)", [bin("typescript/bin/tsc"), "-p", "tsconfig.json"])
@@ -184,6 +207,7 @@ await Promise.all([
   nativeLibraries(),
   check("examples in the documentation", [join(root, "test/docs.mjs")])
 ])
+sameWorkTree(before)
 summary()
 banners.forEach(banner)
 

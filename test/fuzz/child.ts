@@ -3,6 +3,7 @@
  * `--only N` shows one of them.
  */
 import { writeFileSync } from "node:fs"
+import { resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { listen, run } from "./inputs.js"
 
@@ -20,7 +21,9 @@ const { values } = parseArgs({
 
 listen()
 const only = values.only === undefined ? undefined : Number(values.only)
-const { at } = values
+// The inputs run in another directory.
+const pathOf = (path: string | undefined) => path === undefined ? undefined : resolve(path)
+const [at, reportFile] = [pathOf(values.at), pathOf(values.report)]
 const report = await run({
   seed: Number(values.seed),
   from: only ?? Number(values.from),
@@ -29,8 +32,8 @@ const report = await run({
   show: only !== undefined,
   onBatch: at === undefined ? undefined : (from, to) => writeFileSync(at, JSON.stringify({ from, to }))
 })
-if (values.report === undefined) console.log(JSON.stringify(report, undefined, 2))
-else writeFileSync(values.report, JSON.stringify(report))
+if (reportFile === undefined) console.log(JSON.stringify(report, undefined, 2))
+else writeFileSync(reportFile, JSON.stringify(report))
 
 // The library holds nobody back when there is nothing under way.
 setTimeout(() => {

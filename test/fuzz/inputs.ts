@@ -5,6 +5,9 @@
 import * as Effect from "effect/Effect"
 import * as fc from "effect/FastCheck"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import * as Kernel from "../../src/Kernel.js"
 import * as lab from "../support/lab.js"
 import type { Recipe } from "./recipe.js"
@@ -85,7 +88,20 @@ export interface Options {
   readonly show?: boolean | undefined
 }
 
-export const run = async ({ from, onBatch, seed, show, target, to }: Options): Promise<Report> => {
+/** Runs inputs in a directory of their own: a relative path among the arguments makes its file there. */
+export const run = async (options: Options): Promise<Report> => {
+  const before = process.cwd()
+  const directory = mkdtempSync(join(tmpdir(), "tpio-fuzz-cwd-"))
+  process.chdir(directory)
+  try {
+    return await runHere(options)
+  } finally {
+    process.chdir(before)
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+const runHere = async ({ from, onBatch, seed, show, target, to }: Options): Promise<Report> => {
   const endings: Record<Ending, number> = { answered: 0, failed: 0, interrupted: 0, threw: 0 }
   const findings: Array<Finding> = []
   const runtime = ManagedRuntime.make(lab.layer)
