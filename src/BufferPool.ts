@@ -76,7 +76,7 @@ export class PoolBufferImpl implements PoolBuffer {
  * the scope closes while an operation still uses the buffer, the memory goes back once that operation has settled.
  *
  * Fails with `InvalidArgument` for a size that is not possible and with `Exhausted` when the system has no memory left.
- * On Windows the memory comes from `VirtualAlloc`, page-aligned, as `FILE_FLAG_NO_BUFFERING` demands (contract rule 27).
+ * On Windows the memory comes from `VirtualAlloc`, page-aligned, as `FILE_FLAG_NO_BUFFERING` demands.
  *
  * @example
  * ```ts

@@ -123,7 +123,7 @@ export const isCallbackEnvironment = (u: unknown): u is CallbackEnvironment => c
  * An environment for `provide`, with the pool and the group that are its own where it was asked for them.
  *
  * When the scope closes, no new objects are made in it; its own cleanup group closes, with all members; then its own pool;
- * then the environment (contract rule 17). A pool or a group that was given stays. Objects that are open without a group are
+ * then the environment. A pool or a group that was given stays. Objects that are open without a group are
  * not touched: pool and environment go when the last of them has gone.
  *
  * Fails with `Closed` for a pool or group whose scope has closed, with `InvalidArgument` for one of another kernel, with

@@ -15,7 +15,7 @@ export interface Completion {
   readonly bytesTransferred: number
   /**
    * A read found nothing more: the end of the file (38 `ERROR_HANDLE_EOF`), or a pipe whose other end is gone (109, 232,
-   * 233). End of file is data, not an error (contract rule 9).
+   * 233). End of file is data, not an error.
    */
   readonly endOfFile: boolean
   /** The Win32 status: 0; 38, 109, 232 or 233 at the end; 234 (`ERROR_MORE_DATA`) when a message is longer than the buffer. */

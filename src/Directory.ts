@@ -123,7 +123,7 @@ export interface Renamed {
 }
 
 /**
- * Changes were lost, because they came faster than the stream was pulled: list the directory (contract rule 10).
+ * Changes were lost, because they came faster than the stream was pulled: list the directory.
  *
  * @since 0.2.0
  * @category models

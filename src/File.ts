@@ -121,7 +121,7 @@ export interface OpenOptions {
   readonly hint?: "sequential" | "random" | undefined
   /**
    * Past the cache (`FILE_FLAG_NO_BUFFERING`): offsets and lengths must be multiples of the volume's sector size
-   * (`alignment` of the file), or fail typed, before any native call (contract rule 27). A file whose size is no multiple
+   * (`alignment` of the file), or fail typed, before any native call. A file whose size is no multiple
    * is read to its end by asking for whole sectors; to write one, write its last sector whole and `truncate`.
    * `Unsupported` on the portable kernel.
    */
@@ -247,7 +247,7 @@ const Proto = {
  *
  * `path` is passed on as it is, relative ones made absolute: on Windows in the form `\\?\`, in which node:fs passes its own, so that
  * `x.` is not `x` and `NUL` no device. A path that leads to a stream, a pipe or a device, as `\\.\` does, was meant to; but a
- * server behind it cannot act as its caller (`SECURITY_SQOS_PRESENT` with `SECURITY_ANONYMOUS`, contract rule 32). `joinName` is for
+ * server behind it cannot act as its caller (`SECURITY_SQOS_PRESENT` with `SECURITY_ANONYMOUS`). `joinName` is for
  * names that somebody else has chosen.
  *
  * @example
@@ -659,7 +659,7 @@ export const append: {
  * refused, typed.
  *
  * In an unbuffered file on Windows, buffers of the pool that are whole pages (4096 bytes) are read into in place
- * (`ReadFileScatter`, contract rule 27). Otherwise the bytes go through one block of the pool.
+ * (`ReadFileScatter`). Otherwise the bytes go through one block of the pool.
  *
  * @example
  * ```ts
@@ -1084,7 +1084,7 @@ export interface LockOptions {
  * On Windows locked bytes are closed to the reads and writes of everybody else (33 too), and an exclusive lock excludes those of
  * other handles of this process; on Wine locks exclude only locks. Do not take two locks of one range through the same `File`
  * at once: the system gives back the exclusive one first, whoever asks. What an interrupted wait leaves to quarantine
- * (contract rule 19) may be granted late, and is then held until the process ends.
+ * may be granted late, and is then held until the process ends.
  *
  * @example
  * ```ts
@@ -1579,7 +1579,7 @@ export const joinName: {
       : Effect.fail(badPath("joinName", name, problem))
   }))
 
-/** Another program (an antivirus, an indexer) looks at the file: it soon lets go (rule 31). About three seconds in all. */
+/** Another program (an antivirus, an indexer) looks at the file: it soon lets go. About three seconds in all. */
 const untilFree = Schedule.exponential("20 millis").pipe(Schedule.jittered, Schedule.intersect(Schedule.recurs(7)))
 
 const isTransient = (error: Win32Error.Win32Error): boolean =>
@@ -1593,7 +1593,7 @@ const whileBusy = <A>(attempt: Effect.Effect<A, Win32Error.Win32Error>): Effect.
 /**
  * `MoveFileExW`: gives a file another name, atomically. Without `replace` (the default) a name that is taken fails with
  * `AlreadyExists`, without a check beforehand that could race. On Windows it is retried for up to three seconds while
- * another program looks at the file (contract rule 31).
+ * another program looks at the file.
  *
  * On the portable kernel not replacing is a link and an unlink; a file system without hard links fails with `Unsupported`.
  *

@@ -44,7 +44,7 @@ export declare namespace Kernel {
    */
   interface Service {
     readonly name: "win32" | "portable" | "simulated"
-    /** How long a cancelled operation may take before it is quarantined (contract rule 19). */
+    /** How long a cancelled operation may take before it is quarantined. */
     readonly drainTimeout: Duration.Duration
     /**
      * How completions come on kernel32, and why not by the relay where nobody has asked for another way; `undefined` on the other

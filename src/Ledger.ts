@@ -9,7 +9,7 @@ import { aNumber, optionsOf, throwWrong, Wrong } from "./internal/arguments.js"
  * The counters of one `ThreadpoolIo`, or of a whole `Kernel`. All but the last are numbers of operations since creation;
  * `queued` and `inFlight` are of this moment.
  *
- * They keep contract rule 1: `StartThreadpoolIo` before every operation, and exactly one of {completion callback,
+ * They keep the rule of pairing: `StartThreadpoolIo` before every operation, and exactly one of {completion callback,
  * `CancelThreadpoolIo`} after it.
  *
  * @since 0.1.0
@@ -31,9 +31,9 @@ export interface Ledger {
   readonly failedAtStart: number
   /** Cancellation was asked for, whatever came of it; queued operations, which were never started, count too. */
   readonly cancelled: number
-  /** Did not settle within `drainTimeout` after its cancellation: its memory is kept for good (rule 19). */
+  /** Did not settle within `drainTimeout` after its cancellation: its memory is kept for good. */
   readonly quarantined: number
-  /** Objects that could not be closed without danger and are kept (rules 18 to 20). */
+  /** Objects that could not be closed without danger and are kept. */
   readonly retained: number
   /** Waits for a place among the operations in flight. */
   readonly queued: number

@@ -257,7 +257,7 @@ const listenProblem = (path: string, settings: server.Settings): Effect.Effect<n
  * `CreateNamedPipeW`: takes the name and keeps `backlog` instances waiting for clients (`ConnectNamedPipe`), until the scope
  * closes. A taken name fails with `AlreadyExists`: the first instance is made with `FILE_FLAG_FIRST_PIPE_INSTANCE`, serves
  * nobody and is kept to the end, so that nobody else can have the name in between. Only the current user on this machine may
- * connect, unless `security` says otherwise (contract rule 32).
+ * connect, unless `security` says otherwise.
  *
  * Closing the scope cancels what waits, turns away who has come and was not accepted, and gives the name up. Connections that
  * have been accepted live on in their own scopes; on Windows the name stays taken until the last of them is closed.
@@ -441,7 +441,7 @@ const openIn = (
 }
 
 /**
- * `CreateFileW` on a pipe, with `SECURITY_SQOS_PRESENT` (contract rule 32) and, for messages, `SetNamedPipeHandleState`. Closing
+ * `CreateFileW` on a pipe, with `SECURITY_SQOS_PRESENT` and, for messages, `SetNamedPipeHandleState`. Closing
  * the scope cancels and awaits what is in flight and closes the handle.
  *
  * Fails with `NotFound` when there is no such pipe, `PermissionDenied` when it is not for this user, `Busy` or, after

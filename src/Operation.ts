@@ -308,7 +308,7 @@ const optionsRead = (given: Options): Options | Wrong => {
 
 /**
  * `ReadFile` at an offset. Ends with the bytes read; 0 at the end of the file is a success whose `endOfFile` is set, and
- * so is a pipe whose other end is gone (contract rule 9). Never throws: bad arguments fail typed when it is submitted.
+ * so is a pipe whose other end is gone. Never throws: bad arguments fail typed when it is submitted.
  *
  * @example
  * ```ts

@@ -96,7 +96,7 @@ export const isThreadpool = (u: unknown): u is Threadpool => carries(u, TypeId)
  * `CreateThreadpool`, with its threads and their stack. A `CallbackEnvironment` puts objects on it.
  *
  * When the scope closes, no new objects are made on it, and `CloseThreadpool` is called: at once, or after the last object and
- * the last cleanup group that use it have closed (contract rule 17). It never waits.
+ * the last cleanup group that use it have closed. It never waits.
  *
  * Fails with `InvalidArgument` when the numbers are no integers, do not fit each other or are too many, and with `Exhausted`
  * when other pools and bound handles have taken them. Threads and stacks have no meaning on the portable kernel:

@@ -77,7 +77,7 @@ export interface Options {
   /**
    * `true`: the handle is ours, and closing the scope closes it. `false` (the default): it is borrowed. When the scope of a
    * borrowed handle closes, the handle is unbound where the system can; elsewhere the `TP_IO` is retained and handed out
-   * again at the next `make` of the same handle (contract rule 18).
+   * again at the next `make` of the same handle.
    */
   readonly owned?: boolean | undefined
   /**
@@ -117,15 +117,15 @@ export const isThreadpoolIo = (u: unknown): u is ThreadpoolIo => carries(u, Type
 const bindingErrors = {
   "already-bound": {
     reason: "AlreadyBound",
-    detail: "Its file has a completion port already, through this handle or a duplicate; a file has one (rule 24)."
+    detail: "Its file has a completion port already, through this handle or a duplicate; a file has one."
   },
   "not-overlapped": {
     reason: "NotOverlapped",
-    detail: "It was opened without FILE_FLAG_OVERLAPPED: open it again with that flag (rule 24)."
+    detail: "It was opened without FILE_FLAG_OVERLAPPED: open it again with that flag."
   },
   invalid: {
     reason: "InvalidHandle",
-    detail: "It is not a handle of this process, or has been closed: bind it while its owner keeps it open (rule 24)."
+    detail: "It is not a handle of this process, or has been closed: bind it while its owner keeps it open."
   },
   unsupported: {
     reason: "Unsupported",
@@ -170,8 +170,8 @@ const Proto = {
  * `CreateThreadpoolIo`: binds the handle to the thread pool. The handle must have been opened with `FILE_FLAG_OVERLAPPED`.
  *
  * When the scope closes: new submissions fail with `Closed`; what is in flight is cancelled (`CancelIoEx`) and waited for, up
- * to `drainTimeout`; then `WaitForThreadpoolIoCallbacks`, `CloseHandle` if the handle is owned, `CloseThreadpoolIo` (contract
- * rules 17 to 20). What did not settle is quarantined, named in a warning, and its object is kept.
+ * to `drainTimeout`; then `WaitForThreadpoolIoCallbacks`, `CloseHandle` if the handle is owned, `CloseThreadpoolIo`.
+ * What did not settle is quarantined, named in a warning, and its object is kept.
  *
  * Its completions come on the kernel's own pool, or where the `CallbackEnvironment` around says.
  *
@@ -293,7 +293,7 @@ const DEFAULT_WAITING_CALLBACKS = 8
  *   what is in flight has been cancelled and waited for. A borrowed handle is not taken: use `make`.
  * - The callback is one registration of the library's, for the life of the process.
  * - The flags of the function must be zero, and are; a `CallbackEnvironment` has no part in it.
- * - Windows hands the callback an NTSTATUS, which is translated (`RtlNtStatusToDosError`, contract rule 8).
+ * - Windows hands the callback an NTSTATUS, which is translated (`RtlNtStatusToDosError`).
  * - Skip mode is asked for as with `make`: a synchronous success is then the whole of it, without a callback.
  * - In a worker it is refused with `Unsupported` unless completions come by `relay`: the default pool cannot be kept from calling
  *   into a worker that has ended.
@@ -371,7 +371,7 @@ export const close = (io: ThreadpoolIo): Effect.Effect<void> =>
 // operations
 // -----------------------------------------------------------------------------
 
-/** Statuses of a read that mean: there is nothing more (rule 9). */
+/** Statuses of a read that mean: there is nothing more. */
 const isEndOfFile = (status: number): boolean =>
   status === ERROR_HANDLE_EOF || status === ERROR_BROKEN_PIPE || status === ERROR_NO_DATA ||
   status === ERROR_PIPE_NOT_CONNECTED
@@ -423,7 +423,7 @@ export const errorOf = (io: ThreadpoolIo, operation: Issued): Win32Error.Win32Er
       : ending === "quarantined"
       ? {
         reason: "TimedOut",
-        detail: "It did not settle after its cancellation; its memory is kept for good (rule 19)."
+        detail: "It did not settle after its cancellation; its memory is kept for good."
       }
       : {})
   })
@@ -455,10 +455,10 @@ const spanned = <A>(
 
 /**
  * The one pairing combinator: `StartThreadpoolIo`, the overlapped call, then exactly one of {completion callback,
- * `CancelThreadpoolIo`} (contract rule 1), whatever the call answers and however the fiber ends.
+ * `CancelThreadpoolIo`}, whatever the call answers and however the fiber ends.
  *
  * Interruption is cancellation: `CancelIoEx`, then the fiber waits until the kernel has let go of buffer and `OVERLAPPED`
- * (rules 11 to 13), at most `drainTimeout`, and is interrupted then; what was transferred is discarded. An operation that
+ * at most `drainTimeout`, and is interrupted then; what was transferred is discarded. An operation that
  * is still queued ends at once, without a native call.
  *
  * Fails with `Closed` after the scope has closed, with `InvalidArgument` for arguments that are refused before any native
@@ -585,7 +585,7 @@ export const cancellableIn = (
 
 /**
  * Asks for the cancellation of everything in flight (`CancelIoEx` for each) and ends what is queued. The operations end as
- * always, in their own fibers, with `Cancelled` or with success where the cancellation came too late (contract rule 12).
+ * always, in their own fibers, with `Cancelled` or with success where the cancellation came too late.
  * Follow it by `awaitIdle` to wait for that.
  *
  * @example
@@ -605,7 +605,7 @@ export const cancelAll = (self: ThreadpoolIo): Effect.Effect<void> =>
 
 /**
  * Waits until nothing is in flight or queued. It is the JavaScript side of the matter: it never blocks the thread, as
- * `WaitForThreadpoolIoCallbacks` would (contract rule 21).
+ * `WaitForThreadpoolIoCallbacks` would.
  *
  * @example
  * ```ts

@@ -13,8 +13,8 @@ import * as codes from "./internal/codes.js"
  * - `Closed`: the scope of the resource has closed; no native call was made.
  * - `InvalidArgument`: the arguments were refused; `ERROR_INVALID_PARAMETER` is 87 whether we or the system refused them.
  * - `InvalidHandle`: not a handle, or closed by somebody else.
- * - `AlreadyBound`: the handle's file has a completion port already (contract rule 24).
- * - `NotOverlapped`: the handle was opened without `FILE_FLAG_OVERLAPPED` (contract rule 24).
+ * - `AlreadyBound`: the handle's file has a completion port already.
+ * - `NotOverlapped`: the handle was opened without `FILE_FLAG_OVERLAPPED`.
  * - `Cancelled`: 995 that no interruption of ours caused, or a closing handle.
  * - `TimedOut`: the system, or the drain limit after a cancellation.
  * - `Exhausted`: memory, handles or quota. `NoSpace`: the disk.

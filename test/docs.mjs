@@ -1,12 +1,23 @@
-// The documentation compiles, and is complete: type-checks every ```ts block in the comments of `src/*.ts` and in the
-// README against the sources, and wants @since, @category and, for what has a value, an @example on every export.
+// `npm run check:docs`: the documentation compiles and is complete.
+// - Every ```ts block in the comments of `src/*.ts`, in README.md, CONTRIBUTING.md and below `docs/` type-checks against the sources.
+// - Every export has @since, @category and, when it is a value, an @example.
+// - Every relative link of a page leads to a file, and its anchor to a heading.
+// - Rules of the contract are cited by a link, or beside the name of docs/CONTRACT.md, and exist.
+// - README.md has at most 90 lines, and its example prints what the README says.
+import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { basename, join, relative } from "node:path"
-import { fileURLToPath } from "node:url"
+import { basename, dirname, join, relative } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import ts from "typescript"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const readme = join(root, "README.md")
+const contract = join(root, "docs/CONTRACT.md")
+const filesBelow = (directory, ending) =>
+  readdirSync(join(root, directory), { recursive: true }).filter((name) => name.endsWith(ending)).map((name) =>
+    join(root, directory, name)
+  )
+const pages = [readme, join(root, "CONTRIBUTING.md"), join(root, "CHANGELOG.md"), ...filesBelow("docs", ".md")]
 const modules = readdirSync(join(root, "src")).filter((name) => name.endsWith(".ts")).map((name) =>
   join(root, "src", name)
 )
@@ -91,8 +102,9 @@ const checkExports = (file, source, statements, prefix) => {
 /** By the path, as the compiler writes it, of a file that exists only for the compiler: its text, and where it is from. */
 const examples = new Map()
 const collect = (file, lines) => {
+  const name = relative(root, file).replaceAll(/[\\/]/g, "-")
   for (const [index, text] of codeBlocks(lines).entries()) {
-    examples.set(join(root, "build/docs", `${basename(file)}-${index}.ts`).replaceAll("\\", "/"), { file, text })
+    examples.set(join(root, "build/docs", `${name}-${index}.ts`).replaceAll("\\", "/"), { file, text })
   }
 }
 
@@ -103,7 +115,7 @@ for (const file of modules) {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
   checkExports(file, source, source.statements, "")
 }
-if (existsSync(readme)) collect(readme, readFileSync(readme, "utf8").split("\n"))
+for (const page of pages) collect(page, readFileSync(page, "utf8").split("\n"))
 
 // The compiler finds packages as if the examples were files of this repository, and our own name in the sources.
 const config = ts.getParsedCommandLineOfConfigFile(join(root, "tsconfig.json"), {
@@ -132,6 +144,103 @@ for (const [path, { file }] of examples) {
   }
 }
 
+// --- pages
+
+/** The lines of a page as a reader sees them: without blocks of code and without inline code. */
+const proseLines = (file) => {
+  let code = false
+  return readFileSync(file, "utf8").split("\n").map((line) => {
+    if (line.startsWith("```")) code = !code
+    return code || line.startsWith("```")
+      ? ""
+      : line.replaceAll(/`[^`]*`/g, (inline) => inline.replaceAll(/[[\]]/g, " "))
+  })
+}
+
+/** As GitHub makes the anchor of a heading. */
+const slug = (heading) =>
+  heading.toLowerCase().replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").replaceAll(/[^\p{L}\p{N}\p{M}_ -]/gu, "").trim()
+    .replaceAll(
+      " ",
+      "-"
+    )
+
+const anchors = new Map()
+const anchorsOf = (file) => {
+  if (!anchors.has(file)) {
+    const lines = proseLines(file)
+    const headings = lines.filter((line) => /^#+ /.test(line)).map((line) => slug(line.replace(/^#+ /, "")))
+    const ids = lines.flatMap((line) => [...line.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id))
+    anchors.set(file, new Set([...headings, ...ids]))
+  }
+  return anchors.get(file)
+}
+
+const checkLink = (page, line, link) => {
+  if (/^[a-z]+:/.test(link)) return
+  const [path, anchor] = link.split("#")
+  const target = path === "" ? page : join(dirname(page), path)
+  if (!existsSync(target)) complain(page, line, `leads nowhere: ${link}`)
+  else if (anchor !== undefined && !anchorsOf(target).has(anchor)) complain(page, line, `no such heading: ${link}`)
+}
+
+const rules = new Set([...anchorsOf(contract)].filter((id) => id.startsWith("rule-")))
+const CITATION = /\brules? (\d+)(?:(?:, | to | and )(\d+))?/g
+
+/** Rules that are cited exist; on a page and in public documentation the reader is also told where they are. */
+const checkCitations = (file, lines, published) => {
+  for (const [index, text] of lines.entries()) {
+    for (const [citation, ...numbers] of text.matchAll(CITATION)) {
+      const unknown = numbers.filter((number) => number !== undefined && !rules.has(`rule-${number}`))
+      if (unknown.length > 0) complain(file, index + 1, `docs/CONTRACT.md has no rule ${unknown.join(", ")}`)
+      if (published && !text.includes("CONTRACT.md")) {
+        complain(
+          file,
+          index + 1,
+          `"${citation}" is no link to docs/CONTRACT.md, nor beside its name: say the rule in words`
+        )
+      }
+    }
+    if (!published && /(?<!docs\/)CONTRACT\.md/.test(text)) complain(file, index + 1, "it is called docs/CONTRACT.md")
+  }
+}
+
+for (const page of pages) {
+  const lines = proseLines(page)
+  for (const [index, text] of lines.entries()) {
+    for (const [, link] of text.matchAll(/\]\(([^)\s]+)\)/g)) checkLink(page, index + 1, link)
+  }
+  if (page !== contract) checkCitations(page, lines, true)
+}
+for (const file of modules) checkCitations(file, readFileSync(file, "utf8").split("\n"), true)
+for (const file of [...filesBelow("src/internal", ".ts"), ...filesBelow("test", ".ts")]) {
+  checkCitations(file, readFileSync(file, "utf8").split("\n"), false)
+}
+
+// --- README
+
+const MOST_LINES = 90
+const front = readFileSync(readme, "utf8")
+if (front.trimEnd().split("\n").length > MOST_LINES) {
+  complain(readme, MOST_LINES + 1, `has more than ${MOST_LINES} lines`)
+}
+
+/** The example runs as it stands, on what `tsc` has built, and prints what the block after it says. */
+const [example] = codeBlocks(front.split("\n"))
+const [, promised] = /^```text\n([^`]*)```$/m.exec(front)
+const library = join(root, "build/src/index.js")
+if (existsSync(library)) {
+  const { outputText } = ts.transpileModule(example, { compilerOptions: { module: ts.ModuleKind.ESNext } })
+  const { stderr, stdout } = spawnSync(process.execPath, ["--input-type=module"], {
+    cwd: root,
+    encoding: "utf8",
+    env: { ...process.env, NO_COLOR: "1" },
+    input: outputText.replace(`"effect-threadpool-io"`, JSON.stringify(pathToFileURL(library).href)),
+    timeout: 60_000
+  })
+  if (stdout !== promised) complain(readme, 1, `its example printed:\n${stdout}${stderr}`)
+} else complain(readme, 1, "its example cannot run: npm run build first")
+
 for (const problem of problems) console.error(problem)
-console.log(`${examples.size} examples, ${modules.length} modules: ${problems.length} problems`)
+console.log(`${examples.size} examples, ${pages.length} pages, ${modules.length} modules: ${problems.length} problems`)
 process.exitCode = problems.length === 0 ? 0 : 1

@@ -1,5 +1,5 @@
 /**
- * The model of TP_IO accounting, by the rules of CONTRACT.md, over the simulated storage.
+ * The model of TP_IO accounting, by the rules of docs/CONTRACT.md, over the simulated storage.
  */
 import { describe, expect, it } from "vitest"
 import * as C from "../../src/internal/constants.js"

@@ -1,4 +1,4 @@
-/** The caller broke a rule of CONTRACT.md: on Windows this would corrupt memory, crash or hang. */
+/** The caller broke a rule of docs/CONTRACT.md: on Windows this would corrupt memory, crash or hang. */
 export class ContractViolation extends Error {
   override readonly name = "ContractViolation"
   /** The operations that the kernel had at that moment, where a kernel knows them by name. */

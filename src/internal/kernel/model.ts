@@ -1,5 +1,5 @@
 /**
- * The accounting of TP_IO that CONTRACT.md describes, over a `Storage` that does the work: real files in the portable
+ * The accounting of TP_IO that docs/CONTRACT.md describes, over a `Storage` that does the work: real files in the portable
  * kernel, memory in the simulated one. What goes wrong at run time is a status; misuse throws a `ContractViolation`.
  */
 import {
