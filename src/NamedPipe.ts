@@ -264,7 +264,9 @@ const listenProblem = (path: string, settings: server.Settings): Effect.Effect<n
  *
  * `name` is `app`, or `\\.\pipe\app`; upper and lower case are the same. On the portable kernel it is a Unix domain socket in
  * a directory of the user's own (`$XDG_RUNTIME_DIR/effect-threadpool-io`, or one of the temporary directory), with mode 0600 in a
- * directory of mode 0700; one that a dead server has left behind is taken over.
+ * directory of mode 0700, and beside it another one, with a dot behind its name, by which others learn that the server
+ * lives. Those that a dead server has left behind are taken over; anything else under their names stays, and `listen`
+ * fails with `AlreadyExists`.
  *
  * @example
  * ```ts

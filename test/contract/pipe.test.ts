@@ -68,6 +68,9 @@ const readAll = (connection: NamedPipe.Connection, length: number) =>
     return all
   })
 
+/** More than a kernel reads ahead, and no more than a socket of every system keeps besides. */
+const SENT = process.platform === "darwin" ? 108_000 : 180_000
+
 type Calls = Parameters<Internal["call"]>
 
 /** Sees what the kernel is asked for, and answers in its place with the status that `answer` gives. */
@@ -130,6 +133,38 @@ contract("a pipe", ({ claim }) => {
       const writing = Effect.forever(NamedPipe.write(client, new Uint8Array(65_536)))
       expect(yield* failureOf(writing)).toMatchObject({ reason: "BrokenPipe" })
     })
+    for (const goes of ["client", "server"] as const) {
+      for (const [unread, written] of [[false, true], [true, true], [true, false]] as const) {
+        const how = `${unread ? ", leaving bytes unread," : ""} can be read${
+          written ? ", also after a failed write" : ""
+        }`
+        claim(`all that a ${goes} sent before it went${how}`, function*() {
+          const room = { inBufferSize: 1 << 18, outBufferSize: 1 << 18 }
+          const { closeClient, closeServer, ...ends } = yield* pair(room)
+          const [stays, left, close] = goes === "client"
+            ? [ends.server, ends.client, closeClient]
+            : [ends.client, ends.server, closeServer]
+          if (unread) yield* NamedPipe.writeAll(stays, new Uint8Array(SENT))
+          // A little more than is read ahead, in small pieces; or much, in large ones.
+          const sent = pattern(unread ? 70_000 : SENT)
+          const piece = sent.length / (unread ? 100 : 20)
+          for (let at = 0; at < sent.length; at += piece) yield* NamedPipe.writeAll(left, sent.subarray(at, at + piece))
+          yield* close
+          // Long enough for a reset to come before anybody reads.
+          if (!written) yield* sleep(20)
+          for (let round = 0; round < (written ? 3 : 0); round++) {
+            expect(yield* failureOf(Effect.forever(NamedPipe.write(stays, new Uint8Array(65_536))))).toMatchObject({
+              reason: "BrokenPipe"
+            })
+          }
+          expect(same(yield* readAll(stays, sent.length), sent)).toBe(true)
+          expect(yield* NamedPipe.read(stays, new Uint8Array(8))).toMatchObject({
+            bytesTransferred: 0,
+            endOfFile: true
+          })
+        })
+      }
+    }
     claim("a read that is interrupted takes no bytes", function*() {
       const { client, server } = yield* pair()
       for (let round = 0; round < 20; round++) {

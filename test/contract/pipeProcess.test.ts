@@ -4,13 +4,15 @@
  */
 import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { type ChildProcess, spawn } from "node:child_process"
+import * as Fiber from "effect/Fiber"
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as NamedPipe from "../../src/NamedPipe.js"
-import { contract, failureOf } from "../support/claims.js"
+import type { Win32Error } from "../../src/Win32Error.js"
+import { contract, failureOf, sleep } from "../support/claims.js"
 import * as lab from "../support/lab.js"
 
 const here = fileURLToPath(new URL(".", import.meta.url))
@@ -55,6 +57,16 @@ const exchange = (connection: NamedPipe.Connection, said: string) =>
     return new TextDecoder().decode(buffer.subarray(0, bytesTransferred))
   })
 
+/** What the next client says to whom that fiber accepts. */
+const heardFromAClient = (name: string, accepting: Fiber.Fiber<NamedPipe.Connection, Win32Error>) =>
+  Effect.gen(function*() {
+    const client = yield* NamedPipe.connect(name)
+    yield* NamedPipe.writeAll(client, new TextEncoder().encode("me"))
+    const buffer = new Uint8Array(64)
+    const { bytesTransferred } = yield* NamedPipe.read(yield* Fiber.join(accepting), buffer)
+    return new TextDecoder().decode(buffer.subarray(0, bytesTransferred))
+  })
+
 contract("a pipe between processes", ({ claim }) => {
   claim("carries bytes; when the server is killed the client finds the end, and the name is free", function*() {
     const name = fresh()
@@ -77,6 +89,15 @@ contract("a pipe between processes", ({ claim }) => {
     const other = yield* program("take", name)
     expect(yield* other.end).toBe("AlreadyExists")
     yield* NamedPipe.connect(name)
+  }, 60_000)
+  claim("another process that wants its name is nobody to its accept", function*() {
+    const name = fresh()
+    const server = yield* NamedPipe.listen(name)
+    const accepting = yield* Effect.fork(NamedPipe.accept(server))
+    const other = yield* program("take", name)
+    expect(yield* other.end).toBe("AlreadyExists")
+    expect((yield* Fiber.poll(accepting))._tag).toBe("None")
+    expect(yield* heardFromAClient(name, accepting)).toBe("me")
   }, 60_000)
   claim("that is open, with nothing in flight, keeps no process alive", function*() {
     const name = fresh()
@@ -161,16 +182,62 @@ contract("the socket of a pipe", ({ only }) => {
     expect(yield* failureOf(NamedPipe.listen("mine"))).toMatchObject({ code: 206, reason: "InvalidArgument" })
     expect(yield* failureOf(NamedPipe.connect("mine"))).toMatchObject({ code: 206, reason: "InvalidArgument" })
   })
+  portable("that a living server has: one that wants its name is nobody to its accept", function*() {
+    yield* runtime
+    const server = yield* NamedPipe.listen("mine")
+    const accepting = yield* Effect.fork(NamedPipe.accept(server))
+    const others = Effect.replicateEffect(failureOf(NamedPipe.listen("mine")), 8, { concurrency: 8 })
+    for (const { reason } of yield* others) expect(reason).toBe("AlreadyExists")
+    yield* sleep(20)
+    expect((yield* Fiber.poll(accepting))._tag).toBe("None")
+    expect(yield* heardFromAClient("mine", accepting)).toBe("me")
+  })
+
+  /** What may be found under the name of a socket, or of the one beside it; none of it is a dead server's. */
+  const found: Record<string, (path: string, directory: string) => void> = {
+    "a file": (path) => fs.writeFileSync(path, "precious"),
+    "a directory": (path) => fs.mkdirSync(path),
+    "a link to a file": (path, directory) => {
+      fs.writeFileSync(join(directory, "elsewhere"), "precious")
+      fs.symlinkSync(join(directory, "elsewhere"), path)
+    },
+    "a link to nothing": (path, directory) => fs.symlinkSync(join(directory, "nowhere"), path),
+    "a FIFO": (path) => void execFileSync("mkfifo", [path]),
+    ...(root
+      ? {
+        "another user's socket": (path: string) => {
+          // SIGKILL leaves it behind.
+          const script =
+            `require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))`
+          spawnSync(process.execPath, ["-e", script, path])
+          fs.chownSync(path, 65_534, 65_534)
+        }
+      }
+      : {})
+  }
+  for (const [what, put] of Object.entries(found)) {
+    for (const name of ["mine", "mine."]) {
+      portable(`under whose name ${name} there is ${what}: typed, and it stays as it is`, function*() {
+        const { directory, own } = yield* runtime
+        fs.mkdirSync(own, { mode: 0o700 })
+        put(join(own, name), directory)
+        const before = fs.lstatSync(join(own, name))
+        expect(yield* failureOf(NamedPipe.listen("mine"))).toMatchObject({ reason: "AlreadyExists", code: 183 })
+        const { ctimeMs, ino } = fs.lstatSync(join(own, name))
+        expect([ino, ctimeMs, fs.readdirSync(own)]).toEqual([before.ino, before.ctimeMs, [name]])
+      })
+    }
+  }
   portable("that a dead server has left is taken over, by one of many", function*() {
     const { own } = yield* runtime
     const dead = yield* program("echo", "mine")
     yield* dead.says("listening")
     yield* dead.kill
-    expect(fs.readdirSync(own)).toEqual(["mine"])
+    expect(fs.readdirSync(own)).toEqual(["mine", "mine."])
     const others = yield* Effect.replicateEffect(Effect.either(NamedPipe.listen("mine")), 4, { concurrency: 4 })
     expect(others.map((one) => one._tag).sort()).toEqual(["Left", "Left", "Left", "Right"])
     yield* NamedPipe.connect("mine")
-    expect(fs.readdirSync(own)).toEqual(["mine"])
+    expect(fs.readdirSync(own)).toEqual(["mine", "mine."])
   }, 60_000)
   const byRoot = root
     ? portable

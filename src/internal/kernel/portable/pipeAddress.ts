@@ -17,8 +17,8 @@ const PREFIX = /^\\\\\.\\pipe\\/i
 
 export const isPipePath = (path: string): boolean => PREFIX.test(path)
 
-/** `sun_path`, less the NUL at its end. */
-const LONGEST_ADDRESS = process.platform === "linux" ? 107 : 103
+/** `sun_path`, less the NUL at its end, and the dot of the socket beside this one. */
+const LONGEST_ADDRESS = process.platform === "linux" ? 106 : 102
 
 const OTHERS_WRITE = 0o022
 const OTHERS = 0o077
@@ -28,7 +28,7 @@ const STICKY = 0o1000
 /** The socket's path; two names that Windows takes for one are one. With `create`, its directory is there afterwards. */
 export const addressOf = async (pipe: string, create: boolean): Promise<string> => {
   const name = pipe.replace(PREFIX, "").toLowerCase()
-  if (name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\0")) {
+  if (name === "" || name.endsWith(".") || name.includes("/") || name.includes("\0")) {
     throw new Refusal(ERROR_INVALID_NAME, "no name of a pipe")
   }
   if (process.getuid === undefined) throw new Refusal(ERROR_NOT_SUPPORTED, "pipes need a system with user ids")

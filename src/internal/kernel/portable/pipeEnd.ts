@@ -1,7 +1,8 @@
 /**
- * One end of a pipe over a socket. What has arrived is kept here, a bounded amount of it, and is taken by a read at once or not
- * at all: a read that is cancelled takes nothing. Writes go out one bounded piece at a time, copied first: a write that is
- * cancelled ends at once, its memory is not looked at again, and no more than the piece that was under way reaches the peer.
+ * One end of a pipe over a socket. What has arrived is kept here, a bounded amount of it, and is taken by a read at
+ * once or not at all: a read that is cancelled takes nothing. Writes go out one bounded piece at a time, copied first:
+ * a write that is cancelled ends at once, its memory is not looked at again, and no more than the piece that was under
+ * way reaches the peer.
  */
 import type * as net from "node:net"
 import * as C from "../../constants.js"
@@ -35,6 +36,8 @@ export class PipeEnd implements PortableFile {
   #pieceUnderWay = false
   /** What every further write answers. */
   #writeStatus = 0
+  /** What the last piece came to. */
+  #writeError: Error | null | undefined = undefined
 
   constructor(readonly storage: PortableStorage, readonly name: Name | undefined, socket: net.Socket | undefined) {
     if (socket !== undefined) this.attach(socket)
@@ -64,10 +67,23 @@ export class PipeEnd implements PortableFile {
     })
     socket.on("end", current(() => this.#ended(C.ERROR_BROKEN_PIPE)))
     socket.on("close", current(() => this.#ended(C.ERROR_BROKEN_PIPE)))
+    this.#keepReadable(socket)
     socket.resume()
     // What waits in ConnectNamedPipe ends in a turn of its own: this may run inside of a call's.
     const connect = this.#connects.shift() as PortableOperation | undefined
     if (connect !== undefined) this.storage.post(connect, C.ERROR_SUCCESS)
+  }
+
+  /**
+   * Node destroys a socket that a write has failed on, and what has arrived with it: the stream does not hear of it.
+   */
+  #keepReadable(socket: net.Socket): void {
+    const write = socket._write.bind(socket)
+    socket._write = (piece, encoding, done) =>
+      write(piece, encoding, (error) => {
+        if (this.#socket === socket) this.#writeError = error
+        done()
+      })
   }
 
   #arrived(bytes: Uint8Array): void {
@@ -159,7 +175,7 @@ export class PipeEnd implements PortableFile {
     this.#pieceUnderWay = true
     const socket = this.#socket!
     socket.write(piece, (error) => {
-      if (this.#socket === socket) this.#written(piece.length, error)
+      if (this.#socket === socket) this.#written(piece.length, error ?? this.#writeError)
     })
   }
 
