@@ -17,7 +17,6 @@ import * as Stream from "effect/Stream"
 import * as Path from "node:path"
 import * as BufferPool from "./BufferPool.js"
 import type { Completion } from "./Completion.js"
-import * as Handle from "./Handle.js"
 import {
   aBoolean,
   aDuration,
@@ -31,10 +30,11 @@ import {
   refusal,
   Wrong
 } from "./internal/arguments.js"
-import { call, callIn } from "./internal/call.js"
+import { call } from "./internal/call.js"
 import * as c from "./internal/constants.js"
 import type { Host } from "./internal/engine/Host.js"
 import * as notify from "./internal/notify.js"
+import { bindOrClose, openHandleIn } from "./internal/openHandle.js"
 import { carries, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Operation from "./Operation.js"
@@ -311,24 +311,15 @@ const openHandle = (
 ): Effect.Effect<ThreadpoolIo.ThreadpoolIo, Win32Error.Win32Error, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      const handle = yield* callIn(restore, kernel, "CreateFileW", {
+      const handle = yield* openHandleIn(restore, kernel, "CreateFileW", {
         path,
         access: c.FILE_LIST_DIRECTORY,
         share: c.FILE_SHARE_READ | c.FILE_SHARE_WRITE | c.FILE_SHARE_DELETE,
         disposition: c.OPEN_EXISTING,
         flags: c.FILE_FLAG_BACKUP_SEMANTICS,
         mode: 0
-      }, {
-        path,
-        dispose: (handle) => {
-          kernel.engine.call("CloseHandle", { handle })
-        }
       })
-      const options = { owned: true, skipMode: false, path, drainTimeout, spans }
-      const io = yield* Effect.suspend(() => {
-        const bound = ThreadpoolIo.acquire(kernel, Handle.make(handle), options)
-        return bound instanceof Win32Error.Win32Error ? Effect.fail(bound) : Effect.succeed(bound)
-      }).pipe(Effect.onError(() => Effect.ignore(call(kernel, "CloseHandle", { handle }))))
+      const io = yield* bindOrClose(kernel, handle, { skipMode: false, path, drainTimeout, spans })
       yield* Effect.addFinalizer(() => ThreadpoolIo.close(io))
       return io
     })

@@ -16,7 +16,6 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type { PoolBuffer } from "./BufferPool.js"
 import type { Completion } from "./Completion.js"
-import * as Handle from "./Handle.js"
 import {
   aBigint,
   aBoolean,
@@ -39,14 +38,15 @@ import {
 import { call, callIn } from "./internal/call.js"
 import * as c from "./internal/constants.js"
 import { advance, offsetProblem } from "./internal/engine/offset.js"
-import { alignmentProblem } from "./internal/file/alignment.js"
 import * as chunks from "./internal/file/chunks.js"
 import * as locks from "./internal/file/locks.js"
 import * as many from "./internal/file/many.js"
+import { type Issuable, misaligned, move, moveAll } from "./internal/file/moveAll.js"
 import { joined, nameProblem } from "./internal/file/names.js"
 import * as sinks from "./internal/file/sink.js"
 import * as sparse from "./internal/file/sparse.js"
 import type { Calls, FileInformation, StorageInformation } from "./internal/kernel/Kernel.js"
+import { bindOrClose, openHandleIn, orClose } from "./internal/openHandle.js"
 import type { Restore } from "./internal/settle.js"
 import { carries, isA, isList } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
@@ -357,7 +357,7 @@ const lookAt = (
   restore: Restore,
   kernel: Kernel.Service,
   path: string,
-  handle: Handle.Handle,
+  handle: number,
   { noFollow, unbuffered }: OpenOptions
 ): Effect.Effect<number, Win32Error.Win32Error> =>
   Effect.zipRight(
@@ -370,33 +370,15 @@ const lookAt = (
 
 const bind = (
   kernel: Kernel.Service,
-  handle: Handle.Handle,
+  handle: number,
   path: string,
-  options: OpenOptions,
+  { drainTimeout, maxInFlight, skipMode, spans, unbuffered }: OpenOptions,
   alignment: number
-): Effect.Effect<File, Win32Error.Win32Error> => {
-  try {
-    const io = ThreadpoolIo.acquire(kernel, handle, {
-      owned: true,
-      path,
-      skipMode: options.skipMode,
-      maxInFlight: options.maxInFlight,
-      drainTimeout: options.drainTimeout,
-      spans: options.spans
-    })
-    return io instanceof Win32Error.Win32Error
-      ? orClose(kernel, handle, Effect.fail(io))
-      : Effect.succeed(
-        Object.assign(Object.create(Proto), { path, io, alignment, kernel, unbuffered: options.unbuffered === true })
-      )
-  } catch (defect) {
-    return orClose(kernel, handle, Effect.die(defect))
-  }
-}
-
-/** A handle that nobody will get is closed. */
-const orClose = <A, E>(kernel: Kernel.Service, handle: Handle.Handle, effect: Effect.Effect<A, E>) =>
-  Effect.onError(effect, () => Effect.ignore(call(kernel, "CloseHandle", { handle })))
+): Effect.Effect<File, Win32Error.Win32Error> =>
+  Effect.map(
+    bindOrClose(kernel, handle, { path, skipMode, maxInFlight, drainTimeout, spans }),
+    (io) => Object.assign(Object.create(Proto), { path, io, alignment, kernel, unbuffered: unbuffered === true })
+  )
 
 const openHandle = (restore: Restore, kernel: Kernel.Service, path: string, options: OpenOptions) => {
   const problem = pathProblem(path)
@@ -409,15 +391,7 @@ const openHandle = (restore: Restore, kernel: Kernel.Service, path: string, opti
       detail: "truncateExisting needs write access."
     }))
   }
-  return Effect.map(
-    callIn(restore, kernel, "CreateFileW", createFileArguments(path, options), {
-      path,
-      dispose: (handle) => {
-        kernel.engine.call("CloseHandle", { handle })
-      }
-    }),
-    Handle.make
-  )
+  return openHandleIn(restore, kernel, "CreateFileW", createFileArguments(path, options))
 }
 
 /** `FILE_FLAG_OPEN_REPARSE_POINT` opens the link itself; POSIX's `O_NOFOLLOW` has refused it already. */
@@ -425,7 +399,7 @@ const refuseLink = (
   restore: Restore,
   kernel: Kernel.Service,
   path: string,
-  handle: Handle.Handle
+  handle: number
 ): Effect.Effect<void, Win32Error.Win32Error> =>
   Effect.flatMap(
     callIn(restore, kernel, "GetFileInformationByHandle", { handle }, { path, handle }),
@@ -444,8 +418,6 @@ const refuseLink = (
 
 const refused = (self: File, syscall: string, detail: string, code = c.ERROR_INVALID_PARAMETER) =>
   Win32Error.make({ code, syscall, path: self.path, handle: self.io.handle, detail })
-
-type Issuable = Pick<Operation.Safe, "request">
 
 /**
  * Submits an operation of `Operation.read`, `write`, `append`, `readVectored`, `writeVectored` or `deviceIoControl`: when a
@@ -475,14 +447,7 @@ export const submit: {
 
 /** The same for the bytes transferred. */
 const transfer = (self: File, operation: Issuable): Effect.Effect<number, Win32Error.Win32Error> =>
-  isOurs(self)
-    ? misaligned(self, operation) ?? ThreadpoolIo.transfer(self.io, operation)
-    : notAFile(operation.request.syscall, self)
-
-const misaligned = (self: File, { request }: Issuable): Effect.Effect<never, Win32Error.Win32Error> | undefined => {
-  const problem = alignmentProblem(self, request)
-  return problem === undefined ? undefined : Effect.fail(refused(self, request.syscall, `Refused: ${problem}.`))
-}
+  isOurs(self) ? move(self, operation) : notAFile(operation.request.syscall, self)
 
 /**
  * `ReadFile` at `offset` (bytes; a `bigint` beyond 2^53 - 1). Succeeds with the bytes read: fewer than the buffer holds when
@@ -533,12 +498,10 @@ export const readExact: {
 } = dual(
   3,
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-    whole(
-      self,
-      buffer,
-      offset,
-      Operation.read,
-      () => refused(self, "ReadFile", "The file ends there.", c.ERROR_HANDLE_EOF)
+    Effect.flatMap(
+      whole(self, buffer, offset, Operation.read),
+      (isWhole) =>
+        isWhole ? Effect.void : Effect.fail(refused(self, "ReadFile", "The file ends there.", c.ERROR_HANDLE_EOF))
     )
 )
 
@@ -590,44 +553,30 @@ export const writeAll: {
 } = dual(
   3,
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-    whole(
-      self,
-      buffer,
-      offset,
-      Operation.write,
-      () => refused(self, "WriteFile", "Nothing was written.", c.ERROR_WRITE_FAULT)
-    )
+    Effect.asVoid(whole(self, buffer, offset, Operation.write))
 )
 
 /** The most that one operation of `whole` moves: what a copy of the caller's memory costs stays bounded. */
 const PIECE = 4 << 20
 
-/** As many operations as it takes to move the whole buffer. */
+/** Moves the whole buffer; answers whether the file held as much. */
 const whole = (
   self: File,
   buffer: PoolBuffer | Uint8Array,
   offset: number | bigint,
-  make: (options: Operation.Options) => Operation.Safe,
-  atNothing: () => Win32Error.Win32Error
-): Effect.Effect<void, Win32Error.Win32Error> => {
+  make: (options: Operation.Options) => Operation.Safe
+): Effect.Effect<boolean, Win32Error.Win32Error> => {
   const size = Operation.sizeOf(buffer)
   // It says what is wrong with it.
-  if (size === undefined || !isOurs(self)) return Effect.asVoid(transfer(self, make({ buffer, offset })))
-  const from = (done: number): Effect.Effect<void, Win32Error.Win32Error> =>
-    Effect.flatMap(
-      transfer(
-        self,
-        make({ buffer, start: done, length: Math.min(PIECE, size - done), offset: advance(offset, done) })
-      ),
-      (bytes) => {
-        if (bytes === 0) return Effect.fail(atNothing())
-        const now = done + bytes
-        if (now === size) return Effect.void
-        // Past the cache, a piece that is not whole sectors is the last one of the file.
-        return now % self.alignment !== 0 ? Effect.fail(atNothing()) : from(now)
-      }
-    )
-  return size === 0 ? Effect.void : from(0)
+  if (size === undefined || !isOurs(self)) return Effect.as(transfer(self, make({ buffer, offset })), true)
+  return Effect.map(
+    moveAll(
+      self,
+      size,
+      (done) => make({ buffer, start: done, length: Math.min(PIECE, size - done), offset: advance(offset, done) })
+    ),
+    (moved) => moved === size
+  )
 }
 
 /**

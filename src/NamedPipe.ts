@@ -30,7 +30,9 @@ import {
 } from "./internal/arguments.js"
 import { call, callIn } from "./internal/call.js"
 import * as c from "./internal/constants.js"
+import { moveAll } from "./internal/file/moveAll.js"
 import type { Calls, PipeInformation, PipePeek } from "./internal/kernel/Kernel.js"
+import { bindOrClose, openHandleIn } from "./internal/openHandle.js"
 import * as flushing from "./internal/pipe/flush.js"
 import { Messages } from "./internal/pipe/Messages.js"
 import { nameProblem, pathOf } from "./internal/pipe/name.js"
@@ -411,12 +413,7 @@ const openIn = (
     flags: (c.SECURITY_SQOS_PRESENT | level) >>> 0,
     mode: 0
   }
-  const open = callIn(restore, kernel, "CreateFileW", arguments_, {
-    path,
-    dispose: (handle) => {
-      kernel.engine.call("CloseHandle", { handle })
-    }
-  })
+  const open = openHandleIn(restore, kernel, "CreateFileW", arguments_)
   const passes = ({ code }: Win32Error.Win32Error) =>
     code === c.ERROR_PIPE_BUSY || (options.waitForServer === true && code === c.ERROR_FILE_NOT_FOUND)
   const attempt = (deadline: number, pause: number): Effect.Effect<number, Win32Error.Win32Error> =>
@@ -480,7 +477,7 @@ export const connect = (
         const problem = nameProblem(path)
         if (problem !== undefined) return invalid("CreateFileW", path, problem, c.ERROR_INVALID_NAME)
         return openIn(restore, kernel, path, options).pipe(
-          Effect.flatMap((handle) => server.bindOrClose(kernel, handle, path, ioOptions(options))),
+          Effect.flatMap((handle) => bindOrClose(kernel, handle, { ...ioOptions(options), path })),
           Effect.tap((io) =>
             messages
               ? Effect.onError(
@@ -747,22 +744,12 @@ export const writeAll: {
   const size = Operation.sizeOf(buffer)
   // It says what is wrong with it.
   if (size === undefined) return Effect.asVoid(write(self, buffer))
+  // An empty message is a message.
+  if (size === 0 && self.messages) return Effect.asVoid(write(self, buffer))
   const piece = self.messages ? size : PIECE
-  const from = (start: number): Effect.Effect<void, Win32Error.Win32Error> =>
-    Effect.flatMap(
-      ThreadpoolIo.submit(
-        self.io,
-        Operation.write({ buffer, start, length: Math.min(piece, size - start) })
-      ),
-      ({ bytesTransferred }) => {
-        const now = start + bytesTransferred
-        if (now === size) return Effect.void
-        return bytesTransferred === 0
-          ? invalid("WriteFile", self.path, "Nothing was written.", c.ERROR_WRITE_FAULT)
-          : from(now)
-      }
-    )
-  return size === 0 && !self.messages ? Effect.void : from(0)
+  return Effect.asVoid(
+    moveAll(self, size, (start) => Operation.write({ buffer, start, length: Math.min(piece, size - start) }))
+  )
 })
 
 // -----------------------------------------------------------------------------

@@ -1,12 +1,11 @@
 /**
  * Rule 27: past the cache, only whole sectors. The memory is the pool's, and page-aligned.
  */
-import type { File } from "../../File.js"
 import type { Request } from "../engine/Operation.js"
 
 /** What is wrong with a read or write of this file, or `undefined`. */
 export const alignmentProblem = (
-  { alignment }: File,
+  { alignment = 1 }: { readonly alignment?: number },
   { kind, length, memory, offsetLow, start }: Request
 ): string | undefined => {
   if (alignment === 1 || kind === "ioctl") return undefined

@@ -9,11 +9,11 @@ import * as Sink from "effect/Sink"
 import type { File, SinkOptions } from "../../File.js"
 import type * as Win32Error from "../../Win32Error.js"
 import { aBoolean, anOffset, aNumber, optionsOf, Wrong } from "../arguments.js"
-import * as c from "../constants.js"
 import { offsetProblem } from "../engine/offset.js"
 import type { Restore } from "../settle.js"
 import { plainBytes, shown } from "../values.js"
 import { failureOf, noMemory, refused, shapeOf, warn } from "./chunks.js"
+import { nothingWritten } from "./moveAll.js"
 import { type Target, WriteBehind } from "./WriteBehind.js"
 
 export const DEFAULT_BLOCK = 512 << 10
@@ -45,9 +45,7 @@ const end = (result: Either.Either<bigint, Win32Error.Win32Error>): Push<never> 
 const failed = (self: File, ring: WriteBehind): Push<never> => {
   const { failed } = ring
   if (failed === undefined) return end(Either.left(noMemory()))
-  if (failed.failed === undefined) {
-    return end(Either.left(refused(self, "WriteFile", "Nothing was written.", c.ERROR_WRITE_FAULT)))
-  }
+  if (failed.failed === undefined) return end(Either.left(nothingWritten(self)))
   return Effect.catchAll(failureOf(self, failed), (error) => end(Either.left(error)))
 }
 

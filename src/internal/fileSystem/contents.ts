@@ -8,6 +8,7 @@ import * as File from "../../File.js"
 import * as Operation from "../../Operation.js"
 import * as Win32Error from "../../Win32Error.js"
 import * as c from "../constants.js"
+import { moveAll } from "../file/moveAll.js"
 
 type Failing<A> = Effect.Effect<A, Win32Error.Win32Error>
 
@@ -33,20 +34,16 @@ export const first = (buffer: Buffer, bytes: number): Uint8Array => {
   return part
 }
 
+const window = (buffer: Uint8Array, offset: bigint, start: number): Operation.Options => ({
+  buffer,
+  start,
+  length: Math.min(PIECE, buffer.length - start),
+  offset: offset + BigInt(start)
+})
+
 /** Fills a buffer from a file; answers how far, which is less than all of it where the file ends. */
-export const fill = (file: File.File, buffer: Uint8Array, offset: bigint): Failing<number> => {
-  const from = (done: number): Failing<number> => {
-    const length = Math.min(PIECE, buffer.length - done)
-    return Effect.flatMap(
-      File.submit(file, Operation.read({ buffer, start: done, length, offset: offset + BigInt(done) })),
-      ({ bytesTransferred }) => {
-        const now = done + bytesTransferred
-        return bytesTransferred === 0 || now === buffer.length ? Effect.succeed(now) : from(now)
-      }
-    )
-  }
-  return buffer.length === 0 ? Effect.succeed(0) : from(0)
-}
+export const fill = (file: File.File, buffer: Uint8Array, offset: bigint): Failing<number> =>
+  moveAll(file, buffer.length, (done) => Operation.read(window(buffer, offset, done)))
 
 /** Everything that a file holds. */
 export const read = (file: File.File): Failing<Uint8Array> =>
@@ -90,40 +87,13 @@ export const write = (
   file: File.File,
   buffer: Uint8Array,
   offset: bigint,
-  written: (bytes: number) => void = () => {}
-): Failing<void> => {
-  const from = (done: number): Failing<void> => {
-    const length = Math.min(PIECE, buffer.length - done)
-    return Effect.flatMap(
-      File.submit(file, Operation.write({ buffer, start: done, length, offset: offset + BigInt(done) })),
-      ({ bytesTransferred }) => {
-        if (bytesTransferred === 0) return nothingWritten(file)
-        written(bytesTransferred)
-        const now = done + bytesTransferred
-        return now === buffer.length ? Effect.void : from(now)
-      }
-    )
-  }
-  return buffer.length === 0 ? Effect.void : from(0)
-}
-
-const nothingWritten = (file: File.File) =>
-  Effect.fail(Win32Error.make({
-    code: c.ERROR_DISK_FULL,
-    syscall: "WriteFile",
-    path: file.path,
-    detail: "Nothing was written."
-  }))
+  written?: (bytes: number) => void
+): Failing<void> =>
+  Effect.asVoid(moveAll(file, buffer.length, (done) => Operation.write(window(buffer, offset, done)), written))
 
 /** At the end of the file, in one operation: no other append comes in between. */
-export const append = (file: File.File, buffer: Uint8Array): Failing<void> => {
-  const from = (done: number): Failing<void> =>
-    Effect.flatMap(File.append(file, done === 0 ? buffer : buffer.subarray(done)), (bytes) => {
-      if (bytes === 0) return nothingWritten(file)
-      return done + bytes === buffer.length ? Effect.void : from(done + bytes)
-    })
-  return buffer.length === 0 ? Effect.void : from(0)
-}
+export const append = (file: File.File, buffer: Uint8Array): Failing<void> =>
+  Effect.asVoid(moveAll(file, buffer.length, (start) => Operation.append({ buffer, start })))
 
 /** Cuts a file; answers its new length. A negative one is 0, as node has it. */
 export const cut = (file: File.File, length: bigint | number = 0): Failing<bigint> => {

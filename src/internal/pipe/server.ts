@@ -6,12 +6,11 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Handle from "../../Handle.js"
 import type { Kernel } from "../../Kernel.js"
 import * as Operation from "../../Operation.js"
 import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import * as Win32Error from "../../Win32Error.js"
-import { call, callIn } from "../call.js"
+import { call } from "../call.js"
 import {
   ERROR_ACCESS_DENIED,
   ERROR_BROKEN_PIPE,
@@ -22,6 +21,7 @@ import {
   PIPE_UNLIMITED_INSTANCES
 } from "../constants.js"
 import type { Calls } from "../kernel/Kernel.js"
+import { bindOrClose, openHandleIn } from "../openHandle.js"
 import { type Restore, settle } from "../settle.js"
 import { Backlog, Taker } from "./Backlog.js"
 
@@ -82,12 +82,7 @@ const creation = (settings: Settings, first: boolean): Calls["CreateNamedPipeW"]
 })
 
 const createIn = (restore: Restore, kernel: Kernel.Service, settings: Settings, first: boolean) =>
-  callIn(restore, kernel, "CreateNamedPipeW", creation(settings, first), {
-    path: settings.path,
-    dispose: (handle) => {
-      kernel.engine.call("CloseHandle", { handle })
-    }
-  })
+  openHandleIn(restore, kernel, "CreateNamedPipeW", creation(settings, first))
 
 /** With a cause, 5 is about the portable kernel's directory. */
 const isTaken = ({ cause, code }: Win32Error.Win32Error): boolean =>
@@ -194,20 +189,8 @@ const instanceIn = (
 ): Effect.Effect<ThreadpoolIo.ThreadpoolIo, Win32Error.Win32Error> =>
   Effect.flatMap(
     createIn(restore, server.kernel, server.settings, false),
-    (handle) => bindOrClose(server.kernel, handle, server.settings.path, server.settings.io)
+    (handle) => bindOrClose(server.kernel, handle, { ...server.settings.io, path: server.settings.path })
   )
-
-/** A handle that cannot be bound is closed. */
-export const bindOrClose = (
-  kernel: Kernel.Service,
-  handle: number,
-  path: string,
-  options: ThreadpoolIo.Options
-): Effect.Effect<ThreadpoolIo.ThreadpoolIo, Win32Error.Win32Error> =>
-  Effect.suspend(() => {
-    const io = ThreadpoolIo.acquire(kernel, Handle.make(handle), { ...options, owned: true, path })
-    return io instanceof Win32Error.Win32Error ? Effect.fail(io) : Effect.succeed(io)
-  }).pipe(Effect.onError(() => Effect.ignore(call(kernel, "CloseHandle", { handle }))))
 
 /** A client that has come and gone before it was seen: the instance is disconnected, and waits for the next one. */
 const goneAlready = ({ code }: Win32Error.Win32Error): boolean =>

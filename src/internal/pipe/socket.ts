@@ -14,9 +14,9 @@ import { Kernel } from "../../Kernel.js"
 import * as NamedPipe from "../../NamedPipe.js"
 import type { Options } from "../../NamedPipeSocket.js"
 import * as Operation from "../../Operation.js"
-import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import * as Win32Error from "../../Win32Error.js"
-import { ERROR_NO_DATA, ERROR_WRITE_FAULT } from "../constants.js"
+import { ERROR_NO_DATA } from "../constants.js"
+import { moveAll } from "../file/moveAll.js"
 import { settle } from "../settle.js"
 import { Inbox } from "./Inbox.js"
 import { Outbox, Write } from "./Outbox.js"
@@ -96,21 +96,8 @@ const writePieces = (
   write: Write<Socket.CloseEvent>
 ): Effect.Effect<void, Win32Error.Win32Error> =>
   Effect.suspend(() => {
-    const length = Math.min(PIECE, write.bytes.byteLength)
-    if (length === 0) return Effect.void
-    return Effect.flatMap(
-      ThreadpoolIo.submit(connection.io, Operation.write({ buffer: write.bytes, length })),
-      ({ bytesTransferred }) => {
-        if (bytesTransferred === 0) {
-          const detail = "Nothing was written."
-          return Effect.fail(
-            Win32Error.make({ code: ERROR_WRITE_FAULT, syscall: "WriteFile", path: connection.path, detail })
-          )
-        }
-        write.advance(bytesTransferred)
-        return writePieces(connection, write)
-      }
-    )
+    const next = () => Operation.write({ buffer: write.bytes, length: Math.min(PIECE, write.bytes.byteLength) })
+    return Effect.asVoid(moveAll(connection, write.bytes.byteLength, next, (bytes) => write.advance(bytes)))
   })
 
 /** A write that fails is its writer's affair: what the other end has sent before it went can still be read. */

@@ -6,6 +6,7 @@ import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import * as Operation from "../../Operation.js"
 import type { Win32Error } from "../../Win32Error.js"
+import { moveAll } from "../file/moveAll.js"
 
 export interface Shape {
   /** The first byte, and the first one behind. */
@@ -25,7 +26,7 @@ export const forEachChunk = <E, R>(
   file: File.File,
   { chunk, from, inFlight, to }: Shape,
   buffer: PoolBuffer,
-  f: (chunk: PoolBuffer, offset: number, bytes: number) => Effect.Effect<void, E, R>
+  f: (chunk: PoolBuffer, offset: number, bytes: number) => Effect.Effect<unknown, E, R>
 ): Effect.Effect<number, E | Win32Error, R> => {
   const length = to - from
   if (length > chunk || file.alignment > 1) {
@@ -39,41 +40,24 @@ export const forEachChunk = <E, R>(
     )
   }
   return Effect.flatMap(
-    readAll(file, buffer, from, length, 0),
+    moveAll(
+      file,
+      length,
+      (done) => Operation.read({ buffer, start: done, length: length - done, offset: from + done })
+    ),
     (bytes) => bytes === 0 ? Effect.succeed(0) : Effect.as(f(buffer, from, bytes), bytes)
   )
 }
 
-/** Answers the bytes read: fewer than `length` where the file ends. */
-const readAll = (
-  file: File.File,
-  buffer: PoolBuffer,
-  offset: number,
-  length: number,
-  done: number
-): Effect.Effect<number, Win32Error> =>
-  Effect.flatMap(
-    File.submit(file, Operation.read({ buffer, start: done, length: length - done, offset: offset + done })),
-    ({ bytesTransferred }) => {
-      const now = done + bytesTransferred
-      return now === length || bytesTransferred === 0
-        ? Effect.succeed(now)
-        : readAll(file, buffer, offset, length, now)
-    }
-  )
-
 /** Writes the bytes of a chunk from `start` to `end`; the chunk lies at `offset`. */
 export const writePart = (
   file: File.File,
-  chunk: PoolBuffer,
+  buffer: PoolBuffer,
   offset: number,
   start: number,
   end: number
-): Effect.Effect<void, Win32Error> =>
-  Effect.flatMap(
-    File.submit(file, Operation.write({ buffer: chunk, start, length: end - start, offset: offset + start })),
-    ({ bytesTransferred }) => {
-      const now = start + bytesTransferred
-      return now === end ? Effect.void : writePart(file, chunk, offset, now, end)
-    }
-  )
+): Effect.Effect<unknown, Win32Error> =>
+  moveAll(file, end - start, (done) => {
+    const at = start + done
+    return Operation.write({ buffer, start: at, length: end - at, offset: offset + at })
+  })

@@ -80,7 +80,7 @@ const copyStretch = (
   hash: Hash | undefined
 ): Failing<Stretch> => {
   const { buffer, data, file, job: { progress, settings } } = copying
-  const write = (chunk: PoolBuffer, offset: number, bytes: number): Effect.Effect<void, Win32Error> => {
+  const write = (chunk: PoolBuffer, offset: number, bytes: number): Effect.Effect<unknown, Win32Error> => {
     hash?.update(bytes === chunk.size ? chunk.bytes : chunk.bytes.subarray(0, bytes))
     progress.copied(bytes)
     const parts = partsOf(chunk.bytes, bytes)
