@@ -51,7 +51,7 @@ describe("every request", () => {
     await ask<void>((answer) => requests.ftruncate(fd, 7, answer))
     await ask<void>((answer) => requests.fsync(fd, answer))
     await ask<void>((answer) => requests.fchmod(fd, 0o600, answer))
-    await ask<void>((answer) => requests.futimes(fd, 1000.5, -2000.25, answer))
+    await ask<void>((answer) => requests.futimes(fd, 1_000_500_000_000n, -2_000_250_000_000n, answer))
     const { birthtimeNs, ino, ...stat } = await ask<Stat>((answer) => requests.fstat(fd, answer))
     told.push(stat, birthtimeNs > 0n, ino === fs.statSync(path, { bigint: true }).ino)
     await ask<void>((answer) => requests.close(fd, answer))

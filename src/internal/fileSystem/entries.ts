@@ -81,6 +81,10 @@ export const make = (kernel: Kernel.Service) => {
 
     // Its method is the one that @effect/platform-node tells.
     utimes: (path: string, atime: Date | number, mtime: Date | number): Failing<void> =>
-      asking("utime", path, (done) => fs.utimes(path, atime, mtime, done))
+      asking("utime", path, (done) => fs.utimes(path, before1970(atime), before1970(mtime), done))
   }
 }
+
+/** Node takes a negative number for "now", but not its text. */
+const before1970 = (time: Date | number): Date | number | string =>
+  typeof time === "number" && time < 0 && Number.isFinite(time) ? `${time}` : time

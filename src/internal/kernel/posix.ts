@@ -208,27 +208,11 @@ export const setEndOfFile = (file: PosixFile, length: bigint): Work<void> => (re
   requests.ftruncate(file.fd, Number(length), done)
 }
 
-/**
- * libuv takes seconds as a double, about 240 ns apart today, and cuts off towards zero: the next one away from it keeps
- * the microsecond.
- */
-export const seconds = (ns: bigint): number => {
-  const magnitude = ns < 0n ? -ns : ns
-  let time = Number(magnitude) / 1e9
-  while (kept(time) < magnitude) time += time * Number.EPSILON
-  return ns < 0n ? -time : time
-}
-
-const kept = (time: number): bigint => {
-  const whole = Math.floor(time)
-  return BigInt(whole) * 1_000_000_000n + BigInt(Math.floor((time - whole) * 1e9))
-}
-
 export const setBasicInformation = (file: PosixFile, information: BasicInformation): Work<void> => (requests, done) => {
   requireAccess(file.writableAttributes, "FILE_WRITE_ATTRIBUTES")
   const { accessTimeNs, mode, modifiedTimeNs, readOnly } = information
   if (mode === undefined && readOnly === undefined && accessTimeNs !== undefined && modifiedTimeNs !== undefined) {
-    return requests.futimes(file.fd, seconds(accessTimeNs), seconds(modifiedTimeNs), done)
+    return requests.futimes(file.fd, accessTimeNs, modifiedTimeNs, done)
   }
   promised((requests) => setEach(requests, file, information))(requests, done)
 }
@@ -243,8 +227,8 @@ const setEach = async (requests: Requests, { fd }: PosixFile, information: Basic
   // Who could write before is not known any more: the owner can again, and nobody else is given more than that.
   else if (readOnly !== undefined) await chmod(readOnly ? present & ~WRITE_BITS : present | OWNER_WRITES)
   if (accessTimeNs === undefined && modifiedTimeNs === undefined) return
-  const accessed = seconds(accessTimeNs ?? stat.atimeNs)
-  const modified = seconds(modifiedTimeNs ?? stat.mtimeNs)
+  const accessed = accessTimeNs ?? stat.atimeNs
+  const modified = modifiedTimeNs ?? stat.mtimeNs
   await asked<void>((answer) => requests.futimes(fd, accessed, modified, answer))
 }
 

@@ -300,7 +300,7 @@ const OWNER_WRITES = 0o200n
 const finish = (copying: Copying, copy: File.File): Failing<void> => {
   const { job: { settings }, stat } = copying
   const times = settings.times
-    ? { accessTimeNs: settable(stat.atimeNs), modifiedTimeNs: settable(stat.mtimeNs) }
+    ? { accessTimeNs: stat.atimeNs, modifiedTimeNs: stat.mtimeNs }
     : undefined
   const changes = permissionsToSet(copying)
   if (changes instanceof PipelineError) return Effect.fail(changes)
@@ -331,9 +331,6 @@ const hasKeptMode = (
   keptModes.set(directory, mode)
   return true
 }
-
-/** Elsewhere than on Windows, node sets microseconds: what is below them must not round up. */
-const settable = (ns: bigint): bigint => windows ? ns : ns - ns % 1000n
 
 /** Without `overwrite` the name must be free. With it, a name that is taken is replaced, and that is remembered. */
 const giveName = (copying: Copying): Effect.Effect<void, Win32Error, Kernel> => {

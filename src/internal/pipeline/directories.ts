@@ -7,13 +7,13 @@ import { open } from "node:fs/promises"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
+import { timeText } from "../times.js"
 import { alreadyExists, cannot, errnoOf, failure } from "./failures.js"
 import type { Job } from "./Job.js"
 import { inside, otherCase, partialName } from "./names.js"
 import { permissions } from "./permissions.js"
 import type { Plan, PlannedDirectory } from "./plan.js"
 import { quoted } from "./text.js"
-import { seconds } from "./times.js"
 
 const windows = process.platform === "win32"
 
@@ -52,7 +52,7 @@ const isDirectory = (path: string, follow: boolean): boolean => {
 export const finishDirectory = ({ settings }: Job, { stat, target }: PlannedDirectory): void => {
   try {
     if (settings.permissions && !windows) chmodSync(target, permissions(stat.mode))
-    if (settings.times) utimesSync(target, seconds(stat.atimeNs), seconds(stat.mtimeNs))
+    if (settings.times) utimesSync(target, timeText(stat.atimeNs), timeText(stat.mtimeNs))
   } catch (error) {
     throw cannot("set the times of", target)(error)
   }

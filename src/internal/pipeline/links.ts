@@ -6,12 +6,12 @@ import { type BigIntStats, lstatSync, lutimesSync, readlinkSync, statSync, symli
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
+import { timeText } from "../times.js"
 import { cannot, failure } from "./failures.js"
 import type { Job } from "./Job.js"
 import { inside, partialName } from "./names.js"
 import type { PlannedLink } from "./plan.js"
 import { quoted } from "./text.js"
-import { seconds } from "./times.js"
 
 /** Under `overwrite` a link is made beside the name and renamed over it, as a file is. */
 export const makeLink = (job: Job, link: PlannedLink): Effect.Effect<void, PipelineError, Kernel> => {
@@ -63,7 +63,7 @@ const symlink = ({ settings }: Job, link: PlannedLink, target: string): void => 
 /** A time that cannot be set on a link is not worth the copy. */
 const setLinkTimes = (target: string, stat: BigIntStats): void => {
   try {
-    lutimesSync(target, seconds(stat.atimeNs), seconds(stat.mtimeNs))
+    lutimesSync(target, timeText(stat.atimeNs), timeText(stat.mtimeNs))
   } catch {
     // Not every file system keeps times of links.
   }

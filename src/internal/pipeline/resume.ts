@@ -8,6 +8,7 @@ import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { Win32Error } from "../../Win32Error.js"
+import { sameTime } from "../times.js"
 import { forEachChunk } from "./chunks.js"
 import type { Job } from "./Job.js"
 import { type Read, readJournal } from "./journal.js"
@@ -66,8 +67,8 @@ export const adopt = (
  * says nothing, by its contents.
  */
 export const lookAtTarget = (
-  { settings }: Job,
-  { source }: PlannedFile,
+  job: Job,
+  file: PlannedFile,
   stat: BigIntStats,
   target: string,
   buffer: PoolBuffer
@@ -76,9 +77,12 @@ export const lookAtTarget = (
     const there = lstatSync(target, { bigint: true, throwIfNoEntry: false })
     if (there === undefined) return Effect.succeed("absent")
     if (!there.isFile() || there.size !== stat.size) return Effect.succeed("another")
+    const { settings } = job
     const answer = (same: boolean) => same ? "complete" : "another"
     if (settings.verify === "none" && settings.times) {
-      return Effect.succeed(answer(sameTime(there.mtimeNs, stat.mtimeNs)))
+      return sameTime(there.mtimeNs, stat.mtimeNs)
+        ? Effect.succeed("complete")
+        : Effect.map(keptTime(job, file, stat), (kept) => answer(kept !== undefined && sameTime(there.mtimeNs, kept)))
     }
     const { chunk, inFlight } = settings
     const sum = (path: string) =>
@@ -92,8 +96,25 @@ export const lookAtTarget = (
           () => hash.digest("hex")
         )
       })
-    return Effect.zipWith(sum(source), sum(target), (a, b) => answer(a === b))
+    return Effect.zipWith(sum(file.source), sum(target), (a, b) => answer(a === b))
   })
 
-/** To what a copy's time can be set to: microseconds. */
-const sameTime = (a: bigint, b: bigint): boolean => a / 1000n === b / 1000n
+/** The time that a copy of the source would have: a file system may keep it coarser, or only between two years. It is asked. */
+const keptTime = (
+  { progress }: Job,
+  { directory, name }: PlannedFile,
+  { atimeNs, mtimeNs }: BigIntStats
+): Effect.Effect<bigint | undefined, never, Kernel> =>
+  Effect.suspend(() => {
+    const probe = inside(directory, partialName(name))
+    progress.begun(probe)
+    const set = Effect.scoped(Effect.flatMap(
+      File.open(probe, { access: "write", disposition: "createNew" }),
+      File.setBasicInfo({ accessTimeNs: atimeNs, modifiedTimeNs: mtimeNs })
+    ))
+    return set.pipe(
+      Effect.map(() => lstatSync(probe, { bigint: true, throwIfNoEntry: false })?.mtimeNs),
+      Effect.catchAll(() => Effect.succeed(undefined)),
+      Effect.ensuring(Effect.zipRight(removeFile(probe), Effect.sync(() => progress.ended(probe))))
+    )
+  })

@@ -4,6 +4,7 @@
  */
 import * as fs from "node:fs"
 import { callbackify } from "node:util"
+import { timeText } from "../../times.js"
 
 /** What a file is. Times are nanoseconds since 1970. */
 export interface Stat {
@@ -39,8 +40,7 @@ export interface Requests {
   ftruncate(fd: number, length: number, answer: Answer): void
   fsync(fd: number, answer: Answer): void
   fchmod(fd: number, mode: number, answer: Answer): void
-  /** Seconds since 1970. */
-  futimes(fd: number, accessed: number, modified: number, answer: Answer): void
+  futimes(fd: number, accessedNs: bigint, modifiedNs: bigint, answer: Answer): void
   unlink(path: string, answer: Answer): void
   rename(from: string, to: string, answer: Answer): void
   /** `link` and `unlink`: a rename that replaces nothing. When `from` has gone in between, `to` goes again. */
@@ -76,9 +76,6 @@ const told = (answer: Answer<Stat>) => (error: Error | null, stat: fs.BigIntStat
   })
 }
 
-/** Node takes a negative number for "now", but not its text. */
-const time = (seconds: number): number | string => seconds < 0 ? `${seconds}` : seconds
-
 export const libuv: Requests = {
   open: fs.open,
   openAndStat: (path, flags, mode, answer) =>
@@ -97,7 +94,7 @@ export const libuv: Requests = {
   ftruncate: fs.ftruncate,
   fsync: fs.fsync,
   fchmod: fs.fchmod,
-  futimes: (fd, accessed, modified, answer) => fs.futimes(fd, time(accessed), time(modified), answer),
+  futimes: (fd, accessedNs, modifiedNs, answer) => fs.futimes(fd, timeText(accessedNs), timeText(modifiedNs), answer),
   unlink: fs.unlink,
   rename: fs.rename,
   linkAndUnlink: (from, to, answer) =>
@@ -109,16 +106,13 @@ export const libuv: Requests = {
   withdraw: () => false
 }
 
-/** Half a microsecond more keeps the microsecond, whatever becomes of the double. */
-const secondsOf = (ns: bigint): number => (Number(ns / 1000n) + 0.5) / 1e6
-
 const copy = async (from: string, to: string): Promise<void> => {
   const { promises } = fs
   const stat = await promises.stat(from, { bigint: true })
   if (!stat.isFile()) throw Object.assign(new Error("only a regular file can be copied"), { code: "ENOTSUP" })
   await promises.copyFile(from, to, fs.constants.COPYFILE_EXCL)
   try {
-    await promises.utimes(to, time(secondsOf(stat.atimeNs)), time(secondsOf(stat.mtimeNs)))
+    await promises.utimes(to, timeText(stat.atimeNs), timeText(stat.mtimeNs))
   } catch (error) {
     await promises.unlink(to)
     throw error

@@ -78,7 +78,11 @@ export interface Shared {
 export const STAT = 8
 
 /* v8 ignore start: it runs in threads of its own */
-export function thread(fs: typeof NodeFs, { control, data, layout, notSupported, thread }: Shared): never {
+export function thread(
+  fs: typeof NodeFs,
+  { control, data, layout, notSupported, thread }: Shared,
+  seconds: (ns: bigint) => number
+): never {
   // An error is a number here; its stack would cost more than the request.
   Error.stackTraceLimit = 0
   const MOST_SPINS = 400
@@ -118,8 +122,6 @@ export function thread(fs: typeof NodeFs, { control, data, layout, notSupported,
     integers[at + 12] = stat.blocks
   }
   const bigint = { bigint: true } as const
-  const secondsOf = (ns: bigint): number => (Number(ns / 1000n) + 0.5) / 1e6
-  const time = (seconds: number): number | string => seconds < 0 ? `${seconds}` : seconds
 
   const run = [
     () => answer(fs.openSync(firstName(), number(0), number(1))),
@@ -142,7 +144,7 @@ export function thread(fs: typeof NodeFs, { control, data, layout, notSupported,
     () => fs.ftruncateSync(number(0), number(1)),
     () => fs.fsyncSync(number(0)),
     () => fs.fchmodSync(number(0), number(1)),
-    () => fs.futimesSync(number(0), time(number(1)), time(number(2))),
+    () => fs.futimesSync(number(0), `${number(1)}`, `${number(2)}`),
     () => fs.unlinkSync(firstName()),
     () => fs.renameSync(firstName(), secondName()),
     () => {
@@ -161,7 +163,7 @@ export function thread(fs: typeof NodeFs, { control, data, layout, notSupported,
       if (!stat.isFile()) throw { errno: notSupported }
       fs.copyFileSync(firstName(), secondName(), fs.constants.COPYFILE_EXCL)
       try {
-        fs.utimesSync(secondName(), time(secondsOf(stat.atimeNs)), time(secondsOf(stat.mtimeNs)))
+        fs.utimesSync(secondName(), `${seconds(stat.atimeNs)}`, `${seconds(stat.mtimeNs)}`)
       } catch (error) {
         fs.unlinkSync(secondName())
         throw error

@@ -6,6 +6,7 @@
 import { availableParallelism, constants as os } from "node:os"
 import { getSystemErrorMap } from "node:util"
 import { Worker } from "node:worker_threads"
+import { seconds } from "../../times.js"
 import type { Answer, OpenedFile, Requests, Stat } from "./requests.js"
 import { BYTES, CAPACITY, DATA, layout, OPERATIONS, type Shared, STAT, SUBMITTED, thread, WITHDRAWN } from "./thread.js"
 
@@ -208,8 +209,8 @@ export class Threads implements Requests {
     this.#submit("fchmod", fd, mode, 0, answer)
   }
 
-  futimes(fd: number, accessed: number, modified: number, answer: Answer): void {
-    this.#submit("futimes", fd, accessed, modified, answer)
+  futimes(fd: number, accessedNs: bigint, modifiedNs: bigint, answer: Answer): void {
+    this.#submit("futimes", fd, seconds(accessedNs), seconds(modifiedNs), answer)
   }
 
   unlink(path: string, answer: Answer): void {
@@ -426,7 +427,7 @@ export class Threads implements Requests {
 /** Some tools rename functions with a helper that is not there in another thread. It may be a script or a module. */
 const source = `const __name = (f) => f
 const load = process.getBuiltinModule ?? require
-;(${thread})(load("node:fs"), load("node:worker_threads").workerData)`
+;(${thread})(load("node:fs"), load("node:worker_threads").workerData, ${seconds})`
 
 const refusal = (code: string, message: string): NodeJS.ErrnoException =>
   Object.assign(new RangeError(message), { code })

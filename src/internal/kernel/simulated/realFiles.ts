@@ -4,6 +4,7 @@
  */
 import * as fs from "node:fs"
 import * as C from "../../constants.js"
+import { timeText } from "../../times.js"
 import { errnoOf, Refusal } from "../errno.js"
 import type { Calls, FileInformation } from "../Kernel.js"
 import type { Answer, Requests, Stat } from "../portable/requests.js"
@@ -41,9 +42,6 @@ const told = (stat: fs.BigIntStats): Stat => ({
   birthtimeNs: stat.birthtimeNs
 })
 
-/** Node takes a negative number for "now", but not its text. */
-const time = (seconds: number): number | string => seconds < 0 ? `${seconds}` : seconds
-
 const fstat = (fd: number): Stat => told(fs.fstatSync(fd, { bigint: true }))
 
 const linkAndUnlink = (from: string, to: string): void => {
@@ -55,7 +53,7 @@ const copy = (from: string, to: string): void => {
   const stat = fs.statSync(from, { bigint: true })
   if (!stat.isFile()) throw new Refusal(C.ERROR_NOT_SUPPORTED, "only a regular file can be copied")
   fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL)
-  fs.utimesSync(to, time(posix.seconds(stat.atimeNs)), time(posix.seconds(stat.mtimeNs)))
+  fs.utimesSync(to, timeText(stat.atimeNs), timeText(stat.mtimeNs))
 }
 
 /** The portable kernel's requests, answered at once. */
@@ -76,7 +74,8 @@ const requests: Requests = {
   ftruncate: (fd, length, answer) => at(() => fs.ftruncateSync(fd, length), answer),
   fsync: (fd, answer) => at(() => fs.fsyncSync(fd), answer),
   fchmod: (fd, mode, answer) => at(() => fs.fchmodSync(fd, mode), answer),
-  futimes: (fd, accessed, modified, answer) => at(() => fs.futimesSync(fd, time(accessed), time(modified)), answer),
+  futimes: (fd, accessedNs, modifiedNs, answer) =>
+    at(() => fs.futimesSync(fd, timeText(accessedNs), timeText(modifiedNs)), answer),
   unlink: (path, answer) => at(() => fs.unlinkSync(path), answer),
   rename: (from, to, answer) => at(() => fs.renameSync(from, to), answer),
   linkAndUnlink: (from, to, answer) => at(() => linkAndUnlink(from, to), answer),
@@ -173,8 +172,8 @@ export class RealFiles implements Files<RealFile> {
     if (accessTimeNs === undefined && modifiedTimeNs === undefined) return
     requests.futimes(
       fd,
-      posix.seconds(accessTimeNs ?? stat.atimeNs),
-      posix.seconds(modifiedTimeNs ?? stat.mtimeNs),
+      accessTimeNs ?? stat.atimeNs,
+      modifiedTimeNs ?? stat.mtimeNs,
       (error) => {
         if (error !== null) throw error
       }
