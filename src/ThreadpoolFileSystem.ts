@@ -46,6 +46,8 @@ export interface PositionalFile extends FileSystem.File {
   readonly [TypeId]: TypeId
   /** The file underneath, for everything else that `File` can do: vectored I/O, locks, streams. */
   readonly file: File
+  /** Moves the cursor and succeeds with its new position, in bytes, as `NodeFileSystem` does. */
+  readonly seek: (offset: FileSystem.SizeInput, from: FileSystem.SeekMode) => Effect.Effect<FileSystem.Size>
   /** Reads at `offset`, in bytes. Succeeds with the bytes read: fewer than the buffer holds when the file ends. */
   readonly readAt: (
     buffer: PoolBuffer | Uint8Array,

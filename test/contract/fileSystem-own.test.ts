@@ -46,6 +46,10 @@ const interruptedAt = <A, E, R>(effect: Effect.Effect<A, E, R>, reached: () => b
     return yield* Fiber.interrupt(fiber)
   })
 
+/** Does something again and again until a fiber has ended: nothing says from when on a path is watched. */
+const repeatedUntil = (fiber: Fiber.Fiber<unknown, unknown>, work: Effect.Effect<unknown, unknown>) =>
+  Effect.race(Fiber.await(fiber), Effect.forever(Effect.zipRight(work, sleep(20))))
+
 const treeOf = (root: string): ReadonlyArray<string> => nodeFs.readdirSync(root, { recursive: true }).map(String).sort()
 
 const populate = (root: string, files: number): void => {
@@ -243,9 +247,12 @@ contract("FileSystem, our own", ({ claim, only }) => {
     const home = yield* lab.directory
     const fs = yield* ThreadpoolFileSystem.make
     const first = yield* Effect.fork(Stream.runHead(fs.watch(home)))
-    yield* sleep(200)
-    nodeFs.writeFileSync(join(home, "new"), "")
-    expect(yield* Fiber.join(first)).toEqual(Option.some(FileSystem.WatchEventCreate({ path: "new" })))
+    let made = 0
+    yield* repeatedUntil(first, Effect.sync(() => nodeFs.writeFileSync(join(home, `new ${made++}`), "")))
+    expect(Option.getOrThrow(yield* Fiber.join(first))).toMatchObject({
+      _tag: "Create",
+      path: expect.stringMatching(/^new \d+$/)
+    })
     const given = yield* Effect.provideService(ThreadpoolFileSystem.make, FileSystem.WatchBackend, {
       register: () => Option.some(Stream.make(FileSystem.WatchEventUpdate({ path: "given" })))
     })
@@ -254,6 +261,28 @@ contract("FileSystem, our own", ({ claim, only }) => {
     ])
     expect(yield* failureOf(Stream.runDrain(fs.watch(join(home, "none"))))).toMatchObject({ reason: "NotFound" })
   })
+
+  const emptying: Record<string, (fs: FileSystem.FileSystem, path: string) => Effect.Effect<unknown, unknown>> = {
+    "writeFileString of nothing": (fs, path) => fs.writeFileString(path, ""),
+    "open with \"w\"": (fs, path) => Effect.scoped(fs.open(path, { flag: "w" })),
+    "open with \"w+\"": (fs, path) => Effect.scoped(fs.open(path, { flag: "w+" })),
+    "a sink of nothing": (fs, path) => Stream.run(Stream.empty, fs.sink(path))
+  }
+  for (const [name, empty] of Object.entries(emptying)) {
+    watching(`${name} changes a file that is empty already: its time is now, and a watch tells it`, function*() {
+      const home = yield* lab.directory
+      const path = join(home, "empty")
+      nodeFs.writeFileSync(path, "")
+      nodeFs.utimesSync(path, 1000, 1000)
+      const fs = yield* ThreadpoolFileSystem.make
+      const told = yield* Effect.fork(
+        Stream.runHead(Stream.filter(fs.watch(home), ({ path }) => path === "empty"))
+      )
+      yield* repeatedUntil(told, empty(fs, path))
+      expect(nodeFs.statSync(path).mtimeMs).toBeGreaterThan(Date.now() - 3_600_000)
+      expect(yield* Fiber.join(told)).toEqual(Option.some(FileSystem.WatchEventUpdate({ path: "empty" })))
+    })
+  }
 
   claim("each layer is a FileSystem", function*() {
     const path = yield* fileOf("contents")

@@ -21,6 +21,7 @@ const refused = (method: string): Outcome => ({ error: { tag: "BadArgument", met
 const file = (name = "file", contents = "0123456789") => (at: At): void => nodeFs.writeFileSync(at(name), contents)
 const directory = (name = "directory") => (at: At): unknown => nodeFs.mkdirSync(at(name), { recursive: true })
 const link = (name: string, target: string) => (at: At): void => nodeFs.symlinkSync(target, at(name))
+const mode = (name: string, bits: number) => (at: At): void => nodeFs.chmodSync(at(name), bits)
 const all = (...steps: ReadonlyArray<(at: At) => unknown>) => (at: At): void => steps.forEach((step) => step(at))
 const fifo = (name: string) => (at: At): void => void execFileSync("mkfifo", [at(name)])
 
@@ -48,6 +49,7 @@ const names: Record<string, Case> = {
   "exists below a file": { prepare: file(), run: (fs, at) => fs.exists(at("file/none")) },
   "exists of a link that leads nowhere": { prepare: link("link", "none"), run: (fs, at) => fs.exists(at("link")) },
   "chmod": { prepare: file(), run: (fs, at) => fs.chmod(at("file"), 0o640), promised: value(undefined) },
+  "chmod to what it has": { prepare: all(file(), mode("file", 0o644)), run: (fs, at) => fs.chmod(at("file"), 0o644) },
   "chmod of nothing": { run: (fs, at) => fs.chmod(at("none"), 0o640), promised: failure("chmod", "NotFound") },
   "chmod with a mode that is none": { prepare: file(), run: (fs, at) => fs.chmod(at("file"), -1) },
   "chown": {
@@ -81,8 +83,7 @@ const names: Record<string, Case> = {
     promised: failure("makeDirectory", "NotFound")
   },
   "makeDirectory below nothing, recursively": {
-    run: (fs, at) => Effect.asVoid(fs.makeDirectory(at("a/b/c"), { recursive: true })),
-    promised: value(undefined)
+    run: (fs, at) => fs.makeDirectory(at("a/b/c"), { recursive: true })
   },
   "makeDirectory below a file, recursively": {
     prepare: file(),
@@ -162,6 +163,11 @@ const names: Record<string, Case> = {
     prepare: all(file(), file("second", "old")),
     run: (fs, at) => fs.rename(at("file"), at("second")),
     promised: value(undefined)
+  },
+  "rename to its own name": { prepare: file(), run: (fs, at) => fs.rename(at("file"), at("file")) },
+  "rename to another name of the same file": {
+    prepare: all(file(), (at) => nodeFs.linkSync(at("file"), at("second"))),
+    run: (fs, at) => fs.rename(at("file"), at("second"))
   },
   "rename of a directory": {
     prepare: populated,
@@ -385,6 +391,16 @@ const contents: Record<string, Case> = {
     promised: value(undefined)
   },
   "writeFile of nothing": { prepare: file(), run: (fs, at) => fs.writeFile(at("file"), text("")) },
+  "writeFile of nothing, over an empty one": {
+    prepare: file("file", ""),
+    run: (fs, at) => fs.writeFile(at("file"), text("")),
+    promised: value(undefined)
+  },
+  "writeFile of the same": { prepare: file("file"), run: (fs, at) => fs.writeFileString(at("file"), "0123456789") },
+  "writeFile of nothing, through a link to an empty one": {
+    prepare: all(file("file", ""), link("link", "file")),
+    run: (fs, at) => fs.writeFileString(at("link"), "")
+  },
   "writeFile of 3 MB": {
     run: (fs, at) => fs.writeFile(at("file"), Buffer.alloc(3_000_001, "abcdefg")),
     promised: value(undefined)
@@ -441,6 +457,8 @@ const contents: Record<string, Case> = {
     run: (fs, at) => fs.truncate(at("file"), 1.5),
     promised: refused("truncate")
   },
+  "truncate to the same": { prepare: file(), run: (fs, at) => fs.truncate(at("file"), 10) },
+  "truncate of an empty one": { prepare: file("file", ""), run: (fs, at) => fs.truncate(at("file")) },
   "truncate of nothing": { run: (fs, at) => fs.truncate(at("none")), promised: failure("truncate", "NotFound") },
   "truncate of a directory": { prepare: directory(), run: (fs, at) => fs.truncate(at("directory")) }
 }
@@ -474,12 +492,31 @@ const flaggedSteps = flagged(
       ]))
 )
 
+/** Opened and closed: what was empty before is touched by the flags that empty it. */
+const flaggedOpenings = Object.fromEntries(flags.flatMap((flag): Array<[string, Case]> => {
+  const run: Run = (fs, at) => Effect.map(Effect.scoped(fs.open(at("file"), { flag })), FileSystem.isFile)
+  return [
+    [`open "${flag}" of what is there`, { prepare: file(), run }],
+    [`open "${flag}" of what is empty`, { prepare: file("file", ""), run }],
+    [`open "${flag}" of nothing`, { run }]
+  ]
+}))
+
+/** Touched or not, on an open file. */
+const onEmptyFile = (
+  run: (file: FileSystem.File) => Effect.Effect<unknown, unknown>,
+  flag: FileSystem.OpenFlag = "r+"
+): Case => ({
+  prepare: file("file", ""),
+  run: (fs, at) => Effect.flatMap(fs.open(at("file"), { flag }), run)
+})
+
 const flaggedTruncations = flagged(
   (flag, what) => `open "${flag}" of ${what}, truncate, writeAll`,
   (flag) => (fs, at) =>
     Effect.flatMap(fs.open(at("file"), { flag }), (file) =>
       Effect.all([
-        step(Effect.asVoid(file.seek(5, "start"))),
+        step(file.seek(5, "start")),
         // What cannot be written to is asked for that elsewhere.
         step(flag === "r" ? Effect.void : file.truncate(4)),
         step(flag === "r" ? Effect.void : file.writeAll(text("XY")))
@@ -519,8 +556,8 @@ const open: Record<string, Case> = {
     run: (fs, at) => Effect.flatMap(fs.open(at("directory")), (file) => Effect.map(file.stat, ({ type }) => type))
   },
   "open with a mode": {
-    run: (fs, at) => Effect.asVoid(fs.open(at("file"), { flag: "w", mode: 0o600 })),
-    promised: value(undefined)
+    run: (fs, at) => Effect.map(fs.open(at("file"), { flag: "w", mode: 0o600 }), FileSystem.isFile),
+    promised: value(true)
   },
   "isFile": { ...onFile((file) => Effect.succeed(FileSystem.isFile(file))), promised: value(true) },
   "stat of an open file": {
@@ -577,6 +614,18 @@ const open: Record<string, Case> = {
     ),
     promised: value({ some: "bytes 45" })
   },
+  "seek answers the position": {
+    ...onFile((file) =>
+      Effect.all([
+        file.seek(FileSystem.Size(0), "current"),
+        file.seek(4, "start"),
+        file.seek(3n, "current"),
+        file.seek(-9n, "current"),
+        file.seek(0, "start")
+      ])
+    ),
+    promised: value([0n, 4n, 7n, -2n, 0n])
+  },
   "seek behind the end, and read": onFile((file) => Effect.zipRight(file.seek(70, "start"), file.readAlloc(2))),
   "seek behind the end, and write": onFile((file) => Effect.zipRight(file.seek(12, "start"), file.write(text("X")))),
   "seek before the start, and read": onFile((file) =>
@@ -595,17 +644,26 @@ const open: Record<string, Case> = {
     ...onFile((file) => file.truncate()),
     promised: value(undefined)
   },
+  "truncate of an open file to the same": onFile((file) => file.truncate(10)),
+  "truncate of an open file that is empty": onEmptyFile((file) => file.truncate()),
+  "truncate of an empty file that is appended to": onEmptyFile((file) => file.truncate(0n), "a"),
+  "write of nothing into what is empty": onEmptyFile((file) => file.write(text(""))),
   "truncate takes the cursor back": {
     ...onFile((file) =>
-      Effect.all([file.seek(8, "start"), file.truncate(4), file.write(text("X"))], { discard: true })
+      Effect.all([
+        file.seek(8, "start"),
+        file.truncate(4),
+        file.seek(0, "current"),
+        file.write(text("X"))
+      ])
     ),
-    promised: value(undefined)
+    promised: value([8n, undefined, 4n, 1n])
   },
   "truncate to more leaves the cursor": {
     ...onFile((file) =>
-      Effect.all([file.seek(2, "start"), file.truncate(12n), file.write(text("X"))], { discard: true })
+      Effect.all([file.seek(2, "start"), file.truncate(12n), file.seek(0n, "current"), file.write(text("X"))])
     ),
-    promised: value(undefined)
+    promised: value([2n, undefined, 2n, 1n])
   },
   "appending leaves the cursor": {
     ...onFile(
@@ -627,9 +685,9 @@ const open: Record<string, Case> = {
   },
   "concurrent writes have a place each": {
     ...onFile((file) =>
-      Effect.asVoid(Effect.all(Array.from({ length: 5 }, () => file.write(text("AB"))), { concurrency: "unbounded" }))
+      Effect.all(Array.from({ length: 5 }, () => file.write(text("AB"))), { concurrency: "unbounded" })
     ),
-    promised: value(undefined)
+    promised: value([2n, 2n, 2n, 2n, 2n])
   },
   "read when its scope has closed": {
     prepare: file(),
@@ -705,6 +763,11 @@ const streams: Record<string, Case> = {
   "sink": { ...sinking(undefined, "one", "", "two"), promised: value(undefined) },
   "sink over a longer file": { prepare: file(), ...sinking(undefined, "one"), promised: value(undefined) },
   "sink of nothing": { prepare: file(), ...sinking(undefined), promised: value(undefined) },
+  "sink of nothing, over an empty file": {
+    prepare: file("file", ""),
+    ...sinking(undefined),
+    promised: value(undefined)
+  },
   "sink, appending": { prepare: file(), ...sinking({ flag: "a" }, "one", "two"), promised: value(undefined) },
   "sink, from the start of what is there": {
     prepare: file(),
@@ -743,7 +806,6 @@ const streams: Record<string, Case> = {
 
 // --- copies
 
-const mode = (name: string, bits: number) => (at: At): void => nodeFs.chmodSync(at(name), bits)
 const time = (name: string) => (at: At): void => nodeFs.utimesSync(at(name), 1_000_000_000, 1_100_000_000)
 const modified = (name: string) => (at: At): string => nodeFs.statSync(at(name)).mtime.toISOString()
 
@@ -765,6 +827,18 @@ const copies: Record<string, Case> = {
         (bytes) => Buffer.alloc(3_000_001, "abcdefg").equals(bytes)
       ),
     promised: value(true)
+  },
+  "copyFile of an empty one over another": {
+    prepare: all(file("file", ""), file("copy", "")),
+    run: (fs, at) => fs.copyFile(at("file"), at("copy"))
+  },
+  "copyFile of an empty one over what is not": {
+    prepare: all(file("file", ""), file("copy")),
+    run: (fs, at) => fs.copyFile(at("file"), at("copy"))
+  },
+  "copyFile over an equal one": {
+    prepare: all(file(), file("copy")),
+    run: (fs, at) => fs.copyFile(at("file"), at("copy"))
   },
   "copyFile over a longer one": {
     prepare: all(file(), mode("file", 0o640), file("copy", "something that is longer")),
@@ -820,6 +894,22 @@ const copies: Record<string, Case> = {
   "copy of a file over what is there": {
     prepare: all(file(), file("copy", "something that is longer"), (at) => nodeFs.linkSync(at("copy"), at("second"))),
     run: copying("file", "copy", { overwrite: true })
+  },
+  "copy of an empty file over another": {
+    prepare: all(file("file", ""), file("copy", "")),
+    run: copying("file", "copy", { overwrite: true })
+  },
+  "copy of an empty file, leaving an empty one": {
+    prepare: all(file("file", ""), file("copy", "")),
+    run: copying("file", "copy")
+  },
+  "copy of a directory with its times": {
+    prepare: populated,
+    run: copying("directory", "copy", { preserveTimestamps: true })
+  },
+  "copy of a directory over one that is there, with its times": {
+    prepare: all(populated, directory("copy"), file("copy/one", "old")),
+    run: copying("directory", "copy", { overwrite: true, preserveTimestamps: true })
   },
   "copy of a file with its times": {
     prepare: all(file(), time("file")),
@@ -908,7 +998,7 @@ export const special: Record<string, Case> = {
   "readFile of a device": { run: (fs) => fs.readFile("/dev/null") },
   "writeFile of a device": { run: (fs) => fs.writeFile("/dev/null", text("gone")) },
   "readFile of a file that does not say how long it is": {
-    run: (fs) => Effect.map(fs.readFileString("/proc/self/status"), isText("Pid:")),
+    run: (fs) => Effect.map(fs.readFileString("/proc/version"), isText("Linux version")),
     promised: value(true)
   }
 }
@@ -921,6 +1011,7 @@ export const ofContents: Record<string, Case> = {
   ...contents,
   ...flaggedWrites,
   ...flaggedSteps,
+  ...flaggedOpenings,
   ...flaggedTruncations,
   ...open,
   ...streams

@@ -63,8 +63,7 @@ const copyInto = (
   present: File.Stat,
   { preserveTimestamps }: CopyOptions
 ): Effect.Effect<void, Win32Error> => {
-  const emptied = present.size === 0n ? Effect.void : File.truncate(target, 0)
-  const filled = Effect.zipRight(emptied, copyContents(source, target))
+  const filled = Effect.zipRight(File.truncate(target, 0), copyContents(source, target))
   const info = keep(kernel, stat, present, preserveTimestamps)
   return info === undefined ? filled : Effect.zipRight(filled, File.setBasicInfo(target, info))
 }

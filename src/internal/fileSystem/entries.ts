@@ -47,9 +47,10 @@ export const make = (kernel: Kernel.Service) => {
 
     makeDirectory: (path: string, options?: FileSystem.MakeDirectoryOptions): Failing<void> =>
       refused("makeDirectory", options === undefined ? undefined : lookAtDirectory(options)) ??
-        asking("makeDirectory", path, (done) => {
+        // Node answers the first directory that a recursive call has made, and so does `NodeFileSystem`.
+        asking<string | undefined>("makeDirectory", path, (done) => {
           const { mode, recursive = false } = options ?? {}
-          fs.mkdir(path, { recursive, ...(mode === undefined ? {} : { mode }) }, (error) => done(error))
+          fs.mkdir(path, { recursive, ...(mode === undefined ? {} : { mode }) }, done)
         }),
 
     readDirectory: (path: string, options?: FileSystem.ReadDirectoryOptions): Failing<Array<string>> =>

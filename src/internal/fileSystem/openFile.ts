@@ -43,7 +43,8 @@ export class OpenFile implements Public.PositionalFile {
     return failing("sync")(File.sync(this.file))
   }
 
-  seek(offset: FileSystem.SizeInput, from: FileSystem.SeekMode): Effect.Effect<void> {
+  /** Answers the new position, as `NodeFileSystem` does, although the interface declares `void`. */
+  seek(offset: FileSystem.SizeInput, from: FileSystem.SeekMode): Effect.Effect<FileSystem.Size> {
     const cursor = this.#cursor
     return cursor.exclusively(() =>
       Effect.sync(() => {
@@ -52,6 +53,7 @@ export class OpenFile implements Public.PositionalFile {
           : throwWrong("PositionalFile.seek", new Wrong(`an offset is a whole number, not ${shown(offset)}`))
         if (from === "start") cursor.position = by
         else if (from === "current") cursor.position += by
+        return FileSystem.Size(cursor.position)
       })
     )
   }

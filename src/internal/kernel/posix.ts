@@ -52,7 +52,6 @@ export const identity = ({ fd }: PosixFile): Work<string> => (requests, done) =>
 /** What Windows does not have, node on Windows does not name. */
 const flag = (name: "O_NONBLOCK" | "O_NOCTTY" | "O_NOFOLLOW" | "O_SYNC"): number => constants[name] ?? 0
 
-/** The file is truncated after it has been looked at, not by open(2): nothing happens to what is no regular file. */
 const truncates = ({ disposition }: CreateFile): boolean =>
   disposition === C.CREATE_ALWAYS || disposition === C.TRUNCATE_EXISTING
 
@@ -72,13 +71,15 @@ const dispositionFlags = ({ access, disposition }: CreateFile): number => {
   switch (disposition) {
     case C.CREATE_NEW:
       return constants.O_CREAT | constants.O_EXCL
+    // O_TRUNC sets the time of the last change of an empty file as well, and does nothing to a FIFO or a device.
     case C.CREATE_ALWAYS:
+      return constants.O_CREAT | constants.O_TRUNC
     case C.OPEN_ALWAYS:
       return constants.O_CREAT
     case C.OPEN_EXISTING:
       return 0
     case C.TRUNCATE_EXISTING:
-      if (has(access, C.GENERIC_WRITE)) return 0
+      if (has(access, C.GENERIC_WRITE)) return constants.O_TRUNC
       throw new Refusal(C.ERROR_INVALID_PARAMETER, "TRUNCATE_EXISTING needs GENERIC_WRITE")
     default:
       throw new Refusal(C.ERROR_INVALID_PARAMETER, `${disposition} is no creation disposition`)
@@ -135,13 +136,9 @@ export const createFile = (arguments_: CreateFile): Work<PosixFile> => (requests
   requests.openAndStat(name, open, mode, (error, there) => {
     if (error !== null) return done(openError(error))
     const { fd, stat } = there!
-    const ended = (problem: Error | null | undefined) => {
-      if (problem === null || problem === undefined) done(null, opened(fd))
-      else requests.close(fd, () => done(problem))
-    }
     const problem = requireRegular(stat)
-    if (problem === undefined && truncates(arguments_) && stat.size > 0n) requests.ftruncate(fd, 0, ended)
-    else ended(problem)
+    if (problem === undefined) done(null, opened(fd))
+    else requests.close(fd, () => done(problem))
   })
 }
 

@@ -171,7 +171,8 @@ export class MemoryFiles implements Files<OpenFile> {
     refuseUnless(creates || present !== undefined, C.ERROR_FILE_NOT_FOUND)
     refuseUnless(present === undefined || !writable || has(present.mode, 0o222), C.ERROR_ACCESS_DENIED)
     const file = present ?? this.create(path, mode)
-    if (disposition === C.CREATE_ALWAYS || disposition === C.TRUNCATE_EXISTING) this.#cut(file, 0)
+    const truncates = disposition === C.CREATE_ALWAYS || disposition === C.TRUNCATE_EXISTING
+    if (truncates && present !== undefined) this.#cut(file, 0)
     return {
       file,
       readable: has(access, C.GENERIC_READ),
@@ -199,8 +200,8 @@ export class MemoryFiles implements Files<OpenFile> {
     this.#modified(file)
   }
 
+  /** Also to the length that it has: it counts as changed. */
   #cut(file: MemoryFile, size: number): void {
-    if (file.size === size) return
     file.truncate(size)
     this.#modified(file)
   }
