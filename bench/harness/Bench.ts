@@ -1,20 +1,22 @@
 // What scenarios are given.
-import type { FileSystem } from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { Kernel } from "../../src/Kernel.js"
-import { directory, type Input, MiB, randomFile } from "./inputs.js"
+import { type Input, MiB, randomFile } from "./inputs.js"
+import type { Env, Library } from "./Library.js"
 import type { Contestant, Scenario } from "./Scenario.js"
 
-/** What contestants run in: the kernel under test, and the file system of @effect/platform-node. */
-export type Env = Kernel | FileSystem
+export type { Env, Library } from "./Library.js"
 
 export interface Bench {
   readonly kernel: "portable" | "win32"
   readonly quick: boolean
+  /** The one that is called ours. */
+  readonly library: Library
+  /** Where the module is that exports all of it, for other processes. */
+  readonly module: URL
   /** Removed at the end. */
   readonly directory: string
   /** The file that most scenarios read, made when the first of them asks for it. */
@@ -28,18 +30,14 @@ export type MakeScenario = (bench: Bench) => Scenario<Env> | undefined
 
 export const NO_TPIO = "there is no C program: x86_64-w64-mingw32-gcc was not found when the benchmark was built"
 
-export const make = (options: Pick<Bench, "kernel" | "quick">): Effect.Effect<Bench, never, Scope.Scope> =>
+export const make = (
+  options: Pick<Bench, "kernel" | "quick" | "directory" | "library" | "module">
+): Effect.Effect<Bench, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const path = yield* directory
     const bytes = (options.quick ? 64 : 512) * MiB
-    const large = yield* Effect.cached(Effect.sync(() => randomFile(join(path, "large"), bytes)))
+    const large = yield* Effect.cached(Effect.sync(() => randomFile(join(options.directory, "large"), bytes)))
     const tpio = fileURLToPath(new URL("../native/tpio.exe", import.meta.url))
-    return {
-      ...options,
-      directory: path,
-      large,
-      tpio: options.kernel === "win32" && existsSync(tpio) ? tpio : undefined
-    }
+    return { ...options, large, tpio: options.kernel === "win32" && existsSync(tpio) ? tpio : undefined }
   })
 
 export const contestant = <R>(

@@ -7,6 +7,8 @@ import { digits } from "./statistics.js"
 export interface Measure {
   readonly unit: string
   readonly better: "higher" | "lower"
+  /** The run itself tells it: it is no time. */
+  readonly told?: boolean | undefined
   readonly valueOf: (run: { readonly millis: number; readonly amount: number; readonly value: number }) => number
 }
 
@@ -27,7 +29,7 @@ export const microsPerOperation: Measure = {
 export const seconds: Measure = { unit: "s", better: "lower", valueOf: ({ millis }) => millis / 1000 }
 
 /** What the run itself has measured; less is better. */
-export const told = (unit: string): Measure => ({ unit, better: "lower", valueOf: ({ value }) => value })
+export const told = (unit: string): Measure => ({ unit, better: "lower", told: true, valueOf: ({ value }) => value })
 
 /** What a run may tell; all of it is optional. */
 export interface Outcome {
@@ -94,6 +96,8 @@ export interface Goal {
   readonly relation: "≥" | "≤"
   readonly bound: number
   readonly unit: string
+  /** Judged by processor time, in place of what the clock says. */
+  readonly cpu?: boolean | undefined
   /** Why it cannot be judged here. */
   readonly unjudged?: string | undefined
 }
@@ -159,6 +163,22 @@ export const flatWithin = (rows: ReadonlyArray<string>, bound: number): Goal => 
   bound,
   unit: "×"
 })
+
+/** What each of them costs over the one beside it, the largest at most so many times the smallest. */
+export const flatRatioWithin = (rows: ReadonlyArray<string>, peers: ReadonlyArray<string>, bound: number): Goal => ({
+  row: rows.at(-1)!,
+  text: `from the smallest to the largest of ${rows.length} ratios`,
+  of: (value) => {
+    const ratios = rows.map((row, i) => value(row) / value(peers[i]!))
+    return Math.max(...ratios) / Math.min(...ratios)
+  },
+  relation: "≤",
+  bound,
+  unit: "×"
+})
+
+/** The same, judged by processor time. */
+export const inCpu = (goal: Goal): Goal => ({ ...goal, text: `${goal.text} in CPU`.trim(), cpu: true })
 
 export const unjudged = (goal: Goal, reason: string | undefined): Goal =>
   reason === undefined ? goal : { ...goal, unjudged: reason }

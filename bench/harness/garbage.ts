@@ -2,9 +2,16 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
-setFlagsFromString("--expose-gc")
+let collector: ((options?: { readonly type: "minor" }) => void) | undefined
 
-const collect = runInNewContext("gc") as (options?: { readonly type: "minor" }) => void
+/** Looked for when it is needed: Bun has none by this name. */
+const collect = (options?: { readonly type: "minor" }): void => {
+  if (collector === undefined) {
+    setFlagsFromString("--expose-gc")
+    collector = runInNewContext("gc") as typeof collect
+  }
+  collector(options)
+}
 
 /** All of it, and with it the compiled code whose objects are gone. */
 export const collectGarbage = (): void => collect()

@@ -8,8 +8,8 @@ export interface ContestantResult extends Summary {
   readonly name: string
   readonly role: Contestant["role"]
   readonly samples: ReadonlyArray<number>
-  /** Milliseconds of processor time of one run, the median. */
-  readonly cpuMillis: number
+  /** The same measure of processor time in place of the clock's; of some nobody knows it. */
+  readonly cpu: (Summary & { readonly samples: ReadonlyArray<number> }) | undefined
 }
 
 export interface GoalResult {
@@ -47,7 +47,7 @@ export interface RaceOptions {
 
 interface Sample {
   readonly value: number
-  readonly cpuMillis: number
+  readonly cpu: number
 }
 
 export const race = <R>(one: Case<R>, options: RaceOptions): Effect.Effect<CaseResult, Error, R> =>
@@ -86,20 +86,20 @@ const runOnce = <R>(
   phase: Phase
 ): Effect.Effect<Sample, Error, R> =>
   Effect.suspend(() => {
-    const cpu = process.cpuUsage()
+    const before = process.cpuUsage()
     const begin = performance.now()
     return Effect.flatMap(run(phase), (outcome) => {
       const millis = outcome.millis ?? performance.now() - begin
-      const { system, user } = process.cpuUsage(cpu)
+      const { system, user } = process.cpuUsage(before)
       const { expected } = one
       const right = expected?.[outcome.looked ?? phase]
       if (outcome.checksum !== right) {
         return Effect.fail(`read something else than is there: ${outcome.checksum}, not ${right}`)
       }
-      const value = one.measure.valueOf({ millis, amount: outcome.amount ?? one.amount, value: outcome.value ?? NaN })
-      return Number.isFinite(value)
-        ? Effect.succeed({ value, cpuMillis: outcome.cpuMillis ?? (user + system) / 1000 })
-        : Effect.fail("told no value")
+      const valueOf = (millis: number): number =>
+        one.measure.valueOf({ millis, amount: outcome.amount ?? one.amount, value: outcome.value ?? NaN })
+      const [value, cpu] = [valueOf(millis), valueOf(outcome.cpuMillis ?? (user + system) / 1000)]
+      return Number.isFinite(value) ? Effect.succeed({ value, cpu }) : Effect.fail("told no value")
     })
   }).pipe(
     Effect.sandbox,
@@ -112,10 +112,10 @@ export const conclude = <R>(
   rounds: number,
   samples: ReadonlyMap<string, ReadonlyArray<Sample>>
 ): CaseResult => {
-  const valueIn = (round: number) => (name: string): number => {
+  const valueIn = (round: number, by: keyof Sample) => (name: string): number => {
     const runs = samples.get(name)
     if (runs === undefined) throw new Error(`${label}: no contestant is called ${name}`)
-    return runs[round]!.value
+    return runs[round]![by]
   }
   return {
     label,
@@ -126,11 +126,18 @@ export const conclude = <R>(
     contestants: contestants.map(({ name, role }) => {
       const runs = samples.get(name)!
       const values = runs.map(({ value }) => value)
-      return { name, role, ...summarize(values), samples: values, cpuMillis: median(runs.map((run) => run.cpuMillis)) }
+      const cpu = runs.map(({ cpu }) => cpu)
+      return {
+        name,
+        role,
+        ...summarize(values),
+        samples: values,
+        cpu: measure.told || cpu.some(Number.isNaN) ? undefined : { ...summarize(cpu), samples: cpu }
+      }
     }),
-    goals: goals.map(({ of, unjudged, ...goal }) => {
+    goals: goals.map(({ cpu, of, unjudged, ...goal }) => {
       if (unjudged !== undefined) return { ...goal, measured: undefined, met: undefined, unjudged }
-      const measured = median(Array.from({ length: rounds }, (_, round) => of(valueIn(round))))
+      const measured = median(Array.from({ length: rounds }, (_, round) => of(valueIn(round, cpu ? "cpu" : "value"))))
       return { ...goal, measured, met: isMet(measured, goal) }
     })
   }

@@ -6,14 +6,16 @@ import { digits } from "./statistics.js"
 
 export const caseTable = (one: CaseResult): string => {
   const ours = one.contestants.find(({ role }) => role === "ours")
-  const rows = one.contestants.map(({ cpuMillis, max, median, min, name, role }) => [
+  const rows = one.contestants.map(({ cpu, max, median, min, name, role }) => [
     role === "limit" ? `${name} (limit)` : name,
     digits(median),
     `${digits(min)} – ${digits(max)}`,
     ours === undefined || ours.name === name || !(ours.median > 0 && median > 0) ? "" : ratio(one, ours.median, median),
-    Number.isNaN(cpuMillis) ? "" : `${digits(cpuMillis)} ms`
+    cpu === undefined ? "" : digits(cpu.median),
+    cpu === undefined ? "" : `${digits(cpu.min)} – ${digits(cpu.max)}`,
+    cpu === undefined || ours?.cpu === undefined || ours.name === name ? "" : ratio(one, ours.cpu.median, cpu.median)
   ])
-  const head = [`  ${one.label}`, one.unit, "min – max", "ours is", "CPU"]
+  const head = [`  ${one.label}`, one.unit, "min – max", "ours is", `CPU ${one.unit}`, "min – max", "ours is"]
   return [
     ...align([head, ...rows.map(([name, ...rest]) => [`    ${name}`, ...rest])], (column) => column > 0),
     ...one.goals.map((goal) => `    ${goalLine(goal)}`),
@@ -31,7 +33,10 @@ export const goalLine = (goal: GoalResult): string =>
     : `${goal.met ? "met    " : "NOT MET"} ${goal.row}: ${digits(goal.measured!)} ${goal.unit}, goal ${goalText(goal)}`
 
 /** The first columns to the left, numbers to the right. */
-const align = (rows: ReadonlyArray<ReadonlyArray<string>>, isNumber: (column: number) => boolean): Array<string> => {
+export const align = (
+  rows: ReadonlyArray<ReadonlyArray<string>>,
+  isNumber: (column: number) => boolean
+): Array<string> => {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   return rows.map((row) =>
     row.map((cell, column) => isNumber(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))

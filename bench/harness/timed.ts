@@ -4,14 +4,14 @@ import * as Effect from "effect/Effect"
 /** Times an effect, and not what is looked at afterwards. */
 export const timed = <A, E, R, B>(
   effect: Effect.Effect<A, E, R>,
-  then: () => B
+  then: (value: A) => B
 ): Effect.Effect<{ readonly millis: number; readonly cpuMillis: number; readonly result: B }, E, R> =>
   Effect.suspend(() => {
     const begin = performance.now()
     const cpu = process.cpuUsage()
-    return Effect.map(effect, () => {
+    return Effect.map(effect, (value) => {
       const millis = performance.now() - begin
       const { system, user } = process.cpuUsage(cpu)
-      return { millis, cpuMillis: (system + user) / 1000, result: then() }
+      return { millis, cpuMillis: (system + user) / 1000, result: then(value) }
     })
   })

@@ -16,9 +16,7 @@ import {
 import { copyFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
-import * as File from "../../src/File.js"
-import * as Pipeline from "../../src/Pipeline.js"
-import { type Bench, contestant, type Env, type MakeScenario, promised } from "../harness/Bench.js"
+import { type Bench, contestant, type Env, type Library, type MakeScenario, promised } from "../harness/Bench.js"
 import { MiB, Seen } from "../harness/inputs.js"
 import {
   atLeastTimesTheRate,
@@ -69,8 +67,8 @@ const theCase = (bench: Bench): Effect.Effect<Case<Env>> =>
       amount: bytes,
       expected: checksums,
       contestants: [
-        copies("ours", OURS, (to) => Pipeline.copy(path, to)),
-        copies("ours", "File.streamRecycled into File.sink", (to) => streamed(path, to)),
+        copies("ours", OURS, (to) => bench.library.Pipeline.copy(path, to)),
+        copies("ours", "File.streamRecycled into File.sink", (to) => streamed(bench.library, path, to)),
         copies("peer", INCUMBENT, (to) => Effect.flatMap(FileSystem, (fs) => Stream.run(fs.stream(path), fs.sink(to)))),
         copies(
           "peer",
@@ -104,7 +102,7 @@ const sumOf = (path: string, phase: Phase): number => {
   return seen.sum
 }
 
-const streamed = (from: string, to: string) =>
+const streamed = ({ File }: Library, from: string, to: string) =>
   File.withFile(
     from,
     { hint: "sequential" },

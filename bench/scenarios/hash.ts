@@ -1,7 +1,6 @@
 // SHA-256 of the file: how much of the reading disappears behind the hashing.
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
-import * as Pipeline from "../../src/Pipeline.js"
 import { type Bench, contestant, type Env, type MakeScenario } from "../harness/Bench.js"
 import { MiB } from "../harness/inputs.js"
 import { atLeastTimesTheRate, type Case, type Contestant, megabytesPerSecond } from "../harness/Scenario.js"
@@ -33,11 +32,15 @@ const theCase = (bench: Bench, chunk: number, label: string): Effect.Effect<Case
       amount: bytes,
       expected: { "warm-up": checksum, measured: checksum },
       contestants: [
-        contestant<Env>("ours", OURS, () =>
-          Effect.map(Pipeline.hash(path, { chunkSize: chunk }), (digest) => ({
-            checksum: short(Buffer.from(digest, "hex"))
-          }))),
-        hashes("ours", "File.forEachChunk and hash", forEachChunk(true)),
+        contestant<Env>(
+          "ours",
+          OURS,
+          () =>
+            Effect.map(bench.library.Pipeline.hash(path, { chunkSize: chunk }), (digest) => ({
+              checksum: short(Buffer.from(digest, "hex"))
+            }))
+        ),
+        hashes("ours", "File.forEachChunk and hash", forEachChunk(bench.library, true)),
         hashes("peer", FOUR, fourReads("in order")),
         hashes("peer", SYNCHRONOUS, readSynchronously),
         hashes("peer", "FileSystem.stream and hash", fileSystemStream)

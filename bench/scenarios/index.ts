@@ -6,7 +6,7 @@ import { inFlight } from "./inFlight.js"
 import { many } from "./many.js"
 import { allocation, resident } from "./memory.js"
 import { pipe } from "./pipe.js"
-import { random } from "./random.js"
+import { random, randomBusy } from "./random.js"
 import { sequential, streams } from "./sequential.js"
 import { submit } from "./submit.js"
 import { tree } from "./tree.js"
@@ -18,6 +18,7 @@ export const scenarios: { readonly [name: string]: MakeScenario } = {
   copy,
   tree,
   random,
+  "random-busy": randomBusy,
   "read-many": many,
   submit,
   "in-flight": inFlight,

@@ -1,11 +1,10 @@
 // Many reads of 4 KiB as one Effect.
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as BufferPool from "../../src/BufferPool.js"
-import * as File from "../../src/File.js"
-import { type Bench, contestant, type Env, type MakeScenario } from "../harness/Bench.js"
-import { checksum, PAGE } from "../harness/inputs.js"
-import { atMostTimesTheCost, type Case, microsPerOperation } from "../harness/Scenario.js"
+import type * as File from "../../src/File.js"
+import { type Bench, contestant, type Env, type Library, type MakeScenario } from "../harness/Bench.js"
+import { PAGE, SeenPages } from "../harness/inputs.js"
+import { atMostTimesTheCost, type Case, microsPerOperation, type Phase } from "../harness/Scenario.js"
 import { callbacks, type Draw, draw, fibers } from "./random.js"
 
 const IN_FLIGHT = 32
@@ -14,7 +13,7 @@ const BATCH = 1000
 
 const OURS = "File.readMany, into a buffer of the pool"
 const FRESH = "File.readMany, results of their own"
-const RAW = "fs.read, callbacks"
+const RAW = "fs.read, a callback for each place"
 
 export const many: MakeScenario = (bench) => ({
   name: "read-many",
@@ -26,6 +25,8 @@ const theCase = (bench: Bench): Effect.Effect<Case<Env>, unknown, Env | Scope.Sc
   Effect.gen(function*() {
     const count = bench.quick ? 2000 : 20_000
     const drawn = yield* draw(bench, count)
+    const { library } = bench
+    const { BufferPool, File } = library
     const file = yield* File.open(drawn.input.path, { hint: "random" })
     const buffer = yield* BufferPool.make(BATCH * PAGE)
     const into = (offset: number, i: number): File.ReadRequest => ({ buffer, start: i * PAGE, length: PAGE, offset })
@@ -33,34 +34,42 @@ const theCase = (bench: Bench): Effect.Effect<Case<Env>, unknown, Env | Scope.Sc
       label: `4 KiB, ${IN_FLIGHT} in flight, ${BATCH} in a batch`,
       measure: microsPerOperation,
       amount: count,
-      expected: { "warm-up": drawn.checksum, measured: drawn.checksum },
+      expected: drawn.checksums,
       contestants: [
-        contestant<Env>("ours", OURS, () => inBatches(file, drawn, into)),
-        contestant<Env>("ours", FRESH, () => inBatches(file, drawn, (offset) => ({ offset, length: PAGE }))),
-        yield* fibers(drawn, IN_FLIGHT),
+        contestant<Env>("ours", OURS, (phase) => inBatches(library, file, drawn, phase, into)),
+        contestant<Env>("ours", FRESH, (phase) =>
+          inBatches(library, file, drawn, phase, (offset) => ({ offset, length: PAGE }))),
+        yield* fibers(library, drawn, IN_FLIGHT),
         yield* callbacks(drawn, IN_FLIGHT, RAW)
       ],
-      goals: bench.kernel === "portable" ? [OURS, FRESH].map((row) => atMostTimesTheCost(row, [RAW], 1.3)) : []
+      goals: bench.kernel === "portable"
+        ? [OURS, FRESH].map((row) =>
+          atMostTimesTheCost(row, [RAW], 1.3)
+        )
+        : []
     }
   })
 
-const inBatches = (
+export const inBatches = (
+  { File }: Library,
   file: File.File,
   { offsets }: Draw,
-  request: (offset: number, index: number) => File.ReadRequest
+  phase: Phase,
+  request: (offset: number, index: number) => File.ReadRequest,
+  batch = BATCH,
+  inFlight = IN_FLIGHT
 ) =>
   Effect.suspend(() => {
+    const seen = new SeenPages(offsets, phase)
     let next = 0
-    let sum = 0
     return Effect.map(
       Effect.whileLoop({
         while: () => next < offsets.length,
-        body: () =>
-          File.readMany(file, Array.from(offsets.subarray(next, next + BATCH), request), { inFlight: IN_FLIGHT }),
+        body: () => File.readMany(file, Array.from(offsets.subarray(next, next + batch), request), { inFlight }),
         step: (results) => {
-          for (const bytes of results) sum = (sum + checksum(bytes, offsets[next++]!, "measured")) | 0
+          for (const bytes of results) seen.look(next++, bytes)
         }
       }),
-      () => ({ checksum: sum })
+      () => ({ checksum: seen.sum })
     )
   })

@@ -95,12 +95,21 @@ const growth = (bench: Bench): Effect.Effect<Case<Env>> =>
 /** A young generation that is large enough that nothing is collected while allocation is counted. */
 const NO_SCAVENGES = ["--min-semi-space-size=64", "--max-semi-space-size=64"]
 
-const probe = (bench: Bench, role: Contestant["role"], name: string, probe: Omit<Probe, "kernel">): Contestant => {
+const probe = (
+  bench: Bench,
+  role: Contestant["role"],
+  name: string,
+  probe: Omit<Probe, "kernel" | "module">
+): Contestant => {
   const script = fileURLToPath(new URL("./probe.js", import.meta.url))
   const flags = probe.what === "allocation" ? NO_SCAVENGES : []
   return contestant(role, name, () =>
     Effect.map(
-      runChild(process.execPath, [...flags, script, JSON.stringify({ ...probe, kernel: bench.kernel })], bench),
+      runChild(process.execPath, [
+        ...flags,
+        script,
+        JSON.stringify({ ...probe, kernel: bench.kernel, module: bench.module.href })
+      ], bench),
       (answer) => ({ value: Number(answer), cpuMillis: NaN })
     ))
 }

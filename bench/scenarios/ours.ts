@@ -1,36 +1,37 @@
 // The same by this library.
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as File from "../../src/File.js"
+import type * as File from "../../src/File.js"
 import type { Kernel } from "../../src/Kernel.js"
+import type { Library } from "../harness/Bench.js"
 import type { Read } from "./reading.js"
 import { inOrder } from "./reading.js"
 
 const IN_FLIGHT = 4
 
-const opened = (path: string, use: (file: File.File) => Effect.Effect<unknown, unknown>) =>
+const opened = ({ File }: Library, path: string, use: (file: File.File) => Effect.Effect<unknown, unknown>) =>
   Effect.asVoid(File.withFile(path, { hint: "sequential" }, use))
 
-export const forEachChunk = (ordered: boolean): Read<Kernel> => (path, chunkSize, look) =>
-  opened(path, (file) =>
-    File.forEachChunk(
+export const forEachChunk = (library: Library, ordered: boolean): Read<Kernel> => (path, chunkSize, look) =>
+  opened(library, path, (file) =>
+    library.File.forEachChunk(
       file,
       { chunkSize, inFlight: IN_FLIGHT, ordered },
       ({ bytes, offset }) => Effect.sync(() => look(bytes, Number(offset)))
     ))
 
-export const stream: Read<Kernel> = (path, chunkSize, look) =>
-  opened(path, (file) => {
+export const stream = (library: Library): Read<Kernel> => (path, chunkSize, look) =>
+  opened(library, path, (file) => {
     const see = inOrder(look)
     return Stream.runForEach(
-      File.stream(file, { chunkSize, inFlight: IN_FLIGHT }),
+      library.File.stream(file, { chunkSize, inFlight: IN_FLIGHT }),
       (bytes) => Effect.sync(() => see(bytes))
     )
   })
 
-export const streamRecycled: Read<Kernel> = (path, chunkSize, look) =>
-  opened(path, (file) =>
+export const streamRecycled = (library: Library): Read<Kernel> => (path, chunkSize, look) =>
+  opened(library, path, (file) =>
     Stream.runForEach(
-      File.streamRecycled(file, { chunkSize, inFlight: IN_FLIGHT }),
+      library.File.streamRecycled(file, { chunkSize, inFlight: IN_FLIGHT }),
       ({ bytes, offset }) => Effect.sync(() => look(bytes, Number(offset)))
     ))

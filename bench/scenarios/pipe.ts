@@ -2,10 +2,9 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { connect, createServer, type Socket } from "node:net"
-import * as BufferPool from "../../src/BufferPool.js"
 import type { Kernel } from "../../src/Kernel.js"
-import * as NamedPipe from "../../src/NamedPipe.js"
-import { type Bench, contestant, type Env, type MakeScenario, promised } from "../harness/Bench.js"
+import type * as NamedPipe from "../../src/NamedPipe.js"
+import { type Bench, contestant, type Env, type Library, type MakeScenario, promised } from "../harness/Bench.js"
 import { checksum, Seen } from "../harness/inputs.js"
 import {
   atLeastTimesTheRate,
@@ -30,20 +29,24 @@ export const pipe: MakeScenario = (bench) =>
 
 // --- the two ends, of each kind
 
-const ends: Effect.Effect<
-  { readonly near: NamedPipe.Connection; readonly far: NamedPipe.Connection },
-  unknown,
-  Kernel | Scope.Scope
-> = Effect.gen(function*() {
-  const name = `tpio-bench-${process.pid}-ours`
-  const server = yield* NamedPipe.listen(name)
-  const [far, near] = yield* Effect.all([NamedPipe.accept(server), NamedPipe.connect(name)], { concurrency: 2 })
-  return { near, far }
-})
+interface Ends {
+  readonly near: NamedPipe.Connection
+  readonly far: NamedPipe.Connection
+}
+
+let made = 0
+
+const ends = ({ NamedPipe }: Library): Effect.Effect<Ends, unknown, Kernel | Scope.Scope> =>
+  Effect.gen(function*() {
+    const name = `tpio-bench-${process.pid}-ours-${made++}`
+    const server = yield* NamedPipe.listen(name)
+    const [far, near] = yield* Effect.all([NamedPipe.accept(server), NamedPipe.connect(name)], { concurrency: 2 })
+    return { near, far }
+  })
 
 const sockets: Effect.Effect<{ readonly near: Socket; readonly far: Socket }, unknown, Scope.Scope> = Effect.gen(
   function*() {
-    const name = `\\\\.\\pipe\\tpio-bench-${process.pid}-node`
+    const name = `\\\\.\\pipe\\tpio-bench-${process.pid}-node-${made++}`
     const server = yield* Effect.acquireRelease(
       promised(() =>
         new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
@@ -70,7 +73,7 @@ const sockets: Effect.Effect<{ readonly near: Socket; readonly far: Socket }, un
 const pingPong = (bench: Bench): Effect.Effect<Case<Env>, unknown, Env | Scope.Scope> =>
   Effect.gen(function*() {
     const rounds = bench.quick ? 300 : 3000
-    const ours = yield* ends
+    const ours = yield* ends(bench.library)
     const node = yield* sockets
     return {
       label: "64 bytes there and back",
@@ -78,17 +81,16 @@ const pingPong = (bench: Bench): Effect.Effect<Case<Env>, unknown, Env | Scope.S
       amount: rounds,
       expected: { "warm-up": rounds * PING, measured: rounds * PING },
       contestants: [
-        contestant<Env>("ours", OURS, () => oursThereAndBack(ours, rounds)),
+        contestant<Env>("ours", OURS, () => oursThereAndBack(bench.library, ours, rounds)),
         contestant<Env>("peer", NODE, () => nodeThereAndBack(node, rounds))
       ],
       goals: [atMostTimesTheCost(OURS, [NODE], 1)]
     }
   })
 
-type Ends = Effect.Effect.Success<typeof ends>
 type Sockets = Effect.Effect.Success<typeof sockets>
 
-const oursThereAndBack = ({ far, near }: Ends, rounds: number) =>
+const oursThereAndBack = ({ BufferPool, NamedPipe }: Library, { far, near }: Ends, rounds: number) =>
   Effect.scoped(Effect.gen(function*() {
     const [ping, asked, answer] = yield* Effect.all([
       BufferPool.make(PING),
@@ -138,7 +140,7 @@ const nodeThereAndBack = ({ far, near }: Sockets, rounds: number) =>
 const bulk = (bench: Bench): Effect.Effect<Case<Env>, unknown, Env | Scope.Scope> =>
   Effect.gen(function*() {
     const writes = bench.quick ? 200 : 2000
-    const ours = yield* ends
+    const ours = yield* ends(bench.library)
     const node = yield* sockets
     const block = new Uint8Array(WRITE).map((_, i) => i % 251)
     const sumOf = (phase: "warm-up" | "measured") => {
@@ -152,14 +154,20 @@ const bulk = (bench: Bench): Effect.Effect<Case<Env>, unknown, Env | Scope.Scope
       amount: writes * WRITE,
       expected: { "warm-up": sumOf("warm-up"), measured: sumOf("measured") },
       contestants: [
-        contestant<Env>("ours", OURS, (phase) => oursOneWay(ours, writes, block, new Seen(phase))),
+        contestant<Env>("ours", OURS, (phase) => oursOneWay(bench.library, ours, writes, block, new Seen(phase))),
         contestant<Env>("peer", NODE, (phase) => nodeOneWay(node, writes, block, new Seen(phase)))
       ],
       goals: [atLeastTimesTheRate(OURS, [NODE], 1.5)]
     }
   })
 
-const oursOneWay = ({ far, near }: Ends, writes: number, block: Uint8Array, seen: Seen) =>
+const oursOneWay = (
+  { BufferPool, NamedPipe }: Library,
+  { far, near }: Ends,
+  writes: number,
+  block: Uint8Array,
+  seen: Seen
+) =>
   Effect.scoped(Effect.gen(function*() {
     const [out, taken] = yield* Effect.all([BufferPool.make(WRITE), BufferPool.make(WRITE)])
     out.bytes.set(block)

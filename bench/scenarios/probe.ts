@@ -2,33 +2,47 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { statSync, writeFileSync } from "node:fs"
-import * as Kernel from "../../src/Kernel.js"
-import type { Env } from "../harness/Bench.js"
+import type { Env, Library } from "../harness/Bench.js"
 import { collectGarbage } from "../harness/garbage.js"
 import { MiB, PAGE, randomPages } from "../harness/inputs.js"
+import { timed } from "../harness/timed.js"
 import { forEachChunk, stream } from "./ours.js"
 import { callbacks, type Draw, fibers, nodeFileSystems, promises } from "./random.js"
 import { fileSystemStream, fourReads, type Read, readStream } from "./reading.js"
 
 export interface Probe {
   readonly kernel: "portable" | "win32"
-  /** The most resident memory over idle in MB; bytes allocated by one operation; growth of the collected heap in KiB. */
-  readonly what: "memory" | "allocation" | "growth"
+  /** Of the library. */
+  readonly module: string
+  /** The time of reads, its processor time and the checksum; the most resident memory over idle in MB; bytes allocated by one operation; growth of the collected heap in KiB. */
+  readonly what: "reads" | "memory" | "allocation" | "growth"
   readonly who: string
   readonly path: string
   readonly operations: number
+  readonly inFlight?: number | undefined
+  readonly seed?: number | undefined
 }
 
+const [json = "", result = ""] = process.argv.slice(2)
+const asked = JSON.parse(json) as Probe
+const library: Library = await import(asked.module)
+
 const readers: Record<string, Read<Env>> = {
-  forEachChunk: forEachChunk(true),
-  stream,
+  forEachChunk: forEachChunk(library, true),
+  stream: stream(library),
   fourReads: fourReads("as completed"),
   readStream,
   fileSystemStream
 }
 
-const contestants = { fibers, callbacks, promises, nodeFileSystems }
+const contestants = {
+  fibers: (drawn: Draw, inFlight: number) => fibers(library, drawn, inFlight),
+  callbacks,
+  promises,
+  nodeFileSystems
+}
 
 const IN_FLIGHT = 8
 /** Reads before anything is counted: everything is compiled by then. */
@@ -52,7 +66,7 @@ const memory = ({ path, who }: Probe) =>
     return (most - idle) / 1e6
   })
 
-const reading = ({ path, who }: Probe, count: number) => {
+const reading = ({ inFlight = IN_FLIGHT, path, seed = 1, who }: Probe, count: number) => {
   const bytes = statSync(path).size
   const input: Draw["input"] = {
     path,
@@ -60,7 +74,7 @@ const reading = ({ path, who }: Probe, count: number) => {
     firsts: new Uint8Array(bytes / PAGE),
     checksums: { "warm-up": 0, measured: 0 }
   }
-  return contestants[who as keyof typeof contestants]({ input, ...randomPages(input, count, 1) }, IN_FLIGHT)
+  return contestants[who as keyof typeof contestants]({ input, ...randomPages(input, count, seed) }, inFlight)
 }
 
 const allocation = (probe: Probe) =>
@@ -88,10 +102,20 @@ const growth = (probe: Probe) =>
     return ((yield* kept) - before) / 1024
   })
 
-const measures = { memory, allocation, growth }
+/** Runs that warm up. */
+const WARM_RUNS = 3
 
-const [json = "", result = ""] = process.argv.slice(2)
-const asked = JSON.parse(json) as Probe
-const layer = Layer.merge(Kernel.layerOptions({ kernel: asked.kernel }), NodeFileSystem.layer)
-const value = await Effect.runPromise(Effect.scoped(Effect.provide(measures[asked.what](asked), layer)))
+const reads = (probe: Probe) =>
+  Effect.gen(function*() {
+    const { run } = yield* reading(probe, probe.operations)
+    yield* Effect.repeatN(run("measured"), WARM_RUNS - 1)
+    const { cpuMillis, millis, result } = yield* timed(run("measured"), ({ checksum }) => checksum)
+    return [millis, cpuMillis, result].join(" ")
+  })
+
+const measures = { reads, memory, allocation, growth }
+
+const layer = Layer.merge(library.Kernel.layerOptions({ kernel: asked.kernel }), NodeFileSystem.layer)
+const measure: (probe: Probe) => Effect.Effect<number | string, unknown, Env | Scope.Scope> = measures[asked.what]
+const value = await Effect.runPromise(Effect.scoped(Effect.provide(measure(asked), layer)))
 writeFileSync(result, String(value))

@@ -32,12 +32,22 @@ export const readSynchronously: Read = (path, chunk, look) =>
     }
   })
 
-/** Four positional `fs.read` in flight, into four buffers that go round: what node can do at best without blocking. */
-export const fourReads = (order: "as completed" | "in order"): Read => (path, chunk, look) =>
-  promised(() => fourReadsOf(path, chunk, look, order))
+/**
+ * Four positional `fs.read` in flight, into four buffers that go round: what node can do at best without blocking. With a fifth one
+ * the next read begins before a piece is looked at, as ours does.
+ */
+export const fourReads = (order: "as completed" | "in order", buffers: 4 | 5 = 4): Read => (path, chunk, look) =>
+  promised(() => fourReadsOf(path, chunk, look, order, buffers))
 
-const fourReadsOf = (path: string, chunk: number, look: Look, order: "as completed" | "in order"): Promise<void> =>
+const fourReadsOf = (
+  path: string,
+  chunk: number,
+  look: Look,
+  order: "as completed" | "in order",
+  buffers: 4 | 5
+): Promise<void> =>
   new Promise((resolve, reject) => {
+    let spare = buffers === 5 ? Buffer.allocUnsafeSlow(chunk) : undefined
     const fd = openSync(path, "r")
     const done: Array<Uint8Array | undefined> = [undefined, undefined, undefined, undefined]
     let next = 0
@@ -65,12 +75,42 @@ const fourReadsOf = (path: string, chunk: number, look: Look, order: "as complet
       done[piece % done.length] = bytes === chunk ? buffer : buffer.subarray(0, bytes)
       for (let ready; (ready = done[seen % done.length]) !== undefined;) {
         done[seen % done.length] = undefined
-        look(ready, seen++ * chunk)
-        issue(ready.length === chunk ? ready as Buffer : Buffer.allocUnsafeSlow(chunk))
+        const offset = seen++ * chunk
+        if (spare !== undefined) issue(spare)
+        look(ready, offset)
+        const buffer = ready.length === chunk ? ready as Buffer : Buffer.allocUnsafeSlow(chunk)
+        if (spare === undefined) issue(buffer)
+        else spare = buffer as Buffer<ArrayBuffer>
       }
     }
     for (let i = 0; i < done.length; i++) issue(Buffer.allocUnsafeSlow(chunk))
   })
+
+/** Four in flight, each read into memory that nobody has used: what chunks of the consumer's own cost at best. */
+export const freshReads: Read = (path, chunk, look) =>
+  promised(() =>
+    new Promise<void>((resolve, reject) => {
+      const fd = openSync(path, "r")
+      let next = 0
+      let working = 4
+      const stop = (): void => {
+        if (--working > 0) return
+        closeSync(fd)
+        resolve()
+      }
+      const issue = (): void => {
+        const buffer = Buffer.allocUnsafeSlow(chunk)
+        const offset = chunk * next++
+        read(fd, buffer, 0, chunk, offset, (error, bytes) => {
+          if (error !== null) return reject(error)
+          if (bytes === 0) return stop()
+          look(bytes === chunk ? buffer : buffer.subarray(0, bytes), offset)
+          issue()
+        })
+      }
+      for (let i = 0; i < 4; i++) issue()
+    })
+  )
 
 export const readPromises: Read = (path, chunk, look) =>
   promised(async () => {

@@ -1,14 +1,12 @@
 // What a fiber adds to the engine: `ThreadpoolIo.submit`, with its mask, its wait and its resumption, over a listener.
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as BufferPool from "../../src/BufferPool.js"
-import * as File from "../../src/File.js"
+import type * as BufferPool from "../../src/BufferPool.js"
 import type { Operation as Issued } from "../../src/internal/engine/Operation.js"
-import * as Operation from "../../src/Operation.js"
-import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
-import { type Bench, contestant, type Env, type MakeScenario, promised } from "../harness/Bench.js"
-import { checksum, PAGE } from "../harness/inputs.js"
-import { atMostOver, type Case, microsPerOperation } from "../harness/Scenario.js"
+import type * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
+import { type Bench, contestant, type Env, type Library, type MakeScenario, promised } from "../harness/Bench.js"
+import { PAGE, type Pages, SeenPages } from "../harness/inputs.js"
+import { atMostOver, type Case, microsPerOperation, type Phase } from "../harness/Scenario.js"
 import { draw, inFibers } from "./random.js"
 
 const IN_FLIGHT = 32
@@ -25,58 +23,69 @@ export const submit: MakeScenario = (bench) => ({
 const theCase = (bench: Bench): Effect.Effect<Case<Env>, unknown, Env | Scope.Scope> =>
   Effect.gen(function*() {
     const count = bench.quick ? 4000 : 40_000
-    const { checksum: sum, input, offsets } = yield* draw(bench, count)
-    const { io } = yield* File.open(input.path, { hint: "random" })
+    const drawn = yield* draw(bench, count)
+    const { BufferPool, File, Operation, ThreadpoolIo } = bench.library
+    const { io } = yield* File.open(drawn.input.path, { hint: "random" })
     const buffers = yield* Effect.all(Array.from({ length: IN_FLIGHT }, () => BufferPool.make(PAGE)))
     return {
       label: `4 KiB reads, ${IN_FLIGHT} in flight`,
       measure: microsPerOperation,
       amount: count,
-      expected: { "warm-up": sum, measured: sum },
+      expected: drawn.checksums,
       contestants: [
-        contestant<Env>("ours", OURS, () =>
+        contestant<Env>("ours", OURS, (phase) =>
           inFibers(
-            offsets,
+            drawn,
+            phase,
             buffers,
             (buffer, offset) => ThreadpoolIo.submit(io, Operation.read({ buffer, offset })),
             ({ bytes }) => bytes
           )),
-        contestant<Env>("limit", ENGINE, () => withListeners(io, offsets, buffers))
+        contestant<Env>("limit", ENGINE, (phase) => withListeners(bench.library, io, drawn, phase, buffers))
       ],
       goals: [atMostOver(OURS, ENGINE, 4, "µs")]
     }
   })
 
 const withListeners = (
+  { Operation }: Library,
   io: ThreadpoolIo.ThreadpoolIo,
-  offsets: Float64Array,
+  { offsets }: Pages,
+  phase: Phase,
   buffers: ReadonlyArray<BufferPool.PoolBuffer>
 ) =>
   promised(() =>
     new Promise<{ readonly checksum: number }>((resolve, reject) => {
+      const seen = new SeenPages(offsets, phase)
       let next = 0
-      let sum = 0
       let working = buffers.length
-      const settled = ({ status }: Issued, buffer: BufferPool.PoolBuffer, offset: number): boolean => {
-        if (status === 0) sum = (sum + checksum(buffer.bytes, offset, "measured")) | 0
-        else reject(new Error(`status ${status}`))
-        return status === 0
-      }
-      const advance = (buffer: BufferPool.PoolBuffer): void => {
-        for (;;) {
-          const offset = offsets[next++]
-          if (offset === undefined) {
-            if (--working === 0) resolve({ checksum: sum })
-            return
-          }
-          const operation = io.object.submit(Operation.read({ buffer, offset }).request)
-          if (!operation.delivered) {
-            operation.listener = () => settled(operation, buffer, offset) ? advance(buffer) : undefined
-            return
-          }
-          if (!settled(operation, buffer, offset)) return
+      const begin = (buffer: BufferPool.PoolBuffer): void => {
+        let index = 0
+        let operation: Issued
+        const settled = (): boolean => {
+          if (operation.status === 0) seen.look(index, buffer.bytes)
+          else reject(new Error(`status ${operation.status}`))
+          return operation.status === 0
         }
+        const advance = (): void => {
+          do {
+            index = next++
+            if (index >= offsets.length) {
+              if (--working === 0) resolve({ checksum: seen.sum })
+              return
+            }
+            operation = io.object.submit(Operation.read({ buffer, offset: offsets[index]! }).request)
+            if (!operation.delivered) {
+              operation.listener = ended
+              return
+            }
+          } while (settled())
+        }
+        const ended = (): void => {
+          if (settled()) advance()
+        }
+        advance()
       }
-      buffers.forEach(advance)
+      buffers.forEach(begin)
     })
   )

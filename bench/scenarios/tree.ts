@@ -5,7 +5,6 @@ import { spawn } from "node:child_process"
 import { readdirSync, realpathSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as Pipeline from "../../src/Pipeline.js"
 import { type Bench, contestant, type Env, type MakeScenario, promised } from "../harness/Bench.js"
 import { MiB } from "../harness/inputs.js"
 import { atLeastTimesAsFast, type Case, type Contestant, type Outcome, seconds } from "../harness/Scenario.js"
@@ -34,7 +33,7 @@ const theCase = (bench: Bench): Effect.Effect<Case<Env>> =>
       rounds: { warmUps: 1, measured: bench.quick ? 1 : 3 },
       expected: { "warm-up": 0, measured: 0 },
       contestants: [
-        copies(bench, source, "ours", OURS, (to) => Pipeline.copyTree(source, to)),
+        copies(bench, source, "ours", OURS, (to) => bench.library.Pipeline.copyTree(source, to)),
         copies(bench, source, "peer", INCUMBENT, (to) => Effect.flatMap(FileSystem, (fs) => fs.copy(source, to))),
         // Node does not tell the processor time of a child.
         copies(bench, source, "limit", "cp -a, a program in C", (to) => promised(() => cp(source, to)), {

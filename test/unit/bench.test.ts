@@ -3,8 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { comparison } from "../../bench/harness/against.js"
 import { chart, step } from "../../bench/harness/chart.js"
-import { checksum, directory, PAGE, randomFile, randomPages } from "../../bench/harness/inputs.js"
+import { checksum, directory, PAGE, randomFile, randomPages, SeenPages } from "../../bench/harness/inputs.js"
 import { race } from "../../bench/harness/race.js"
 import { page } from "../../bench/harness/report.js"
 import {
@@ -14,9 +15,12 @@ import {
   atMostOver,
   atMostTimesTheCost,
   type Case,
+  flatRatioWithin,
   flatWithin,
+  inCpu,
   megabytesPerSecond,
   microsPerOperation,
+  seconds,
   told,
   unjudged
 } from "../../bench/harness/Scenario.js"
@@ -47,7 +51,11 @@ const scripted = (
     return {
       name,
       role: (["ours", "peer", "limit"] as const)[i % 3]!,
-      run: (phase) => Effect.sync(() => ({ value: phase === "warm-up" ? WARMING_UP : told[round++]! }))
+      run: (phase) =>
+        Effect.sync(() => {
+          const value = phase === "warm-up" ? WARMING_UP : told[round++]!
+          return { value, millis: value, cpuMillis: 2 * value }
+        })
     }
   }),
   goals
@@ -128,12 +136,46 @@ describe("bench", () => {
         }
         assert.notStrictEqual(checksum(bytes, PAGE, phase), input.checksums[phase])
       }
-      const { checksum: expected, offsets } = randomPages(input, 50, 1)
-      let sum = 0
-      for (const offset of offsets) {
-        sum = (sum + checksum(bytes.subarray(offset, offset + PAGE), offset, "measured")) | 0
+      const { checksums, offsets } = randomPages(input, 50, 1)
+      for (const phase of ["warm-up", "measured"] as const) {
+        const seen = new SeenPages(offsets, phase)
+        offsets.forEach((offset, i) => seen.look(i, bytes.subarray(offset, offset + PAGE)))
+        assert.strictEqual(seen.sum, checksums[phase])
+        assert.notStrictEqual(seen.sum, 0)
       }
-      assert.strictEqual(sum, expected)
+      assert.notStrictEqual(checksums["warm-up"], checksums.measured)
+    }))
+
+  it.effect("a goal in CPU is judged by processor time", () =>
+    Effect.gen(function*() {
+      const one = scripted({ ours: [1, 2, 3] }, [atMost("ours", 3, "s"), inCpu(atMost("ours", 3, "s"))])
+      const { goals } = yield* race({ ...one, measure: { ...one.measure, ...seconds } }, options)
+      assert.deepStrictEqual(goals.map(({ measured, met }) => [measured, met]), [[0.002, true], [0.004, true]])
+    }))
+
+  it.effect("ratios to what stands beside them are flat within the largest over the smallest", () =>
+    Effect.gen(function*() {
+      const values = { a: [1, 1, 1], A: [1, 1, 1], b: [6, 6, 6], B: [2, 2, 2] }
+      const { goals } = yield* race(scripted(values, [flatRatioWithin(["a", "b"], ["A", "B"], 1.5)]), options)
+      assert.deepStrictEqual(goals.map(({ measured, met }) => [measured, met]), [[3, false]])
+    }))
+
+  it.effect("a comparison tells what it costs now in what it cost then, and what that revision costs in itself", () =>
+    Effect.gen(function*() {
+      const values = { "read: now": [1, 2, 2], "read: v1": [2, 2, 8], "read: v1 again": [2, 3, 4] }
+      const timed = { ...scripted(values, []), measure: seconds }
+      const ratios = ["0.500 × (0.250 – 1.00)", "1.00 × (0.500 – 1.50)"]
+      assert.deepStrictEqual(comparison(yield* race(timed, options)), [["a < b & c", "read", ...ratios, ...ratios]])
+      const told = yield* race(scripted(values, []), options)
+      assert.deepStrictEqual(comparison(told), [["a < b & c", "read", "", "", ...ratios]])
+      const rates = {
+        ...scripted(values, []),
+        measure: { ...told, valueOf: seconds.valueOf, better: "higher" as const }
+      }
+      assert.deepStrictEqual(comparison(yield* race(rates, options))[0]!.slice(4), [
+        "2.00 × (1.00 – 4.00)",
+        "1.00 × (0.667 – 2.00)"
+      ])
     }))
 
   it("a scale has at most five steps", () => {
