@@ -3,20 +3,16 @@
  *
  * @since 0.2.0
  */
-import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import type * as Pipeable from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
-import * as FiberRuntime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Path from "node:path"
 import * as BufferPool from "./BufferPool.js"
-import type { Completion } from "./Completion.js"
 import {
   aBoolean,
   aDuration,
@@ -32,12 +28,13 @@ import {
 } from "./internal/arguments.js"
 import { call } from "./internal/call.js"
 import * as c from "./internal/constants.js"
-import type { Host } from "./internal/engine/Host.js"
+import { Reader } from "./internal/directory/reader.js"
+import { lookForRemoval } from "./internal/directory/removal.js"
 import * as notify from "./internal/notify.js"
 import { bindOrClose, openHandleIn } from "./internal/openHandle.js"
 import { carries, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
-import * as Operation from "./Operation.js"
+import type * as Operation from "./Operation.js"
 import * as ThreadpoolIo from "./ThreadpoolIo.js"
 import * as Win32Error from "./Win32Error.js"
 
@@ -275,11 +272,11 @@ const acquire = (path: string, given: Options) =>
       { handle: io.handle, recursive, filter: notify.bits(filter) },
       { path: absolute, handle: io.handle, object: io.object }
     )
-    const operations = buffers.map((buffer) => Operation.readDirectoryChanges({ buffer, recursive, filter }))
-    const reader = new Reader(absolute, io, buffers, operations, yield* Effect.runtime(), kernel.engine.host)
+    const watch = { recursive, filter }
+    const reader = new Reader(absolute, io, buffers, watch, yield* Effect.runtime(), kernel.engine.host)
     yield* reader.begin
     const directory: Directory = Object.assign(Object.create(Proto), { path: absolute, io, reader })
-    if (!tellsRemoval) yield* Effect.forkScoped(lookForRemoval(kernel, directory))
+    if (!tellsRemoval) yield* Effect.forkScoped(lookForRemoval(kernel, reader))
     return directory
   })
 
@@ -329,179 +326,14 @@ const openHandle = (
 // reading
 // -----------------------------------------------------------------------------
 
-/** How long the first half of a rename waits for the second, which the system has already when it gives the first. */
-const RENAME_MILLIS = 100
-
-type Read = Exit.Exit<Completion, Win32Error.Win32Error>
-
-/**
- * One read is always in flight: the next one is issued, into the other buffer, before what the last one brought is looked at.
- * Its fiber runs `ThreadpoolIo.submit`; nobody interrupts it, the close of the `TP_IO` cancels it.
- */
-class Reader {
-  /** Somebody pulls. */
-  busy = false
-  removed = false
-  /** Reads that have ended. */
-  ended = 0
-  #pending: Fiber.RuntimeFiber<Read> | undefined = undefined
-  #turn = 0
-  readonly #pairing = new notify.Pairing()
-
-  constructor(
-    readonly path: string,
-    readonly io: ThreadpoolIo.ThreadpoolIo,
-    readonly buffers: ReadonlyArray<BufferPool.PoolBuffer>,
-    readonly operations: ReadonlyArray<Operation.ReadDirectoryChanges>,
-    readonly runtime: FiberRuntime.Runtime<never>,
-    readonly host: Host
-  ) {}
-
-  /** The first read; fails with what the system refuses it for. */
-  readonly begin: Effect.Effect<void, Win32Error.Win32Error> = Effect.suspend(() => {
-    const first = this.#read()
-    // A scheduler may hold its fiber up before it has come to submit.
-    const issued: Effect.Effect<void, Win32Error.Win32Error> = Effect.suspend(() => {
-      if (this.io.object.counters.inFlight > 0) return Effect.void
-      const read = first.unsafePoll()
-      if (read === null) return Effect.zipRight(Effect.yieldNow(), issued)
-      return Exit.isSuccess(read) && Exit.isFailure(read.value) ? Effect.failCause(read.value.cause) : Effect.void
-    })
-    return issued
-  })
-
-  /** What the next read brings: at least one change. */
-  readonly next: Effect.Effect<Chunk.Chunk<Change>, Win32Error.Win32Error> = Effect.uninterruptibleMask((restore) => {
-    const pull: Effect.Effect<Chunk.Chunk<Change>, Win32Error.Win32Error> = Effect.suspend(() => {
-      const pending = this.#pending ?? this.#read()
-      const limit = this.#pairing.waits ? RENAME_MILLIS : Infinity
-      return Effect.flatMap(restore(this.#wait(pending, limit)), (read) => {
-        if (read === undefined) return Effect.succeed(Chunk.fromIterable(this.#lone()))
-        this.#pending = undefined
-        if (Exit.isFailure(read)) return this.#failed(read)
-        const { bytesTransferred } = read.value
-        const { bytes } = this.buffers[this.#turn]!
-        this.#turn = 1 - this.#turn
-        // Before the last buffer is handed on.
-        this.#read()
-        const changes = this.#changes(bytes, bytesTransferred)
-        return changes.length === 0 ? pull : Effect.succeed(Chunk.unsafeFromArray(changes))
-      })
-    })
-    return pull
-  })
-
-  /** Waits for a read without a hold on it: whoever leaves leaves it as it is. `undefined` after the limit. */
-  #wait(read: Fiber.RuntimeFiber<Read>, limitMs: number): Effect.Effect<Read | undefined> {
-    return Effect.async((resume) => {
-      const observer = (exit: Exit.Exit<Read>): void => {
-        stopTimer()
-        resume(exit)
-      }
-      const expired = (): void => {
-        read.removeObserver(observer)
-        resume(Exit.succeed(undefined))
-      }
-      const stopTimer = limitMs === Infinity ? () => {} : this.host.setTimer(limitMs, expired)
-      read.addObserver(observer)
-      return Effect.sync(() => {
-        stopTimer()
-        read.removeObserver(observer)
-      })
-    })
-  }
-
-  /** Issues the next read, as soon as the scheduler lets its fiber run: as a rule in this very step. */
-  #read(): Fiber.RuntimeFiber<Read> {
-    const submit = Effect.exit(ThreadpoolIo.submit(this.io, this.operations[this.#turn]!))
-    const fiber = FiberRuntime.runFork(this.runtime)(submit)
-    fiber.addObserver(() => this.ended++)
-    return this.#pending = fiber
-  }
-
-  #failed(
-    read: Exit.Failure<Completion, Win32Error.Win32Error>
-  ): Effect.Effect<Chunk.Chunk<Change>, Win32Error.Win32Error> {
-    return Effect.catchAll(Effect.failCause(read.cause), (error) => {
-      if (!this.io.object.open) {
-        return Effect.fail(this.#error(c.ERROR_INVALID_HANDLE, "Closed", "Its scope has closed."))
-      }
-      if (error.code === c.ERROR_NOTIFY_ENUM_DIR) {
-        this.#read()
-        return Effect.succeed(Chunk.fromIterable([...this.#lone(), overflow]))
-      }
-      return Effect.fail(
-        this.removed || error.code === c.ERROR_ACCESS_DENIED
-          ? this.#error(c.ERROR_ACCESS_DENIED, "NotFound", "The directory that was watched has been removed.")
-          : error
-      )
-    })
-  }
-
-  #error(code: number, reason: Win32Error.Reason, detail: string): Win32Error.Win32Error {
-    const { handle } = this.io
-    return Win32Error.make({ code, reason, detail, syscall: "ReadDirectoryChangesW", path: this.path, handle })
-  }
-
-  #changes(bytes: Uint8Array, length: number): Array<Change> {
-    if (length === 0) return [...this.#lone(), overflow]
-    const { malformed, records } = notify.parse(bytes, length)
-    const changes = this.#pairing.next(records).map(this.#change)
-    return malformed ? [...changes, ...this.#lone(), overflow] : changes
-  }
-
-  #lone(): ReadonlyArray<Change> {
-    return this.#pairing.lone().map(this.#change)
-  }
-
-  readonly #change = (event: notify.Event): Change =>
-    event._tag === "Renamed"
-      ? { _tag: "Renamed", from: this.#place(event.from), to: this.#place(event.to) }
-      : { _tag: event._tag, ...this.#place(event.name) }
-
-  #place(name: string): Place {
-    return { name, path: name === "" ? this.path : Path.join(this.path, name) }
-  }
-}
-
-const overflow: Overflow = { _tag: "Overflow" }
-
-const REMOVAL_MILLIS = 1000
-
-/**
- * On Wine a read of a directory that is removed never completes. While nothing else comes, its name is looked up once a second.
- * (A Windows program cannot remove it there: Wine keeps the directory until our handle is closed.)
- */
-const lookForRemoval = (kernel: Kernel.Service, { path, reader }: Directory): Effect.Effect<void> => {
-  let ended = reader.ended
-  const look = Effect.suspend(() => {
-    const idle = reader.ended === ended
-    ended = reader.ended
-    return idle
-      ? call(kernel, "GetFileAttributesW", { path }, { path }).pipe(
-        Effect.match({
-          onFailure: ({ reason }) => reason === "NotFound",
-          onSuccess: (attributes) => (attributes & c.FILE_ATTRIBUTE_DIRECTORY) === 0
-        })
-      )
-      : Effect.succeed(false)
-  })
-  const pause = Effect.async<void>((resume) => {
-    const timer = setTimeout(() => resume(Effect.void), REMOVAL_MILLIS)
-    return Effect.sync(() => clearTimeout(timer))
-  })
-  const loop: Effect.Effect<void> = Effect.flatMap(Effect.zipRight(pause, look), (removed) => {
-    if (!removed) return loop
-    reader.removed = true
-    return ThreadpoolIo.cancelAll(reader.io)
-  })
-  return loop
-}
-
 /**
  * What happens in the directory, from its opening on. Pulls when it is pulled: at most what two buffers hold is taken from the
- * system in advance. It does not end by itself. One stream at a time can be run on a directory, a second one fails with `Busy`;
- * the next one goes on where the last one has stopped.
+ * system in advance. It does not end by itself. One stream at a time can be run on a directory, a second one fails with `Busy`.
+ *
+ * Each change is a chunk of its own, and pulling the next one acknowledges it: the next stream goes on where the last one has
+ * stopped. A stream that ends by itself (`Stream.take`, `Stream.runHead`) has dealt with its last change. One that was
+ * interrupted, or whose consumer failed, may not have: the next one is told that change again, as the same object. Operators
+ * that pull ahead (`Stream.buffer`, `Stream.groupedWithin`) have acknowledged what they hold.
  *
  * Fails with `NotFound` (5) when the directory is removed: at once, on Wine within two seconds. A directory that is renamed is
  * still watched on Windows, and counts as removed on the portable kernel. Fails with `Closed` when the scope of the directory
@@ -544,12 +376,9 @@ export const changes = (self: Directory): Stream.Stream<Change, Win32Error.Win32
         reader.busy = true
         return Effect.succeed(reader)
       }),
-      (reader) =>
-        Effect.sync(() => {
-          reader.busy = false
-        })
+      (reader, exit) => Effect.sync(() => reader.left(exit))
     ),
-    (reader) => Stream.repeatEffectChunk(reader.next)
+    (reader) => Stream.map(Stream.repeatEffect(reader.next), reader.given)
   ))
 
 /**

@@ -208,6 +208,53 @@ contract("a watch ends", ({ claim, only }) => {
     yield* second.until("Created two")
   })
 
+  /** Five files whose changes come in one read, or in few. */
+  const five = function*() {
+    const path = yield* lab.directory
+    const directory = yield* Directory.open(path, { filter: ["fileName"] })
+    for (const name of ["1", "2", "3", "4", "5"]) writeFileSync(join(path, name), "")
+    yield* sleep(50)
+    return { directory, path, take: (count: number) => Stream.take(Directory.changes(directory), count) }
+  }
+  const all = ["Created 1", "Created 2", "Created 3", "Created 4", "Created 5"]
+  const linesOf = (changes: Chunk.Chunk<Directory.Change>) => Chunk.toReadonlyArray(changes).map(line)
+
+  claim("having taken one change, and leaves those that came with it to the next stream", function*() {
+    const { take } = yield* five()
+    const told = yield* Effect.forEach([1, 2, 1, 1], (count) => Stream.runCollect(take(count)))
+    expect(told.flatMap(linesOf)).toEqual(all)
+  })
+
+  claim("in the middle of a change that failed to be handled, which the next stream is told again", function*() {
+    const { directory, take } = yield* five()
+    const seen: Array<string> = []
+    const handled = Stream.runForEach(Directory.changes(directory), (change) => {
+      seen.push(line(change))
+      return seen.length === 3 ? Effect.fail("not today") : Effect.void
+    })
+    expect(yield* Effect.flip(handled)).toBe("not today")
+    expect(seen).toEqual(all.slice(0, 3))
+    expect(linesOf(yield* Stream.runCollect(take(3)))).toEqual(all.slice(2))
+  })
+
+  claim("interrupted while a change is handled, which the next stream is told again", function*() {
+    const { directory, take } = yield* five()
+    const seen: Array<string> = []
+    const fiber = yield* Effect.fork(Stream.runForEach(Directory.changes(directory), (change) => {
+      seen.push(line(change))
+      return seen.length === 2 ? Effect.never : Effect.void
+    }))
+    yield* lab.eventually("two are told", () => seen.length === 2)
+    yield* Fiber.interrupt(fiber)
+    expect(linesOf(yield* Stream.runCollect(take(4)))).toEqual(all.slice(1))
+  })
+
+  claim("in chunks of one: no change is taken from the directory before it is asked for", function*() {
+    const { directory } = yield* five()
+    const sizes = yield* Stream.runCollect(Stream.take(Stream.chunks(Directory.changes(directory)), 5))
+    expect(Chunk.toReadonlyArray(sizes).map(Chunk.size)).toEqual([1, 1, 1, 1, 1])
+  })
+
   claim("not because somebody has cancelled its read", function*() {
     const path = yield* lab.directory
     const directory = yield* Directory.open(path)
