@@ -5,7 +5,8 @@
 // - Rules of the contract are cited by a link, or beside the name of docs/CONTRACT.md, and exist.
 // - README.md has at most 90 lines, and its example prints what the README says.
 import { spawnSync } from "node:child_process"
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { basename, dirname, join, relative } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import ts from "typescript"
@@ -230,14 +231,17 @@ const [example] = codeBlocks(front.split("\n"))
 const [, promised] = /^```text\n([^`]*)```$/m.exec(front)
 const library = join(root, "build/src/index.js")
 if (existsSync(library)) {
+  // Of its own: another program that runs the example at the same time has the name of its pipe elsewhere.
+  const runtime = mkdtempSync(join(tmpdir(), "docs-"))
   const { outputText } = ts.transpileModule(example, { compilerOptions: { module: ts.ModuleKind.ESNext } })
   const { stderr, stdout } = spawnSync(process.execPath, ["--input-type=module"], {
     cwd: root,
     encoding: "utf8",
-    env: { ...process.env, NO_COLOR: "1" },
+    env: { ...process.env, NO_COLOR: "1", XDG_RUNTIME_DIR: runtime },
     input: outputText.replace(`"effect-threadpool-io"`, JSON.stringify(pathToFileURL(library).href)),
     timeout: 60_000
   })
+  rmSync(runtime, { recursive: true })
   if (stdout !== promised) complain(readme, 1, `its example printed:\n${stdout}${stderr}`)
 } else complain(readme, 1, "its example cannot run: npm run build first")
 
