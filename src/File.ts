@@ -449,6 +449,19 @@ export const submit: {
 const transfer = (self: File, operation: Issuable): Effect.Effect<number, Win32Error.Win32Error> =>
   isOurs(self) ? move(self, operation) : notAFile(operation.request.syscall, self)
 
+/** The same at a position. `Operation` takes one that is missing for 0; here it is a mistake. */
+const transferAt = (
+  self: File,
+  offset: number | bigint | undefined,
+  operation: Issuable
+): Effect.Effect<number, Win32Error.Win32Error> =>
+  offset === undefined && isOurs(self)
+    ? Effect.fail(refused(self, operation.request.syscall, "Refused: the offset is missing."))
+    : transfer(self, operation)
+
+/** A file comes first, also where what comes after it is missing: that is told, and no function is the answer. */
+const takesFile = (arguments_: IArguments): boolean => arguments_.length >= 3 || isOurs(arguments_[0])
+
 /**
  * `ReadFile` at `offset` (bytes; a `bigint` beyond 2^53 - 1). Succeeds with the bytes read: fewer than the buffer holds when
  * the file ends, 0 at its end. A `PoolBuffer` is filled in place, a `Uint8Array` by a copy; neither is touched after the
@@ -474,9 +487,9 @@ export const read: {
   ) => Effect.Effect<number, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<number, Win32Error.Win32Error>
 } = dual(
-  3,
+  takesFile,
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-    transfer(self, Operation.read({ buffer, offset }))
+    transferAt(self, offset, Operation.read({ buffer, offset }))
 )
 
 /**
@@ -496,7 +509,7 @@ export const readExact: {
   (buffer: PoolBuffer | Uint8Array, offset: number | bigint): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
 } = dual(
-  3,
+  takesFile,
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
     Effect.flatMap(
       whole(self, buffer, offset, Operation.read),
@@ -524,9 +537,9 @@ export const write: {
   ) => Effect.Effect<number, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<number, Win32Error.Win32Error>
 } = dual(
-  3,
+  takesFile,
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-    transfer(self, Operation.write({ buffer, offset }))
+    transferAt(self, offset, Operation.write({ buffer, offset }))
 )
 
 /**
@@ -551,7 +564,7 @@ export const writeAll: {
   (buffer: PoolBuffer | Uint8Array, offset: number | bigint): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
 } = dual(
-  3,
+  takesFile,
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
     Effect.asVoid(whole(self, buffer, offset, Operation.write))
 )
@@ -568,7 +581,9 @@ const whole = (
 ): Effect.Effect<boolean, Win32Error.Win32Error> => {
   const size = Operation.sizeOf(buffer)
   // It says what is wrong with it.
-  if (size === undefined || !isOurs(self)) return Effect.as(transfer(self, make({ buffer, offset })), true)
+  if (size === undefined || !isOurs(self) || offsetProblem(offset, size) !== undefined) {
+    return Effect.as(transferAt(self, offset, make({ buffer, offset })), true)
+  }
   return Effect.map(
     moveAll(
       self,
@@ -634,7 +649,7 @@ export const readVectored: {
     offset: number | bigint
   ): Effect.Effect<number, Win32Error.Win32Error>
 } = dual(
-  3,
+  takesFile,
   (self: File, buffers: ReadonlyArray<Operation.Segment>, offset: number | bigint) =>
     transferVectored(self, "read", buffers, offset)
 )
@@ -667,7 +682,7 @@ export const writeVectored: {
     offset: number | bigint
   ): Effect.Effect<number, Win32Error.Win32Error>
 } = dual(
-  3,
+  takesFile,
   (self: File, buffers: ReadonlyArray<Operation.Segment>, offset: number | bigint) =>
     transferVectored(self, "write", buffers, offset)
 )
@@ -679,7 +694,7 @@ const transferVectored = (
   offset: number | bigint
 ): Effect.Effect<number, Win32Error.Win32Error> => {
   const inPlace = isOurs(self) && self.unbuffered && self.kernel.name === "win32"
-  return transfer(self, Operation.vectored(kind, { buffers, offset }, inPlace))
+  return transferAt(self, offset, Operation.vectored(kind, { buffers, offset }, inPlace))
 }
 
 // -----------------------------------------------------------------------------
@@ -1217,7 +1232,7 @@ export const zeroRange: {
     length: number | bigint
   ): Effect.Effect<"system" | "written", Win32Error.Win32Error>
 } = dual(
-  3,
+  takesFile,
   (self: File, offset: number | bigint, length: number | bigint) =>
     isOurs(self)
       ? sparse.zeroRange(self, offset, length, { size, writeAll })

@@ -26,7 +26,7 @@ import type { Segment as EngineSegment } from "./internal/engine/Segments.js"
 import { callersMemoryTrouble } from "./internal/engine/ThreadpoolIoObject.js"
 import type { CustomIssue } from "./internal/kernel/Kernel.js"
 import { bits, notifications } from "./internal/notify.js"
-import { isInstance, isList, plainBytes, shown } from "./internal/values.js"
+import { isDetached, isInstance, isList, plainBytes, shown } from "./internal/values.js"
 
 /**
  * @since 0.1.0
@@ -232,9 +232,12 @@ export const isOperation = (u: unknown): u is Operation => {
   }
 }
 
-/** @internal The bytes that a buffer holds; `undefined`: it is none, or cannot be looked at. */
+/** @internal The bytes that a buffer holds; `undefined`: it is none, is detached, or cannot be looked at. */
 export const sizeOf = (buffer: PoolBuffer | Uint8Array): number | undefined =>
-  isInstance(buffer, PoolBufferImpl) ? buffer.size : plainBytes(buffer)?.byteLength
+  isInstance(buffer, PoolBufferImpl) ? buffer.size : sizeOfBytes(plainBytes(buffer))
+
+const sizeOfBytes = (bytes: Uint8Array | undefined): number | undefined =>
+  bytes !== undefined && isDetached(bytes.buffer) ? undefined : bytes?.byteLength
 
 /** In the place of memory that is none. */
 const NOTHING = new Uint8Array(0)
@@ -275,8 +278,8 @@ const transfer = (kind: "read" | "write", given: Options, atEnd: boolean): Reque
   const { length, memory, problem, start } = options instanceof Wrong
     ? nowhere(options)
     : window(options.buffer, options)
-  const offset = options instanceof Wrong || atEnd ? 0 : options.offset ?? 0
-  const wrong = problem ?? offsetProblem(offset)
+  const offset = options instanceof Wrong || atEnd || options.offset === undefined ? 0 : options.offset
+  const wrong = problem ?? offsetProblem(offset, length)
   return {
     syscall: kind === "read" ? "ReadFile" : "WriteFile",
     kind,
@@ -427,10 +430,9 @@ export const transact = (
   const looked = lookAtTransact(options)
   const { length, memory, problem, start } = looked instanceof Wrong ? nowhere(looked) : window(looked.buffer, looked)
   const message = looked instanceof Wrong ? NOTHING : plainBytes(looked.message)
-  const copy = message === undefined ? undefined : copyOf(message)
   const trouble = message === undefined
     ? "it must be a Uint8Array"
-    : callersMemoryTrouble(message, message.length) ?? (copy === undefined ? "the buffer is detached" : undefined)
+    : callersMemoryTrouble(message, message.length)
   return {
     [TypeId]: TypeId,
     _tag: "Transact",
@@ -444,20 +446,11 @@ export const transact = (
       offsetLow: 0,
       offsetHigh: 0,
       parameters: undefined,
-      input: trouble === undefined ? copy : NOTHING,
+      input: trouble === undefined ? new Uint8Array(message!) : NOTHING,
       trueIsPending: false,
       doneStatus: undefined,
       problem: problem ?? (trouble === undefined ? undefined : `of the message: ${trouble}`)
     }
-  }
-}
-
-/** `undefined` for what is detached, of which the length alone does not tell it. */
-const copyOf = (bytes: Uint8Array): Uint8Array | undefined => {
-  try {
-    return new Uint8Array(bytes)
-  } catch {
-    return undefined
   }
 }
 
@@ -529,7 +522,7 @@ export const vectored = (
     (length > c.MAXDWORD
       ? `a request is at most ${c.MAXDWORD} bytes long (a DWORD), not ${length}: split it`
       : undefined) ??
-    offsetProblem(offset)
+    offsetProblem(offset, length)
   const direct = inPlace && wrong === undefined && length > 0 && windows.every(isPages)
   const request: Request = {
     syscall: names[direct ? "inPlace" : "copied"][kind],
@@ -831,7 +824,7 @@ export const unsafeMake = (options: {
   const wrongs = looked instanceof Wrong
     ? looked.problem
     : (wrong("syscall", given.syscall, aString) ?? wrong("issue", given.issue, aFunction))?.problem
-  const trouble = wrongs ?? problem ?? offsetProblem(offset)
+  const trouble = wrongs ?? problem ?? offsetProblem(offset, length)
   return {
     [TypeId]: TypeId,
     _tag: "Unsafe",

@@ -82,6 +82,20 @@ export const plainBytes = (it: unknown): Uint8Array | undefined => {
   }
   const buffer = bufferOf.call(it) as ArrayBuffer
   const length = byteLengthOf.call(it) as number
-  // Detached, or out of the bounds of its buffer.
-  return length === 0 ? new Uint8Array(0) : new Uint8Array(buffer, byteOffsetOf.call(it) as number, length)
+  if (length > 0) return new Uint8Array(buffer, byteOffsetOf.call(it) as number, length)
+  return isDetached(buffer) ? detached : new Uint8Array(buffer, 0, 0)
 }
+
+/** Whether a buffer has been transferred away. Its length is 0 then, as that of an empty one; no view can be made on it. */
+export const isDetached = (buffer: ArrayBufferLike): boolean => {
+  if (buffer.byteLength > 0) return false
+  try {
+    return new Uint8Array(buffer).length > 0
+  } catch {
+    return true
+  }
+}
+
+/** Stands for whatever is detached and not plain. */
+const detached = new Uint8Array(1)
+structuredClone(detached.buffer, { transfer: [detached.buffer] })

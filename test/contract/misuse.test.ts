@@ -6,17 +6,21 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as CallbackEnvironment from "../../src/CallbackEnvironment.js"
 import * as File from "../../src/File.js"
+import * as NamedPipe from "../../src/NamedPipe.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import type { Win32Error } from "../../src/Win32Error.js"
 import { contract, fileOf, freshPath, refused } from "../support/claims.js"
 import { held } from "../support/held.js"
+import * as lab from "../support/lab.js"
 import { recorded } from "../support/recorded.js"
 
 /** Misuse, and the claims that keep it out: file, and the name in it. */
@@ -153,6 +157,119 @@ contract("misuse fails typed, before any native call:", ({ claim }) => {
       yield* nothingAsked(ThreadpoolIo.submit(file.io, Operation.write({ buffer })))
     }
     yield* nothingAsked(ThreadpoolIo.submit(file.io, Operation.read({ buffer: detached, length: 8 })))
+  })
+  const transferred = (bytes: Uint8Array) => {
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer as ArrayBuffer] })
+    return bytes
+  }
+  /** A connection, but for what it is connected by. */
+  const pipe = { [NamedPipe.TypeId]: NamedPipe.TypeId, path: "pipe", messages: false } as NamedPipe.Connection
+  // Each in its own way the same: nothing of it is left, as of an empty one.
+  const detachedOnes: Record<string, () => Uint8Array> = {
+    "a detached Uint8Array": () => transferred(new Uint8Array(8)),
+    "a detached Uint8Array of no bytes": () => transferred(new Uint8Array(0)),
+    "a detached Buffer": () => transferred(Buffer.from(new ArrayBuffer(8))),
+    "a detached one of a class of its own": () => transferred(new (class extends Uint8Array {})(8))
+  }
+  for (const [what, make] of Object.entries(detachedOnes)) {
+    claim(`${what}, given to whatever takes one`, function*() {
+      const file = yield* File.open(yield* fileOf("text"), { access: "readwrite" })
+      const buffer = make()
+      const empty = new Uint8Array(0)
+      const many = [{ buffer: empty, offset: 0 }, { buffer, offset: 0 }]
+      const takers = [
+        File.read(file, buffer, 0),
+        File.readExact(file, buffer, 0),
+        File.write(file, buffer, 0),
+        File.writeAll(file, buffer, 0),
+        File.append(file, buffer),
+        File.readVectored(file, [buffer], 0),
+        File.readVectored(file, [empty, { buffer, start: 0, length: 0 }], 0),
+        File.writeVectored(file, [empty, buffer], 0),
+        File.readMany(file, many),
+        File.writeMany(file, many),
+        File.deviceIoControl(file, { code: "FSCTL_SET_SPARSE", input: buffer }),
+        File.submit(file, Operation.deviceIoControl({ code: "FSCTL_GET_COMPRESSION", output: buffer })),
+        ThreadpoolIo.submit(file.io, Operation.transact({ message: buffer, buffer: empty })),
+        ThreadpoolIo.submit(file.io, Operation.unsafeMake({ syscall: "Own", buffer, issue: () => 0 })),
+        Stream.run(Stream.make(empty, buffer), File.sink(file)),
+        NamedPipe.write({ ...pipe, io: file.io }, buffer),
+        NamedPipe.writeAll({ ...pipe, io: file.io }, buffer),
+        NamedPipe.writeAll({ ...pipe, io: file.io, messages: true }, buffer),
+        NamedPipe.read({ ...pipe, io: file.io }, buffer),
+        Stream.run(Stream.make(buffer), NamedPipe.sink({ ...pipe, io: file.io }))
+      ]
+      for (const taker of takers) yield* nothingAsked(taker)
+      const either = { mode: "either" } as const
+      for (const results of [File.readMany(file, many, either), File.writeMany(file, many, either)]) {
+        expect(yield* results).toMatchObject([{ _tag: "Right" }, { left: { reason: "InvalidArgument" } }])
+      }
+    })
+  }
+  claim("a buffer that is transferred away in a sink while the write before it is under way", function*() {
+    const file = yield* File.open(yield* fileOf("text"), { access: "readwrite" })
+    const bytes = new Uint8Array(8)
+    const writing = yield* Effect.fork(
+      Stream.run(Stream.make(bytes), File.sink(file, { chunkSize: 2, inFlight: 1 }))
+    )
+    yield* lab.eventually("a write is under way, or all are done", () => file.io.object.counters.started > 0)
+    transferred(bytes)
+    expect(yield* Effect.either(Fiber.join(writing))).toMatchObject({ left: { reason: "InvalidArgument" } })
+  })
+  claim("a range that ends beyond 2^63", function*() {
+    const file = yield* File.open(yield* fileOf("text"), { access: "readwrite" })
+    const last = 2n ** 63n - 1n
+    const buffer = new Uint8Array(8)
+    const own = { syscall: "Own", buffer, issue: () => 0 }
+    for (const offset of [last - 7n, last]) {
+      const request = { buffer, offset }
+      const beyond = [
+        File.read(file, buffer, offset),
+        File.readExact(file, buffer, offset),
+        File.write(file, buffer, offset),
+        File.writeAll(file, buffer, offset),
+        // The pieces before the end, too.
+        File.writeAll(file, new Uint8Array(5 << 20), offset - (4n << 20n)),
+        File.readVectored(file, [buffer.subarray(0, 4), buffer.subarray(4)], offset),
+        File.writeVectored(file, [buffer.subarray(0, 4), buffer.subarray(4)], offset),
+        File.readMany(file, [{ buffer: new Uint8Array(1), offset: 0 }, request]),
+        File.readMany(file, [{ length: 1, offset: 0 }, { length: 8, offset }]),
+        File.writeMany(file, [{ buffer: new Uint8Array(1), offset: 0 }, request]),
+        File.zeroRange(file, offset, 8),
+        File.allocatedRanges(file, { offset, length: 8 }),
+        File.forEachChunk(file, { offset, chunkSize: 8 }, () => Effect.void),
+        Stream.runDrain(File.stream(file, { offset, chunkSize: 8 })),
+        Stream.run(Stream.make(buffer), File.sink(file, { offset })),
+        ThreadpoolIo.submit(file.io, Operation.unsafeMake({ ...own, offset }))
+      ]
+      for (const effect of beyond) yield* nothingAsked(effect)
+    }
+    for (const effect of [File.truncate(file, last + 1n), File.allocate(file, last + 1n)]) yield* nothingAsked(effect)
+    yield* nothingAsked(File.withLock(file, { offset: last, length: 2n ** 63n + 2n }, Effect.void))
+    // What ends there is the system's to refuse.
+    expect(Operation.write({ buffer, offset: last - 8n }).request.problem).toBeUndefined()
+  })
+  claim("an offset, or a length, that is missing when the program runs", function*() {
+    const file = yield* File.open(yield* fileOf("text"), { access: "readwrite" })
+    const buffer = new Uint8Array(8)
+    type Positional = (...arguments_: Array<unknown>) => Effect.Effect<unknown, Win32Error>
+    const { read, readExact, readVectored, write, writeAll, writeVectored, zeroRange } = File as unknown as {
+      readonly [name: string]: Positional
+    }
+    for (const positional of [read!, readExact!, write!, writeAll!]) {
+      for (const missing of [[], [undefined], [null]]) yield* nothingAsked(positional(file, buffer, ...missing))
+      yield* nothingAsked(positional(file))
+    }
+    for (const positional of [readVectored!, writeVectored!]) {
+      for (const missing of [[], [undefined], [null]]) yield* nothingAsked(positional(file, [buffer], ...missing))
+    }
+    for (const missing of [[], [0], [0, undefined], [undefined, 1], [null, 1], [0, null]]) {
+      yield* nothingAsked(zeroRange!(file, ...missing))
+    }
+    for (const resize of [File.truncate, File.allocate]) yield* nothingAsked(resize(file, undefined as never))
+    for (const make of [Operation.read, Operation.write]) {
+      yield* nothingAsked(ThreadpoolIo.submit(file.io, make({ buffer, offset: null as never })))
+    }
   })
   claim("any use of what has closed", function*() {
     const io = yield* Effect.scoped(Effect.map(held(), ({ io }) => io))

@@ -24,6 +24,11 @@ const starts = ({ control }: Bench) => control.log.filter((verb) => verb === "St
 const write = (options: Operation.Options) => Operation.write(options).request
 const vectored = (kind: "read" | "write", buffers: ReadonlyArray<Operation.Segment>) =>
   Operation.vectored(kind, { buffers }, false).request
+const detached = () => {
+  const memory = new Uint8Array(8)
+  structuredClone(memory.buffer, { transfer: [memory.buffer] })
+  return memory
+}
 /** As if the value had been made when all was well. */
 const unchecked = (request: Request, memory: Uint8Array): Request => ({ ...request, memory, problem: undefined })
 /** An object whose one place is taken, until the answer is called. */
@@ -37,19 +42,20 @@ const busy = (here: Bench) => {
 describe("what is refused", () => {
   const shared = new Uint8Array(new SharedArrayBuffer(8))
   const resizable = new Uint8Array(new (ArrayBuffer as any)(8, { maxByteLength: 16 }))
-  const troubles: ReadonlyArray<readonly [string, Uint8Array, string]> = [
+  const troubles: ReadonlyArray<readonly [string, Uint8Array, string, number?]> = [
     ["shared", shared, "the buffer is shared"],
     ["resizable", resizable, "the buffer is resizable"],
-    ["shorter than it was", new Uint8Array(7), "the buffer is detached or too short"]
+    ["shorter than it was", new Uint8Array(7), "the buffer is detached or too short"],
+    ["detached, and of which nothing is wanted", detached(), "the buffer is detached", 0]
   ]
-  for (const [name, memory, detail] of troubles) {
+  for (const [name, memory, detail, length = 8] of troubles) {
     it(`a caller's memory that is ${name}, alone or among several`, () => {
       const here = bench()
       const object = here.bind()
-      const alone = object.submit(unchecked(read(), memory))
+      const alone = object.submit({ ...unchecked(read(), memory), length })
       expect(alone).toMatchObject({ ending: "refused", status: C.ERROR_INVALID_PARAMETER, detail, delivered: true })
       const several = vectored("read", [new Uint8Array(8), new Uint8Array(8)])
-      const segments = several.segments!.map((one, index) => index === 0 ? one : { ...one, memory })
+      const segments = several.segments!.map((one, index) => index === 0 ? one : { ...one, memory, length })
       expect(object.submit({ ...several, segments })).toMatchObject({ ending: "refused", detail })
       expect(starts(here)).toBe(0)
     })

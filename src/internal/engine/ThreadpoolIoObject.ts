@@ -13,6 +13,7 @@ import {
   WAIT_TIMEOUT
 } from "../constants.js"
 import { DONE_WITHOUT_PACKET } from "../kernel/Kernel.js"
+import { isDetached } from "../values.js"
 import type { Binding } from "./Binding.js"
 import { Lease, poolMemory } from "./BufferPool.js"
 import type { Engine } from "./Engine.js"
@@ -560,5 +561,6 @@ export const callersMemoryTrouble = (memory: Uint8Array, length: number): string
   if (poolMemory.has(buffer)) return "the bytes are a pool buffer's: give the PoolBuffer itself"
   if ((buffer as { readonly resizable?: boolean }).resizable === true) return "the buffer is resizable"
   if (memory.byteLength < length) return "the buffer is detached or too short"
+  if (memory.byteLength === 0 && isDetached(buffer)) return "the buffer is detached"
   return undefined
 }

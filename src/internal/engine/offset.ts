@@ -10,12 +10,20 @@ export const END_OF_FILE = { low: 0xffffffff, high: 0xffffffff } as const
 const TWO_32 = 0x1_0000_0000
 /** The largest offset of a file: 2^63 - 1. */
 const LARGEST = 0x7fff_ffff_ffff_ffffn
+const TWO_53 = 2n ** 53n
 
-/** What is wrong with an offset, or `undefined`. */
-export const offsetProblem = (offset: number | bigint): string | undefined => {
+/**
+ * What is wrong with an offset, or with the end of a range of so many bytes from there, or `undefined`. A system may refuse
+ * such a range late, and then tells another operation's port of it (Wine).
+ */
+export const offsetProblem = (offset: number | bigint, length = 0): string | undefined => {
   if (typeof offset === "bigint") {
-    return offset >= 0n && offset <= LARGEST ? undefined : `offset ${offset} is not within 0 to 2^63 - 1`
+    if (offset < 0n || offset > LARGEST) return `offset ${offset} is not within 0 to 2^63 - 1`
+    return offset > LARGEST - TWO_53 && offset + BigInt(length) > LARGEST
+      ? `${length} bytes from offset ${offset} end beyond 2^63 - 1`
+      : undefined
   }
+  // So many bytes from a number end long before 2^63.
   if (Number.isSafeInteger(offset) && offset >= 0) return undefined
   return `offset ${shown(offset)} is not a whole number from 0 to 2^53 - 1; larger ones are given as bigint`
 }

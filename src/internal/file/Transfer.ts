@@ -80,5 +80,5 @@ export const requestOf = (
   input: undefined,
   trueIsPending: false,
   doneStatus: undefined,
-  problem: offsetProblem(offset)
+  problem: offsetProblem(offset, length)
 })

@@ -139,7 +139,7 @@ class Reads extends Batch<Uint8Array> {
     if (request.buffer !== undefined) return problemOf(this.self, index, Operation.read(request).request)
     const { length, offset } = request
     const problem = Number.isInteger(length) && length >= 0 && length <= c.MAXDWORD
-      ? offsetProblem(offset)
+      ? offsetProblem(offset, length)
       : `the length ${shown(length)} is not a whole number of bytes from 0 to ${c.MAXDWORD}`
     return problemOf(this.self, index, { ...requestOf("read", undefined, 0, length, 0), problem })
   }

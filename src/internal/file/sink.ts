@@ -11,7 +11,7 @@ import type * as Win32Error from "../../Win32Error.js"
 import { aBoolean, anOffset, aNumber, optionsOf, Wrong } from "../arguments.js"
 import { offsetProblem } from "../engine/offset.js"
 import type { Restore } from "../settle.js"
-import { plainBytes, shown } from "../values.js"
+import { isDetached, plainBytes, shown } from "../values.js"
 import { failureOf, noMemory, refused, shapeOf, warn } from "./chunks.js"
 import { nothingWritten } from "./moveAll.js"
 import { type Target, WriteBehind } from "./WriteBehind.js"
@@ -88,8 +88,10 @@ const take = (
   let at = from
   for (let one = index; one < all.length; one++, at = 0) {
     const bytes = plainBytes(all[one])
-    if (bytes === undefined) {
-      const detail = `Refused: a sink of bytes takes each as a Uint8Array, not ${shown(all[one])}.`
+    // Detached: also since the part before it was taken.
+    if (bytes === undefined || isDetached(bytes.buffer)) {
+      const what = bytes === undefined ? shown(all[one]) : "one that is detached"
+      const detail = `Refused: a sink of bytes takes each as a Uint8Array, not ${what}.`
       return end(Either.left(refused(self, "WriteFile", detail)))
     }
     at = ring.take(bytes, at)

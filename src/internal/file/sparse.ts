@@ -63,7 +63,8 @@ export const zeroRange = (
     ) => Effect.Effect<void, Win32Error.Win32Error>
   }
 ): Effect.Effect<"system" | "written", Win32Error.Win32Error> => {
-  const bounds = boundsOf(offset, length)
+  // Not to the end of everything, when the length is missing.
+  const bounds = length === undefined ? "Refused: the length is missing." : boundsOf(offset, length)
   if (typeof bounds === "string") return fail(self, c.ERROR_INVALID_PARAMETER, bounds)
   const [from, end] = bounds
   const write = (at: bigint, last: bigint): Effect.Effect<void, Win32Error.Win32Error> =>
