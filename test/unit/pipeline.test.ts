@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { afterAll, afterEach, assert, beforeAll, beforeEach } from "vitest"
 import { count, duration, quoted, size } from "../../examples/copy/text.js"
+import { plainPlace } from "../../src/internal/held/Place.js"
 import { forEachOfFew } from "../../src/internal/pipeline/fibers.js"
 import { partsOf, piecesOf } from "../../src/internal/pipeline/holes.js"
 import { findLeft } from "../../src/internal/pipeline/leftovers.js"
@@ -180,30 +181,31 @@ describe("leftovers", () => {
     assert.isTrue(isAbandoned([host, pid, "zzzzzz", instance, "0"].join("-")))
   })
 
-  it("are what belongs to a file that is to be copied, and is no file of the source's itself", () => {
-    const names = ["wanted", "half", partialName("wanted", gone)]
-    const put = (name: string) => fs.writeFileSync(join(base, name), "")
-    for (
-      const name of [
-        partialName("wanted", gone),
-        partialName("other", gone),
-        journalName("wanted", gone),
-        partialName("half", gone),
-        journalName("half", gone),
-        partialName("half", gone.replace(/0$/, "1")),
-        journalName("half", nextTag().replace(instance, instance === "0000" ? "0001" : "0000"))
-      ]
-    ) put(name)
-    const left = findLeft(base, names)
-    assert.deepStrictEqual([...left.journaled], [[".half", [gone]]])
-    assert.deepStrictEqual(
-      [...left.useless].sort(),
-      [
-        partialName("half", gone.replace(/0$/, "1")),
-        journalName("wanted", gone)
-      ].sort()
-    )
-  })
+  it.effect("are what belongs to a file that is to be copied, and is no file of the source's itself", () =>
+    Effect.gen(function*() {
+      const names = ["wanted", "half", partialName("wanted", gone)]
+      const put = (name: string) => fs.writeFileSync(join(base, name), "")
+      for (
+        const name of [
+          partialName("wanted", gone),
+          partialName("other", gone),
+          journalName("wanted", gone),
+          partialName("half", gone),
+          journalName("half", gone),
+          partialName("half", gone.replace(/0$/, "1")),
+          journalName("half", nextTag().replace(instance, instance === "0000" ? "0001" : "0000"))
+        ]
+      ) put(name)
+      const left = yield* findLeft(plainPlace(base), names)
+      assert.deepStrictEqual([...left.journaled], [[".half", [gone]]])
+      assert.deepStrictEqual(
+        [...left.useless].sort(),
+        [
+          partialName("half", gone.replace(/0$/, "1")),
+          journalName("wanted", gone)
+        ].sort()
+      )
+    }))
 })
 
 describe("runs of zeros", () => {

@@ -106,6 +106,7 @@ class Win32Kernel implements Kernel {
   readonly name = "win32"
   readonly slots: SlotTable
   readonly waitsForLocks: boolean
+  readonly holdsDirectories = true
   readonly call: Kernel["call"]
   readonly pools: Win32Pools
   readonly #native: Bindings

@@ -3,22 +3,33 @@
  */
 import type { BigIntStats } from "node:fs"
 import type { PoolBuffer } from "../../BufferPool.js"
+import type { Place } from "../held/Place.js"
+import type { Held } from "../held/Room.js"
 import type { Data } from "./holes.js"
 import type { Job } from "./Job.js"
-import type { PlannedFile } from "./plan.js"
+
+/** Its directories are held until its copy has ended. */
+export interface FileToCopy {
+  readonly source: Place
+  /** Where it is to be, and the same as one that is held. */
+  readonly directory: Place
+  readonly to: Held
+  readonly name: string
+  readonly size: number
+}
 
 export interface Copying {
   readonly job: Job
-  readonly file: PlannedFile
+  readonly file: FileToCopy
   /** What the source was when its copy began: what the copy is to be, unless the source has changed at its end. */
   readonly stat: BigIntStats
-  readonly target: string
+  readonly target: Place
   readonly tag: string
   /** The temporary name, and whether what has it is ours to remove. */
-  readonly partial: string
+  readonly partial: Place
   partialIsOurs: boolean
-  /** The path of its journal, if it gets one. */
-  readonly journal: string | undefined
+  /** Its journal, if it gets one. */
+  readonly journal: Place | undefined
   /** Holds one chunk. */
   readonly buffer: PoolBuffer
   /** Where the data that has been written ends. */

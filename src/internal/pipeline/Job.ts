@@ -2,6 +2,7 @@
  * What all parts of one copy share.
  */
 import type { PipelineError } from "../../PipelineError.js"
+import type { Held, Room } from "../held/Room.js"
 import type { Left } from "./leftovers.js"
 import type { Made } from "./Made.js"
 import type { Progress } from "./Progress.js"
@@ -9,14 +10,16 @@ import type { Settings } from "./Settings.js"
 
 export interface Job {
   readonly settings: Settings
+  /** All directories of the copy. */
+  readonly room: Room<PipelineError>
   readonly made: Made
   readonly progress: Progress
   /** Whether it is the real kernel32: reads can go past the cache, and files are sparse only when they are told to be. */
   readonly win32: boolean
   /** By directory: the mode that a file made there with that mode has kept. */
-  readonly keptModes: Map<string, number>
+  readonly keptModes: Map<Held, number>
   /** By directory: what an earlier copy left in it. */
-  readonly left: Map<string, Left>
+  readonly left: Map<Held, Left>
   /** Of a copy that collects them. */
   readonly failures: Array<PipelineError>
 }

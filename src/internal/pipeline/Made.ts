@@ -1,47 +1,55 @@
 /**
- * What a copy has made, in order, so that a failure can take all of it back and nothing else.
+ * What a copy has made, in order, so that a failure can take all of it back and nothing else: each thing is compared with what was
+ * made before it is removed.
  */
 import * as Effect from "effect/Effect"
-import { chmodSync, rmdirSync, unlinkSync } from "node:fs"
+import { type BigIntStats, chmodSync, lstatSync, rmdirSync, unlinkSync } from "node:fs"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
+import type { PipelineError } from "../../PipelineError.js"
+import { type Identity, isSame, isSameBirth } from "../held/identity.js"
+import { inside, type Place, placeIn } from "../held/Place.js"
+import { type Held, Replaced, type Room } from "../held/Room.js"
 import { errnoOf } from "./failures.js"
-import { whileTurns } from "./turns.js"
+import { forEachInTurns } from "./turns.js"
 
-interface Thing {
-  readonly kind: "directory" | "file" | "link"
-  readonly path: string
+/** A file or a link: a name in a directory, and what it meant. */
+interface Named {
+  readonly directory: Held
+  readonly name: string
+  readonly identity: Identity
 }
+
+type Thing = Held | Named
+
+const isDirectory = (thing: Thing): thing is Held => "follow" in thing
 
 export class Made {
   readonly #made: Array<Thing> = []
   /** Files and links that stood where ours stand now. Nothing brings them back. */
   replaced = 0
 
-  directory(path: string): void {
-    this.#made.push({ kind: "directory", path })
+  directory(directory: Held): void {
+    this.#made.push(directory)
   }
 
-  /** A file under its final name. */
-  file(path: string): void {
-    this.#made.push({ kind: "file", path })
+  /** A file under its final name, or a link. `identity` is that of the open file, or of the link that has just been made. */
+  file(directory: Held, name: string, identity: Identity): void {
+    this.#made.push({ directory, name, identity })
   }
 
-  link(path: string): void {
-    this.#made.push({ kind: "link", path })
-  }
-
-  /** Removes everything, last made first. Answers what could not be removed. */
-  undo(): Effect.Effect<ReadonlyArray<string>, never, Kernel> {
+  /** Removes everything, last made first. Answers what could not be removed, and what is not what was made. */
+  undo(room: Room<PipelineError>): Effect.Effect<ReadonlyArray<string>, never, Kernel> {
     const left: Array<string> = []
     return Effect.suspend(() => {
       const made = this.#made.splice(0)
       // Some may have their final permissions already, which need not let us remove what is inside.
-      for (const { kind, path } of made) if (kind === "directory") makeWritable(path)
-      return Effect.forEach(made.reverse(), (one) =>
-        Effect.map(remove(one), (gone) => {
-          if (!gone) left.push(one.path)
-        }), { discard: true })
+      const opened = forEachInTurns(made, (thing) => isDirectory(thing) ? openUp(room, thing) : Effect.void)
+      const removed = forEachInTurns(reversed(made), (thing) =>
+        Effect.map(remove(room, thing), (gone) => {
+          if (!gone) left.push(isDirectory(thing) ? thing.path : inside(thing.directory.path, thing.name))
+        }))
+      return Effect.zipRight(opened, removed)
     }).pipe(
       Effect.map(() => left),
       Effect.uninterruptible
@@ -49,42 +57,74 @@ export class Made {
   }
 
   /** Removes the directories that have stayed empty, deepest first: an interrupted copy keeps its complete files only. */
-  removeEmptyDirectories(): Effect.Effect<void> {
-    const directories = this.#made.filter((made) => made.kind === "directory")
-    return Effect.orDie(whileTurns(() => {
-      const last = directories.pop()
-      if (last !== undefined) isGone(() => rmdirSync(last.path))
-      return directories.length > 0
-    }))
+  removeEmptyDirectories(room: Room<PipelineError>): Effect.Effect<void, never, Kernel> {
+    const directories = this.#made.filter(isDirectory)
+    return forEachInTurns(reversed(directories), (directory) => Effect.asVoid(remove(room, directory)))
   }
 }
 
-/** Answers whether it is gone. Files through the library, which waits while another program looks at one (rule 31). */
-const remove = ({ kind, path }: Thing): Effect.Effect<boolean, never, Kernel> => {
-  if (kind === "directory") return Effect.sync(() => isGone(() => rmdirSync(path)))
-  if (kind === "link") return Effect.sync(() => isGone(() => unlinkSync(path)))
-  return removeFile(path)
+function* reversed<A>(items: ReadonlyArray<A>): Generator<A> {
+  for (let index = items.length - 1; index >= 0; index--) yield items[index]!
 }
 
+const openUp = (room: Room<PipelineError>, directory: Held): Effect.Effect<void> =>
+  Effect.ignore(room.using([directory], () => Effect.sync(() => makeWritable(directory.place.system))))
+
 /** Answers whether it is gone. */
-export const removeFile = (path: string): Effect.Effect<boolean, never, Kernel> =>
-  Effect.suspend(() => {
-    // Windows does not delete what is read-only, and a copy of a read-only file is.
-    if (process.platform === "win32") makeWritable(path)
-    return File.remove(path)
-  }).pipe(
-    Effect.as(true),
-    Effect.catchAll((error) => Effect.succeed(error.reason === "NotFound"))
+const remove = (room: Room<PipelineError>, thing: Thing): Effect.Effect<boolean, never, Kernel> =>
+  Effect.catchAll(
+    isDirectory(thing)
+      ? removeDirectory(room, thing)
+      : room.using([thing.directory], () => removeNamed(placeIn(thing.directory.place, thing.name), thing.identity)),
+    ({ cause }) => Effect.succeed(cause instanceof Replaced && cause.missing)
   )
 
-const isGone = (removal: () => void): boolean => {
+/** One that is not empty stays. */
+const removeDirectory = (room: Room<PipelineError>, directory: Held): Effect.Effect<boolean, PipelineError> => {
+  const { name, parent, stat } = directory
+  if (parent === undefined || stat === undefined) return Effect.succeed(false)
+  const removed = Effect.sync(() => {
+    const path = inside(parent.place.system, name as string)
+    return isGone(path, (there) => isSame(there, stat), () => rmdirSync(path))
+  })
+  return Effect.zipRight(room.drop(directory), room.using([parent], () => removed))
+}
+
+const removeNamed = ({ system }: Place, identity: Identity): Effect.Effect<boolean, never, Kernel> =>
+  Effect.suspend(() => {
+    const isOurs = (there: BigIntStats) => isSameBirth(there, identity)
+    if (!windows) return Effect.succeed(isGone(system, isOurs, () => unlinkSync(system)))
+    // Through the library, which waits while another program looks at it (rule 31).
+    let ours = false
+    const gone = isGone(system, isOurs, () => {
+      ours = true
+    })
+    return ours ? removeFile(system) : Effect.succeed(gone)
+  })
+
+const windows = process.platform === "win32"
+
+/** Removes what has the name when it is what was made, and answers whether it is gone. */
+const isGone = (path: string, isOurs: (there: BigIntStats) => boolean, removal: () => void): boolean => {
   try {
+    if (!isOurs(lstatSync(path, { bigint: true }))) return false
     removal()
     return true
   } catch (error) {
     return errnoOf(error) === "ENOENT"
   }
 }
+
+/** Answers whether it is gone. */
+export const removeFile = (path: string): Effect.Effect<boolean, never, Kernel> =>
+  Effect.suspend(() => {
+    // Windows does not delete what is read-only, and a copy of a read-only file is.
+    if (windows) makeWritable(path)
+    return File.remove(path)
+  }).pipe(
+    Effect.as(true),
+    Effect.catchAll((error) => Effect.succeed(error.reason === "NotFound"))
+  )
 
 export const makeWritable = (path: string): void => {
   try {

@@ -96,7 +96,7 @@ const copyStretch = (
     if (!piece.data) return Effect.sync(() => skip(piece, hash, progress))
     return Effect.flatMap(
       forEachChunk(source, { ...piece, chunk: settings.chunk, inFlight: settings.inFlight }, buffer, write),
-      (bytes) => bytes < piece.to - piece.from ? Effect.fail(changed(file.source)) : Effect.void
+      (bytes) => bytes < piece.to - piece.from ? Effect.fail(changed(file.source.user)) : Effect.void
     )
   }
   const pieces = piecesOf(data, from, to)
@@ -168,13 +168,13 @@ export const verifyCopy = (
   const pastTheCache = settings.verify === "durable" && win32 && stretches.length > 0
   return Effect.flatMap(
     pastTheCache
-      ? File.withFile(partial, { unbuffered: true }, (uncached) => readBack(copying, uncached, stretches))
+      ? File.withFile(partial.system, { unbuffered: true }, (uncached) => readBack(copying, uncached, stretches))
       : readBack(copying, copy, stretches),
     (good) =>
       good === stretches.length ? Effect.void : Effect.fail(failure(
         "Mismatch",
-        target,
-        `What was read back from ${quoted(target)} is not what was written: the disk or its driver is at fault.`
+        target.user,
+        `What was read back from ${quoted(target.user)} is not what was written: the disk or its driver is at fault.`
       ))
   )
 }

@@ -6,8 +6,10 @@ import { statSync } from "node:fs"
 import { Kernel } from "../../Kernel.js"
 import type { Copied, CopyOptions, CopyTreeOptions } from "../../Pipeline.js"
 import { PipelineError } from "../../PipelineError.js"
+import { Room } from "../held/Room.js"
+import { wayOf } from "../held/Way.js"
 import { copyPlanned } from "./copyTree.js"
-import { failure } from "./failures.js"
+import { explainHeld, failure } from "./failures.js"
 import type { Job } from "./Job.js"
 import { Made } from "./Made.js"
 import { makePlan } from "./plan.js"
@@ -23,8 +25,10 @@ export const copyTree = (
   Effect.flatMap(Kernel, (kernel) => {
     const settings = wrongPath(from, to) ?? settingsOf(from, options)
     if (settings instanceof PipelineError) return Effect.fail(settings)
+    const room = new Room(wayOf(kernel), explainHeld)
     const job: Job = {
       settings,
+      room,
       made: new Made(),
       progress: new Progress(settings.onProgress),
       win32: kernel.name === "win32",
@@ -33,10 +37,13 @@ export const copyTree = (
       failures: []
     }
     const failures = settings.onFailure === "collect" ? job.failures : undefined
-    return Effect.flatMap(makePlan(from, to, failures), (plan) => {
-      job.progress.planned(plan.files.length, plan.bytes)
-      return copyPlanned(job, plan, to)
-    })
+    return Effect.ensuring(
+      Effect.flatMap(makePlan(room, from, to, failures), (plan) => {
+        job.progress.planned(plan.files.length, plan.bytes)
+        return copyPlanned(job, plan, to)
+      }),
+      Effect.suspend(() => room.close())
+    )
   })
 
 export const copy = (from: string, to: string, options: CopyOptions): Effect.Effect<Copied, PipelineError, Kernel> =>

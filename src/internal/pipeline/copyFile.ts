@@ -9,17 +9,17 @@ import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import { PipelineError } from "../../PipelineError.js"
 import { Win32Error } from "../../Win32Error.js"
+import { type Place, placeIn } from "../held/Place.js"
 import type { Restore } from "../settle.js"
 import { believable, type Stretch, transfer, verifyCopy } from "./contents.js"
-import type { Copying } from "./Copying.js"
+import type { Copying, FileToCopy } from "./Copying.js"
 import { alreadyExists, cannot, changed, failure } from "./failures.js"
 import { dataOf } from "./holes.js"
 import type { Job } from "./Job.js"
 import { Journal, type Read } from "./journal.js"
 import { removeFile } from "./Made.js"
-import { inside, journalName, partialName } from "./names.js"
+import { journalName, partialName } from "./names.js"
 import { permissions } from "./permissions.js"
-import type { PlannedFile } from "./plan.js"
 import { adopt, type Adopted, lookAtTarget } from "./resume.js"
 import { activate, deactivate, nextTag } from "./tags.js"
 import { quoted } from "./text.js"
@@ -29,11 +29,11 @@ const windows = process.platform === "win32"
 type Failing<A> = Effect.Effect<A, PipelineError | Win32Error, Kernel>
 
 /** `buffer` holds one chunk and is used by nobody else meanwhile. */
-export const copyFile = (job: Job, file: PlannedFile, buffer: PoolBuffer): Effect.Effect<void, PipelineError, Kernel> =>
+export const copyFile = (job: Job, file: FileToCopy, buffer: PoolBuffer): Effect.Effect<void, PipelineError, Kernel> =>
   Effect.uninterruptibleMask((restore) => {
     const stat = look(file.source)
     if (stat instanceof PipelineError) return Effect.fail(stat)
-    if (!stat.isFile()) return Effect.fail(changed(file.source))
+    if (!stat.isFile()) return Effect.fail(changed(file.source.user))
     return job.settings.resume
       ? resumeFile(restore, job, file, stat, buffer)
       : copyNew(restore, job, file, stat, buffer, undefined)
@@ -43,18 +43,18 @@ export const copyFile = (job: Job, file: PlannedFile, buffer: PoolBuffer): Effec
 const resumeFile = (
   restore: Restore,
   job: Job,
-  file: PlannedFile,
+  file: FileToCopy,
   stat: BigIntStats,
   buffer: PoolBuffer
 ): Effect.Effect<void, PipelineError, Kernel> => {
-  const target = inside(file.directory, file.name)
+  const target = placeIn(file.directory, file.name)
   const look = Effect.mapError(
     lookAtTarget(job, file, stat, target, buffer),
-    (error) => cannot("read", error.path ?? target)(error)
+    (error) => cannot("read", error.path === file.source.system ? file.source : target)(error)
   )
   return Effect.flatMap(restore(look), (there) => {
     if (there === "complete") return Effect.sync(() => job.progress.foundFile(Number(stat.size)))
-    if (there === "another" && !job.settings.overwrite) return Effect.fail(alreadyExists(target))
+    if (there === "another" && !job.settings.overwrite) return Effect.fail(alreadyExists(target.user))
     return Effect.flatMap(adopt(job, file, stat), (adopted) => copyNew(restore, job, file, stat, buffer, adopted))
   })
 }
@@ -62,7 +62,7 @@ const resumeFile = (
 const copyNew = (
   restore: Restore,
   job: Job,
-  file: PlannedFile,
+  file: FileToCopy,
   stat: BigIntStats,
   buffer: PoolBuffer,
   adopted: Adopted | undefined
@@ -73,11 +73,11 @@ const copyNew = (
     job,
     file,
     stat,
-    target: inside(file.directory, file.name),
+    target: placeIn(file.directory, file.name),
     tag,
-    partial: inside(file.directory, partialName(file.name, tag)),
+    partial: placeIn(file.directory, partialName(file.name, tag)),
     partialIsOurs: adopted !== undefined,
-    journal: journaled ? inside(file.directory, journalName(file.name, tag)) : undefined,
+    journal: journaled ? placeIn(file.directory, journalName(file.name, tag)) : undefined,
     buffer,
     writtenTo: 0,
     data: undefined
@@ -94,16 +94,16 @@ const copyNew = (
 }
 
 const begin = ({ job: { progress }, journal, partial, tag }: Copying): void => {
-  progress.begun(partial)
+  progress.begun(partial.user)
   if (journal === undefined) return
-  progress.begun(journal)
+  progress.begun(journal.user)
   activate(tag)
 }
 
 const ended = ({ job: { progress }, journal, partial, tag }: Copying): void => {
-  progress.ended(partial)
+  progress.ended(partial.user)
   if (journal === undefined) return
-  progress.ended(journal)
+  progress.ended(journal.user)
   deactivate(tag)
 }
 
@@ -122,9 +122,9 @@ const cleanUp = (
   const over = Effect.sync(() => ended(copying))
   if (!partialIsOurs || isWorthKeeping(copying, cause)) return over
   const removed = journal === undefined
-    ? removeFile(partial)
+    ? removeFile(partial.system)
     // The journal last: without it the rest is of no use to anybody, with it alone nobody is misled.
-    : Effect.zipRight(removeFile(partial), removeFile(journal))
+    : Effect.zipRight(removeFile(partial.system), removeFile(journal.system))
   return Effect.zipRight(removed, over)
 }
 
@@ -132,14 +132,19 @@ const cleanUp = (
 const explain = ({ file: { source }, target }: Copying, error: PipelineError | Win32Error): PipelineError => {
   if (error._tag === "PipelineError") return error
   if (error.syscall === "VirtualAlloc") return cannot("get a buffer for", source)(error)
-  if (error.path === source) return cannot("read", source)(error)
+  if (error.path === source.system) return cannot("read", source)(error)
   if (error.syscall !== "MoveFileExW") {
     return cannot(error.syscall === "ReadFile" ? "read back" : "write", target)(error)
   }
-  if (lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true) {
-    return failure("AlreadyExists", target, `${quoted(target)} is a directory and cannot be replaced by a file.`, error)
+  if (lstatSync(target.system, { throwIfNoEntry: false })?.isDirectory() === true) {
+    return failure(
+      "AlreadyExists",
+      target.user,
+      `${quoted(target.user)} is a directory and cannot be replaced by a file.`,
+      error
+    )
   }
-  return error.reason === "AlreadyExists" ? alreadyExists(target, error) : cannot("make", target)(error)
+  return error.reason === "AlreadyExists" ? alreadyExists(target.user, error) : cannot("make", target)(error)
 }
 
 /** Nothing in it can be a hole, and nobody waits long for it. */
@@ -155,7 +160,7 @@ const fillAtOnce = (copying: Copying, earlier: Read | undefined): Failing<void> 
   const plain = !resume && verify === "none" && times && permissions
   if (!plain || win32 || stat.size > AT_ONCE) return fill(copying, earlier)
   copying.partialIsOurs = true
-  return Effect.matchEffect(File.copy(source, partial), {
+  return Effect.matchEffect(File.copy(source.system, partial.system), {
     onFailure: (error) => {
       if (error.reason === "AlreadyExists") copying.partialIsOurs = false
       return fill(copying, earlier)
@@ -163,7 +168,7 @@ const fillAtOnce = (copying: Copying, earlier: Read | undefined): Failing<void> 
     onSuccess: () => {
       const after = look(source)
       if (after instanceof PipelineError) return Effect.fail(after)
-      if (hasChanged(stat, after)) return Effect.fail(changed(source))
+      if (hasChanged(stat, after)) return Effect.fail(changed(source.user))
       progress.copied(Number(stat.size))
       return Effect.void
     }
@@ -174,7 +179,7 @@ const fillAtOnce = (copying: Copying, earlier: Read | undefined): Failing<void> 
 const fill = (copying: Copying, earlier: Read | undefined): Failing<void> =>
   // A link that has taken the file's place since the walk is not followed. On Windows that flag would open it raw.
   File.withFile(
-    copying.file.source,
+    copying.file.source.system,
     { hint: "sequential", noFollow: !windows },
     (original) =>
       withPartial(copying, earlier !== undefined, (copy) => {
@@ -210,7 +215,7 @@ const copyContents = (
   return Effect.flatMap(transfer(copying, original, copy, from, journal), (stretches) => {
     const after = look(source)
     if (after instanceof PipelineError) return Effect.fail(after)
-    if (hasChanged(stat, after)) return Effect.fail(changed(source))
+    if (hasChanged(stat, after)) return Effect.fail(changed(source.user))
     if (verify === "none") return finish(copying, copy)
     return verify === "read" ? verified(copying, copy, stretches) : durably(copying, copy, stretches)
   })
@@ -224,11 +229,11 @@ const durably = (copying: Copying, copy: File.File, stretches: ReadonlyArray<Str
   Effect.zipRight(File.sync(copy), Effect.zipLeft(verified(copying, copy, stretches), File.sync(copy)))
 
 /** Synchronous, as the walk is: a tree has many small files. */
-const look = (path: string): BigIntStats | PipelineError => {
+const look = (place: Place): BigIntStats | PipelineError => {
   try {
-    return lstatSync(path, { bigint: true })
+    return lstatSync(place.system, { bigint: true })
   } catch (error) {
-    return cannot("read", path)(error)
+    return cannot("read", place)(error)
   }
 }
 
@@ -249,10 +254,10 @@ const withPartial = <A, E>(
 ): Effect.Effect<A, E | Win32Error, Kernel> => {
   const { job, journal, partial } = copying
   const access = job.settings.verify === "none" && journal === undefined ? "write" : "readwrite"
-  if (isThere) return File.withFile(partial, { access, hint: "sequential", noFollow: true }, use)
+  if (isThere) return File.withFile(partial.system, { access, hint: "sequential", noFollow: true }, use)
   copying.partialIsOurs = true
   const options: File.OpenOptions = { access, disposition: "createNew", hint: "sequential", mode: modeOf(copying) }
-  return Effect.tapError(File.withFile(partial, options, use), (error) =>
+  return Effect.tapError(File.withFile(partial.system, options, use), (error) =>
     Effect.sync(() => {
       // What has that name already is somebody else's.
       if (error instanceof Win32Error && error.syscall === "CreateFileW" && error.reason === "AlreadyExists") {
@@ -264,7 +269,7 @@ const withPartial = <A, E>(
 /** Opens the journal, and hands on where the copy is to go on. */
 const withJournal = (
   copying: Copying,
-  path: string,
+  { system: path }: Place,
   copy: File.File,
   earlier: Read | undefined,
   use: (from: number, journal: Journal) => Failing<void>
@@ -320,32 +325,35 @@ const permissionsToSet = (copying: Copying): File.BasicInfo | PipelineError | un
 
 /** A file that was made with its mode has it, but for what the umask or its directory takes away: the first one there tells. */
 const hasKeptMode = (
-  { file: { directory }, job: { keptModes }, journal, partial }: Copying,
+  { file: { to }, job: { keptModes }, journal, partial }: Copying,
   mode: number
 ): boolean | PipelineError => {
   if (journal !== undefined) return false
-  if (keptModes.get(directory) === mode) return true
+  if (keptModes.get(to) === mode) return true
   const made = look(partial)
   if (made instanceof PipelineError) return made
   if (Number(made.mode & MODE_BITS) !== mode) return false
-  keptModes.set(directory, mode)
+  keptModes.set(to, mode)
   return true
 }
 
 /** Without `overwrite` the name must be free. With it, a name that is taken is replaced, and that is remembered. */
 const giveName = (copying: Copying): Effect.Effect<void, Win32Error, Kernel> => {
-  const { job: { made, progress, settings: { overwrite } }, journal, partial, target } = copying
+  const { file, job: { made, progress, settings: { overwrite } }, journal, partial, target } = copying
   const done = (remember: () => void) => () => {
     ended(copying)
     remember()
     progress.file()
-    return journal === undefined ? Effect.void : Effect.asVoid(removeFile(journal))
+    return journal === undefined ? Effect.void : Effect.asVoid(removeFile(journal.system))
   }
-  return Effect.matchEffect(File.rename(partial, target), {
-    onSuccess: done(() => made.file(target)),
+  return Effect.matchEffect(File.rename(partial.system, target.system), {
+    onSuccess: done(() => {
+      const there = look(target)
+      if (!(there instanceof PipelineError)) made.file(file.to, file.name, there)
+    }),
     onFailure: (error) =>
       overwrite && (error.reason === "AlreadyExists" || error.reason === "Unsupported")
-        ? Effect.flatMap(File.rename(partial, target, { replace: true }), done(() => made.replaced++))
+        ? Effect.flatMap(File.rename(partial.system, target.system, { replace: true }), done(() => made.replaced++))
         : Effect.fail(error)
   })
 }

@@ -8,8 +8,10 @@ import * as Exit from "effect/Exit"
 import * as BufferPool from "../../BufferPool.js"
 import type { Kernel } from "../../Kernel.js"
 import type { Copied } from "../../Pipeline.js"
-import { PipelineError } from "../../PipelineError.js"
+import type { PipelineError } from "../../PipelineError.js"
 import { LARGEST_SECTOR } from "../constants.js"
+import { inside, placeIn } from "../held/Place.js"
+import type { Held } from "../held/Room.js"
 import { copyFile } from "./copyFile.js"
 import { finishDirectory, makeDirectory, refuseCollision, syncDirectory } from "./directories.js"
 import { cannot, filesFailed, withRemains } from "./failures.js"
@@ -18,8 +20,7 @@ import type { Job } from "./Job.js"
 import { findLeft } from "./leftovers.js"
 import { makeLink } from "./links.js"
 import { removeFile } from "./Made.js"
-import { inside } from "./names.js"
-import type { Plan } from "./plan.js"
+import type { Plan, PlannedFile } from "./plan.js"
 import { forEachInTurns } from "./turns.js"
 
 /** Copies what was planned; what is made of it when that fails, or is interrupted, is what the settings say. */
@@ -46,13 +47,12 @@ const copied = ({ made, progress }: Job, { directories, files, links }: Plan): C
 
 /** Takes back what is to be taken back. Of what is interrupted, the complete files are kept. */
 const afterFailure = (
-  job: Job,
+  { made, room, settings }: Job,
   cause: Cause.Cause<PipelineError>
 ): Effect.Effect<never, PipelineError, Kernel> => {
-  const { made, settings } = job
   const left = Cause.isInterruptedOnly(cause) || settings.onFailure !== "undo"
-    ? Effect.as(made.removeEmptyDirectories(), [])
-    : made.undo()
+    ? Effect.as(made.removeEmptyDirectories(room), [])
+    : made.undo(room)
   return Effect.flatMap(
     left,
     (left) => Effect.failCause(Cause.map(cause, (error) => withRemains(error, left, made.replaced)))
@@ -70,65 +70,77 @@ const orCollected = <R>(
 
 const copyAll = (job: Job, plan: Plan): Effect.Effect<void, PipelineError, Kernel> =>
   Effect.gen(function*() {
-    const { directories, files, links } = plan
-    const { onFailure, resume, verify } = job.settings
-    const collected = (f: () => void): void => {
-      try {
-        f()
-      } catch (thrown) {
-        if (onFailure !== "collect" || !(thrown instanceof PipelineError)) throw thrown
-        job.failures.push(thrown)
-      }
-    }
-    const lookFor = resume ? leftFinder(job, plan) : undefined
-    if (directories.length === 0) { for (const { directory } of files) lookFor?.(directory) }
-    yield* forEachInTurns(directories, (directory) => {
-      const isRoot = directory === directories[0]
-      const make = () => {
-        if (makeDirectory(job, directory, isRoot)) lookFor?.(directory.target)
-      }
-      if (isRoot) make()
-      else collected(make)
-    })
+    const { links } = plan
+    yield* makeDirectories(job, plan)
     yield* refuseCollision(job, plan)
-    yield* Effect.forEach(links, (link) => orCollected(job, makeLink(job, link)), { discard: true })
-    yield* Effect.forEach(
-      [...job.left].flatMap(([directory, { useless }]) => useless.map((name) => inside(directory, name))),
-      removeFile,
-      { discard: true }
-    )
+    yield* forEachInTurns(links, (link) => orCollected(job, makeLink(job, link)))
+    for (const [directory, { useless }] of job.left) yield* removeUseless(job, directory, useless)
     yield* copyFiles(job, plan)
-    const deepestFirst = [...directories].reverse()
-    yield* forEachInTurns(deepestFirst, (directory) => collected(() => finishDirectory(job, directory)))
-    if (verify === "durable") {
-      const changed = directories.length > 0
-        ? deepestFirst.map(({ target }) => target)
-        : files.map((one) => one.directory)
-      yield* Effect.forEach(changed, (path) => orCollected(job, syncDirectory(path)), { discard: true })
-    }
+    yield* finishDirectories(job, plan)
   })
 
-/** Looks for what earlier copies left of the files that are to be in a directory. */
-const leftFinder = (job: Job, { files }: Plan) => {
-  const names = new Map<string, Array<string>>()
-  for (const { directory, name } of files) {
-    const there = names.get(directory)
-    if (there === undefined) names.set(directory, [name])
+const makeDirectories = (job: Job, plan: Plan): Effect.Effect<void, PipelineError, Kernel> => {
+  const { directories, files } = plan
+  const names = job.settings.resume ? namesOf(files) : undefined
+  const look = (directory: Held) => names === undefined ? Effect.void : findLeftIn(job, directory, names)
+  if (directories.length === 0) {
+    return Effect.forEach(files, ({ to }) => job.room.using([to], () => look(to)), { discard: true })
+  }
+  return forEachInTurns(directories, (directory) => {
+    const isRoot = directory === directories[0]
+    const make = makeDirectory(job, directory, isRoot, () => look(directory.target))
+    return isRoot ? make : orCollected(job, make)
+  })
+}
+
+const namesOf = (files: ReadonlyArray<PlannedFile>): ReadonlyMap<Held, ReadonlyArray<string>> => {
+  const names = new Map<Held, Array<string>>()
+  for (const { name, to } of files) {
+    const there = names.get(to)
+    if (there === undefined) names.set(to, [name])
     else there.push(name)
   }
-  return (directory: string): void => {
-    job.left.set(directory, findLeft(directory, names.get(directory) ?? []))
-  }
+  return names
 }
+
+/** Looks for what earlier copies left of the files that are to be in a directory, which is held. */
+const findLeftIn = (job: Job, directory: Held, names: ReadonlyMap<Held, ReadonlyArray<string>>) =>
+  Effect.map(findLeft(directory.place, names.get(directory) ?? []), (left) => {
+    if (left.journaled.size > 0 || left.useless.length > 0) job.left.set(directory, left)
+  })
+
+const removeUseless = ({ room }: Job, directory: Held, names: ReadonlyArray<string>) =>
+  room.using(
+    [directory],
+    () => Effect.forEach(names, (name) => removeFile(inside(directory.place.system, name)), { discard: true })
+  )
 
 const copyFiles = (job: Job, { files }: Plan): Effect.Effect<void, PipelineError, Kernel> => {
   const { chunk, concurrency } = job.settings
   const largest = files.reduce((most, { size }) => Math.max(most, size), 1)
   // Past the cache only whole sectors are read, and into whole sectors.
   const size = Math.ceil(Math.min(chunk, largest) / LARGEST_SECTOR) * LARGEST_SECTOR
-  const buffer = Effect.mapError(BufferPool.make(size), cannot("get a buffer for", files[0]?.source ?? ""))
-  const items = { length: files.length, at: (index: number) => files[index]! }
-  return Effect.scoped(
-    forEachOfFew(items, concurrency, buffer, (file, own) => orCollected(job, copyFile(job, file, own)))
+  const first = files[0]
+  const buffer = Effect.mapError(
+    BufferPool.make(size),
+    cannot("get a buffer for", first === undefined ? "" : inside(first.from.path, first.original))
   )
+  const items = { length: files.length, at: (index: number) => files[index]! }
+  return Effect.scoped(forEachOfFew(items, concurrency, buffer, (file, own) => {
+    const { from, name, original, size, to } = file
+    const copy = job.room.using([from, to], () => {
+      const source = placeIn(from.place, original)
+      return copyFile(job, { source, directory: to.place, to, name, size }, own)
+    })
+    return orCollected(job, copy)
+  }))
+}
+
+const finishDirectories = (job: Job, { directories, files }: Plan): Effect.Effect<void, PipelineError> => {
+  const deepestFirst = [...directories].reverse()
+  const finished = forEachInTurns(deepestFirst, (directory) => orCollected(job, finishDirectory(job, directory)))
+  if (job.settings.verify !== "durable") return finished
+  const changed = directories.length > 0 ? deepestFirst.map(({ target }) => target) : files.map(({ to }) => to)
+  const flushed = Effect.forEach(changed, (one) => orCollected(job, syncDirectory(job, one)), { discard: true })
+  return Effect.zipRight(finished, flushed)
 }

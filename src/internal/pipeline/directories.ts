@@ -2,74 +2,96 @@
  * The directories of a copy: made before what is in them, and given their times and permissions after it, deepest first.
  */
 import * as Effect from "effect/Effect"
-import { chmodSync, lstatSync, mkdirSync, statSync, utimesSync } from "node:fs"
+import { chmodSync, lstatSync, mkdirSync, utimesSync } from "node:fs"
 import { open } from "node:fs/promises"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
+import { type Place, placeIn } from "../held/Place.js"
+import type { Held } from "../held/Room.js"
+import { isGone } from "../held/Way.js"
 import { timeText } from "../times.js"
-import { alreadyExists, cannot, errnoOf, failure } from "./failures.js"
+import { alreadyExists, attempt, cannot, errnoOf, failing, failure } from "./failures.js"
 import type { Job } from "./Job.js"
-import { inside, otherCase, partialName } from "./names.js"
+import { otherCase, partialName } from "./names.js"
 import { permissions } from "./permissions.js"
 import type { Plan, PlannedDirectory } from "./plan.js"
 import { quoted } from "./text.js"
 
 const windows = process.platform === "win32"
 
-/** Writable for us while it is filled. Answers whether it was there already. May throw a `PipelineError`. */
-export const makeDirectory = (
-  { made, settings }: Job,
+/**
+ * Writable for us while it is filled. `found` is done with one that was there already, while it is held. A link in the place of a
+ * directory would lead the copy out of the destination; only as the destination itself it is meant.
+ */
+export const makeDirectory = <R>(
+  { made, room, settings }: Job,
   { stat, target }: PlannedDirectory,
-  isRoot: boolean
-): boolean => {
+  isRoot: boolean,
+  found: () => Effect.Effect<void, PipelineError, R>
+): Effect.Effect<void, PipelineError, R> => {
+  const parent = target.parent!
+  return room.using([parent], () =>
+    failing(() => {
+      const place = placeIn(parent.place, target.name as string)
+      const mode = settings.permissions ? permissions(stat.mode) | 0o700 : 0o777
+      if (isNew(place, mode)) {
+        made.directory(target)
+        return room.using([target], () => Effect.void)
+      }
+      if (!settings.overwrite && !settings.resume) throw alreadyExists(place.user)
+      target.follow = isRoot
+      return Effect.mapError(room.using([target], found), (error) => isGone(error.cause) ? notADirectory(place) : error)
+    }))
+}
+
+const isNew = (place: Place, mode: number): boolean => {
   try {
-    mkdirSync(target, { mode: settings.permissions ? permissions(stat.mode) | 0o700 : 0o777 })
-    made.directory(target)
-    return false
+    mkdirSync(place.system, { mode })
+    return true
   } catch (error) {
-    if (errnoOf(error) !== "EEXIST") throw cannot("make the directory", target)(error)
-    if (!settings.overwrite && !settings.resume) throw alreadyExists(target, error)
-    if (isDirectory(target, isRoot)) return true
-    throw failure(
-      "AlreadyExists",
-      target,
-      `${quoted(target)} is there and is not a directory, so it cannot be copied into.`
-    )
+    if (errnoOf(error) === "EEXIST") return false
+    throw cannot("make the directory", place)(error)
   }
 }
 
-/** A link in the place of a directory would lead the copy out of the destination; only as the destination itself it is meant. */
-const isDirectory = (path: string, follow: boolean): boolean => {
-  try {
-    return (follow ? statSync(path) : lstatSync(path)).isDirectory()
-  } catch {
-    return false
-  }
+const notADirectory = ({ user }: Place): PipelineError =>
+  failure("AlreadyExists", user, `${quoted(user)} is there and is not a directory, so it cannot be copied into.`)
+
+/** Gives it its permissions and times, and looks whether its name still means it. */
+export const finishDirectory = (job: Job, directory: PlannedDirectory): Effect.Effect<void, PipelineError> => {
+  const { room } = job
+  const { source, target } = directory
+  const finish = room.using([target], () =>
+    failing(() => {
+      setTimes(job, directory)
+      return Effect.void
+    }))
+  return Effect.zipRight(finish, Effect.zipRight(room.verify(target), room.verify(source)))
 }
 
-/** May throw a `PipelineError`. */
-export const finishDirectory = ({ settings }: Job, { stat, target }: PlannedDirectory): void => {
-  try {
-    if (settings.permissions && !windows) chmodSync(target, permissions(stat.mode))
-    if (settings.times) utimesSync(target, timeText(stat.atimeNs), timeText(stat.mtimeNs))
-  } catch (error) {
-    throw cannot("set the times of", target)(error)
-  }
-}
+const setTimes = ({ settings }: Job, { stat, target }: PlannedDirectory): void =>
+  attempt("set the times of", target.place, () => {
+    const { system } = target.place
+    if (settings.permissions && !windows) chmodSync(system, permissions(stat.mode))
+    if (settings.times) utimesSync(system, timeText(stat.atimeNs), timeText(stat.mtimeNs))
+  })
 
 /** The names in a directory are durable when the directory is. Windows has no such call. */
-export const syncDirectory = (path: string): Effect.Effect<void, PipelineError> =>
-  windows ? Effect.void : Effect.tryPromise({
-    try: async () => {
-      const directory = await open(path, "r")
-      try {
-        await directory.sync()
-      } finally {
-        await directory.close()
-      }
-    },
-    catch: (error) => cannot("flush the directory", path)(error)
+export const syncDirectory = ({ room }: Job, directory: Held): Effect.Effect<void, PipelineError> =>
+  windows ? Effect.void : room.using([directory], () => {
+    const { place } = directory
+    return Effect.tryPromise({
+      try: async () => {
+        const opened = await open(place.system, "r")
+        try {
+          await opened.sync()
+        } finally {
+          await opened.close()
+        }
+      },
+      catch: cannot("flush the directory", place)
+    })
   })
 
 /**
@@ -77,31 +99,32 @@ export const syncDirectory = (path: string): Effect.Effect<void, PipelineError> 
  * file system may answer otherwise.
  */
 export const refuseCollision = (
-  { progress }: Job,
+  { progress, room }: Job,
   { directories, sameButCase }: Plan
 ): Effect.Effect<void, PipelineError, Kernel> => {
   const root = directories[0]
   if (sameButCase === undefined || root === undefined) return Effect.void
-  const name = partialName("Case")
-  const probe = inside(root.target, name)
-  const look = Effect.suspend(() => {
-    const folds = lstatSync(inside(root.target, otherCase(name)), { throwIfNoEntry: false })
-    if (folds === undefined) return Effect.void
-    const [first, second] = sameButCase
-    return Effect.fail(failure(
-      "NamesCollide",
-      first,
-      `${quoted(first)} and ${quoted(second)} differ only in case, which the destination does not tell apart.`
-    ))
-  })
-  return Effect.suspend(() => {
-    progress.begun(probe)
-    return Effect.scoped(File.open(probe, { access: "write", disposition: "createNew" })).pipe(
+  return room.using([root.target], () => {
+    const { place } = root.target
+    const name = partialName("Case")
+    const probe = placeIn(place, name)
+    const look = Effect.suspend(() => {
+      const folds = lstatSync(placeIn(place, otherCase(name)).system, { throwIfNoEntry: false })
+      if (folds === undefined) return Effect.void
+      const [first, second] = sameButCase
+      return Effect.fail(failure(
+        "NamesCollide",
+        first,
+        `${quoted(first)} and ${quoted(second)} differ only in case, which the destination does not tell apart.`
+      ))
+    })
+    progress.begun(probe.user)
+    return Effect.scoped(File.open(probe.system, { access: "write", disposition: "createNew" })).pipe(
       Effect.mapError(cannot("write", probe)),
       Effect.zipRight(look),
       Effect.ensuring(Effect.zipRight(
-        Effect.ignore(File.remove(probe)),
-        Effect.sync(() => progress.ended(probe))
+        Effect.ignore(File.remove(probe.system)),
+        Effect.sync(() => progress.ended(probe.user))
       ))
     )
   })

@@ -1,9 +1,12 @@
 /**
  * How a pipeline's failures are made: the sentences, and one `Win32Error` for what the library and what node:fs says.
  */
+import * as Effect from "effect/Effect"
 import { make, PipelineError, type Reason } from "../../PipelineError.js"
 import * as Win32Error from "../../Win32Error.js"
 import { leadsElsewhere } from "../file/names.js"
+import { asUserKnows, type Place } from "../held/Place.js"
+import { Replaced } from "../held/Room.js"
 import { statusOf } from "../kernel/errno.js"
 import { quoted, withoutPeriod } from "./text.js"
 
@@ -23,18 +26,75 @@ const words: { readonly [R in Win32Error.Reason]?: string } = {
 }
 
 /** `Cannot read "x": permission denied (ERROR_ACCESS_DENIED).` For the errors of the library and of node:fs. */
-export const cannot = (doing: string, path: string) => (error: unknown): PipelineError => {
-  const cause = fromSystem(error, path)
+export const cannot = (doing: string, place: string | Place) => (error: unknown): PipelineError => {
+  if (error instanceof PipelineError) return error
+  const path = typeof place === "string" ? place : place.user
+  const cause = fromSystem(error, place)
   const { detail, name, reason, text } = cause
   const says = words[reason] ?? withoutPeriod(detail === undefined ? text : `${withoutPeriod(text)}: ${detail}`)
   return failure(reason, path, `Cannot ${doing} ${quoted(path)}: ${says} (${name}).`, cause)
 }
 
-const fromSystem = (error: unknown, path: string): Win32Error.Win32Error => {
-  if (error instanceof Win32Error.Win32Error) return error
+const fromSystem = (error: unknown, place: string | Place): Win32Error.Win32Error => {
+  const told = typeof place === "string" ? asTold : asUserKnows(place)
+  if (error instanceof Win32Error.Win32Error) return forUser(error, told)
+  retell(error as Error, told)
   const { message, syscall = "node:fs" } = error as NodeJS.ErrnoException
+  const path = typeof place === "string" ? place : place.user
   return Win32Error.make({ code: statusOf(error), syscall, path, detail: `(${message})`, cause: error })
 }
+
+const asTold = (text: string): string => text
+
+const forUser = (error: Win32Error.Win32Error, told: (text: string) => string): Win32Error.Win32Error => {
+  if (told === asTold) return error
+  const { cause, code, detail, handle, path, reason, syscall, text } = error
+  if (cause instanceof Error) retell(cause, told)
+  return Win32Error.make({
+    code,
+    reason,
+    syscall,
+    handle,
+    text,
+    path: path === undefined ? undefined : told(path),
+    detail: detail === undefined ? undefined : told(detail),
+    cause
+  })
+}
+
+/** The error is node's, and has just been made for us. */
+const retell = (error: Error, told: (text: string) => string): void => {
+  for (const property of ["message", "path", "dest", "stack"] as const) {
+    const text = (error as Error & Record<string, unknown>)[property]
+    if (typeof text === "string") (error as unknown as Record<string, unknown>)[property] = told(text)
+  }
+}
+
+/** Does what node throws at, and throws a `PipelineError`. */
+export const attempt = <A>(doing: string, place: string | Place, f: () => A): A => {
+  try {
+    return f()
+  } catch (error) {
+    throw cannot(doing, place)(error)
+  }
+}
+
+/** For what may throw a `PipelineError`. */
+export const failing = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | PipelineError, R> =>
+  Effect.suspend((): Effect.Effect<A, E | PipelineError, R> => {
+    try {
+      return f()
+    } catch (thrown) {
+      if (thrown instanceof PipelineError) return Effect.fail(thrown)
+      throw thrown
+    }
+  })
+
+/** What a room for directories that are held says. */
+export const explainHeld = (error: unknown, path: string): PipelineError =>
+  error instanceof Replaced
+    ? failure("Changed", path, `Something else has taken the place of the directory ${quoted(path)} meanwhile.`, error)
+    : cannot("use the directory", path)(error)
 
 /** A temporary name beside a stream of a file would be one of another file's, and could not become its own. */
 export const badTarget = (path: string, name: string): PipelineError | undefined =>

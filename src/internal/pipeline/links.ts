@@ -6,59 +6,61 @@ import { type BigIntStats, lstatSync, lutimesSync, readlinkSync, statSync, symli
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
+import { inside, type Place, placeIn } from "../held/Place.js"
 import { timeText } from "../times.js"
-import { cannot, failure } from "./failures.js"
+import { attempt, cannot, failure } from "./failures.js"
 import type { Job } from "./Job.js"
-import { inside, partialName } from "./names.js"
+import { partialName } from "./names.js"
 import type { PlannedLink } from "./plan.js"
 import { quoted } from "./text.js"
 
 /** Under `overwrite` a link is made beside the name and renamed over it, as a file is. */
-export const makeLink = (job: Job, link: PlannedLink): Effect.Effect<void, PipelineError, Kernel> => {
+export const makeLink = (job: Job, link: PlannedLink): Effect.Effect<void, PipelineError, Kernel> =>
+  job.room.using(windows ? [link.from, link.to] : [link.to], () => makeHeld(job, link, link.to.place))
+
+const makeHeld = (job: Job, link: PlannedLink, directory: Place): Effect.Effect<void, PipelineError, Kernel> => {
   const { made, settings } = job
-  const target = inside(link.directory, link.name)
-  const attempt = (path: string) =>
-    Effect.try({ try: () => symlink(job, link, path), catch: (error) => error as PipelineError })
-  const plainly = Effect.map(attempt(target), () => made.link(target))
+  const target = placeIn(directory, link.name)
+  const make = (place: Place) =>
+    Effect.try({ try: () => symlink(job, link, place), catch: (error) => error as PipelineError })
+  const plainly = Effect.map(make(target), (stat) => made.file(link.to, link.name, stat))
   if (!settings.overwrite && !settings.resume) return plainly
   return Effect.catchIf(plainly, isTaken, (error) => {
-    if (settings.resume && isSame(target, link)) return Effect.void
+    if (settings.resume && isSameLink(look(target), target, link)) return Effect.void
     if (!settings.overwrite) return Effect.fail(error)
-    const partial = inside(link.directory, partialName(link.name))
-    const replace = File.rename(partial, target, { replace: true }).pipe(
+    const partial = placeIn(directory, partialName(link.name))
+    const replace = File.rename(partial.system, target.system, { replace: true }).pipe(
       Effect.mapError(cannot("replace", target)),
       Effect.tap(() => made.replaced++)
     )
-    return attempt(partial).pipe(
-      Effect.zipRight(Effect.onError(replace, () => Effect.ignore(File.remove(partial)))),
+    return make(partial).pipe(
+      Effect.zipRight(Effect.onError(replace, () => Effect.ignore(File.remove(partial.system)))),
       Effect.uninterruptible
     )
   })
 }
 
+const windows = process.platform === "win32"
+
 const isTaken = ({ reason }: PipelineError): boolean => reason === "AlreadyExists"
 
-const isSame = (path: string, { text }: PlannedLink): boolean => {
-  const there = lstatSync(path, { throwIfNoEntry: false })
-  return there?.isSymbolicLink() === true && readlinkSync(path) === text
-}
+const look = ({ system }: Place): BigIntStats | undefined => lstatSync(system, { bigint: true, throwIfNoEntry: false })
+
+const isSameLink = (there: BigIntStats | undefined, { system }: Place, { text }: PlannedLink): there is BigIntStats =>
+  there?.isSymbolicLink() === true && readlinkSync(system) === text
 
 /** Makes it, and looks at what was made: some systems answer that they have and have not. */
-const symlink = ({ settings }: Job, link: PlannedLink, target: string): void => {
-  try {
-    symlinkSync(link.text, target, kindOfTarget(link.source))
-  } catch (error) {
-    throw cannot("make the link", target)(error)
-  }
-  if (!isSame(target, link)) {
-    throw failure(
-      "LinkNotMade",
-      target,
-      `The system says that it has made the link ${quoted(target)}, but it has not.`
-    )
-  }
-  if (settings.times) setLinkTimes(target, link.stat)
-}
+const symlink = ({ settings }: Job, link: PlannedLink, target: Place): BigIntStats =>
+  attempt("make the link", target, () => {
+    symlinkSync(link.text, target.system, windows ? kindOfTarget(link) : undefined)
+    const there = look(target)
+    if (!isSameLink(there, target, link)) {
+      const { user } = target
+      throw failure("LinkNotMade", user, `The system says that it has made the link ${quoted(user)}, but it has not.`)
+    }
+    if (settings.times) setLinkTimes(target.system, link.stat)
+    return there
+  })
 
 /** A time that cannot be set on a link is not worth the copy. */
 const setLinkTimes = (target: string, stat: BigIntStats): void => {
@@ -70,9 +72,9 @@ const setLinkTimes = (target: string, stat: BigIntStats): void => {
 }
 
 /** Windows has two kinds of links and wants to know which, also when there is nothing at its end. */
-const kindOfTarget = (source: string): "dir" | "file" => {
+const kindOfTarget = ({ from, name }: PlannedLink): "dir" | "file" => {
   try {
-    return statSync(source).isDirectory() ? "dir" : "file"
+    return statSync(inside(from.place.system, name)).isDirectory() ? "dir" : "file"
   } catch {
     return "file"
   }

@@ -1,7 +1,6 @@
 /**
  * Names: of partial files, of what lies inside a directory, and which of them a system takes for the same.
  */
-import { sep } from "node:path"
 import { nextTag, TAG } from "./tags.js"
 
 /** Bytes in a name on POSIX file systems; UTF-16 units on Windows. */
@@ -10,10 +9,6 @@ const LONGEST = 255
 const lengthOf: (name: string) => number = process.platform === "win32"
   ? (name) => name.length
   : (name) => Buffer.byteLength(name)
-
-/** A root ends in its separator already. */
-export const inside = (directory: string, name: string): string =>
-  directory.endsWith(sep) ? directory + name : directory + sep + name
 
 /** What tells a temporary name from the others, after the tag: the file, and its journal. */
 const PARTIAL = ".partial"

@@ -3,31 +3,37 @@
  */
 import * as Effect from "effect/Effect"
 import { isUtf8 } from "node:buffer"
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from "node:fs"
-import { dirname, resolve } from "node:path"
+import { type BigIntStats, lstatSync, readlinkSync, realpathSync, statSync } from "node:fs"
+import { basename, dirname, resolve } from "node:path"
 import { PipelineError } from "../../PipelineError.js"
 import { leadsElsewhere } from "../file/names.js"
-import { badTarget, cannot, errnoOf, failure } from "./failures.js"
-import { foldedCase, inside } from "./names.js"
+import { entriesOf } from "../held/entries.js"
+import { isKnown, isSame } from "../held/identity.js"
+import { inside, type Place, placeIn } from "../held/Place.js"
+import type { Held, Room } from "../held/Room.js"
+import { attempt, badTarget, cannot, errnoOf, failing, failure } from "./failures.js"
+import { foldedCase } from "./names.js"
 import { quoted } from "./text.js"
-import { whileTurns } from "./turns.js"
+import { type Slices, slices, whileInSlices } from "./turns.js"
 
 export interface PlannedDirectory {
-  readonly source: string
-  readonly target: string
+  readonly source: Held
+  readonly target: Held
   readonly stat: BigIntStats
 }
 
 export interface PlannedFile {
-  readonly source: string
-  readonly directory: string
+  readonly from: Held
+  /** Its name there. */
+  readonly original: string
+  readonly to: Held
   readonly name: string
   readonly size: number
 }
 
 export interface PlannedLink {
-  readonly source: string
-  readonly directory: string
+  readonly from: Held
+  readonly to: Held
   readonly name: string
   readonly text: string
   readonly stat: BigIntStats
@@ -48,27 +54,23 @@ export interface Plan {
  * out of the plan.
  */
 export const makePlan = (
+  room: Room<PipelineError>,
   source: string,
   destination: string,
   failures?: Array<PipelineError>
 ): Effect.Effect<Plan, PipelineError> =>
-  Effect.suspend(() => {
-    const walk = new Walk(failures)
-    let begun = false
-    return Effect.as(
-      whileTurns(() => {
-        if (begun) return walk.step()
-        begun = true
-        return walk.begin(resolve(source), resolve(destination))
-      }),
-      walk
-    )
+  Effect.flatMap(slices, (slices) => {
+    const walk = new Walk(room, slices, failures)
+    const begin = failing(() => {
+      walk.begin(resolve(source), resolve(destination))
+      return walk.run
+    })
+    return Effect.as(Effect.zipRight(slices.turn, begin), walk)
   })
 
 interface Pending {
-  readonly source: string
-  readonly target: string
-  readonly stat: BigIntStats
+  readonly source: Held
+  readonly target: Held
   /** The directories that it is in. */
   readonly above: Pending | undefined
 }
@@ -80,107 +82,117 @@ class Walk implements Plan {
   bytes = 0
   sameButCase: readonly [string, string] | undefined = undefined
   readonly #pending: Array<Pending> = []
-  #listing: { readonly of: Pending; readonly names: ReadonlyArray<string>; next: number } | undefined = undefined
 
-  constructor(private readonly failures: Array<PipelineError> | undefined) {}
+  constructor(
+    private readonly room: Room<PipelineError>,
+    private readonly slices: Slices,
+    private readonly failures: Array<PipelineError> | undefined
+  ) {}
 
-  /** Whether there is anything to walk. */
-  begin(source: string, destination: string): boolean {
+  /** May throw a `PipelineError`. */
+  begin(source: string, destination: string): void {
     const stat = sourceStat(source)
     refuseNesting(source, stat, destination)
+    const original = real(source)
+    const parent = this.room.root(dirname(destination))
+    const name = basename(destination)
     if (stat.isDirectory()) {
-      this.#push({ source: realpathSync.native(source), target: destination, stat, above: undefined })
-      return true
+      const target = this.room.child(parent, name)
+      this.#pending.push({ source: this.room.root(original), target, above: undefined })
+      return
     }
-    const target = { directory: dirname(destination), name: destination.slice(inside(dirname(destination), "").length) }
-    const bad = badTarget(destination, target.name)
+    const bad = badTarget(destination, name)
     if (bad !== undefined) throw bad
-    this.#file(realpathSync.native(source), target.directory, target.name, stat)
-    return false
+    const from = this.room.root(dirname(original))
+    this.#file({ from, original: basename(original), to: parent, name, size: Number(stat.size) }, stat)
   }
 
-  /** One more name; `false` when that was the last. */
-  step(): boolean {
+  readonly run: Effect.Effect<void, PipelineError> = Effect.whileLoop({
+    while: () => this.#pending.length > 0,
+    body: () => this.#collected(this.#list(this.#pending.pop()!)),
+    step: () => {}
+  })
+
+  #collected(effect: Effect.Effect<void, PipelineError>): Effect.Effect<void, PipelineError> {
+    const { failures } = this
+    if (failures === undefined) return effect
+    return Effect.catchAll(effect, (error) => Effect.sync(() => void failures.push(error)))
+  }
+
+  #list(pending: Pending): Effect.Effect<void, PipelineError> {
+    const { source, target } = pending
+    return this.room.using([source], () =>
+      failing(() => {
+        const { place } = source
+        this.#refuseCircle(pending)
+        this.directories.push({ source, target, stat: source.stat! })
+        const entries = entriesOf(place.system)
+        const seen = new Map<string, string>()
+        const step = (): boolean => {
+          const { value } = attempt("read the directory", place, () => entries.next())
+          if (value === undefined) return false
+          this.#orCollected(() => this.#entry(pending, place, textOf(place.user, value), seen))
+          return true
+        }
+        return Effect.ensuring(whileInSlices(this.slices, step), Effect.sync(() => entries.return(undefined)))
+      }))
+  }
+
+  #orCollected(f: () => void): void {
     try {
-      return this.#step()
+      f()
     } catch (thrown) {
       if (this.failures === undefined || !(thrown instanceof PipelineError)) throw thrown
       this.failures.push(thrown)
-      return true
     }
   }
 
-  #step(): boolean {
-    if (this.#listing === undefined) {
-      const of = this.#pending.pop()
-      if (of === undefined) return false
-      this.#listing = { of, names: list(of.source), next: 0 }
-      this.#lookForSameButCase(of.source, this.#listing.names)
-    }
-    const { names, of } = this.#listing
-    if (this.#listing.next < names.length) this.#entry(of, names[this.#listing.next++]!)
-    else this.#listing = undefined
-    return true
-  }
-
-  #entry(of: Pending, name: string): void {
-    const source = inside(of.source, name)
+  #entry(pending: Pending, directory: Place, name: string, seen: Map<string, string>): void {
+    const source = placeIn(directory, name)
     if (leadsElsewhere(name)) {
-      const sentence = `In ${quoted(of.source)} there is a name that means something else here, ${quoted(name)}.`
-      throw failure("BadName", source, sentence)
+      const sentence = `In ${quoted(directory.user)} there is a name that means something else here, ${quoted(name)}.`
+      throw failure("BadName", source.user, sentence)
     }
-    const stat = attempt("read", source, () => lstatSync(source, { bigint: true }))
-    if (stat.isDirectory()) this.#push({ source, target: inside(of.target, name), stat, above: of })
-    else if (stat.isSymbolicLink()) {
+    this.#lookForSameButCase(directory.user, name, seen)
+    const { source: from, target: to } = pending
+    const stat = attempt("read", source, () => lstatSync(source.system, { bigint: true }))
+    if (stat.isDirectory()) {
+      this.#pending.push({ source: this.room.child(from, name), target: this.room.child(to, name), above: pending })
+    } else if (stat.isSymbolicLink()) {
       const text = attempt("read the link", source, () => linkText(source))
-      this.links.push({ source, directory: of.target, name, text, stat })
-    } else this.#file(source, of.target, name, stat)
+      this.links.push({ from, to, name, text, stat })
+    } else this.#file({ from, original: name, to, name, size: Number(stat.size) }, stat)
   }
 
-  #push(directory: Pending): void {
-    // Where links look like what they point to, a link to a directory above would be walked for ever.
+  /** Where links look like what they point to, a link to a directory above would be walked for ever. */
+  #refuseCircle(directory: Pending): void {
+    const { source } = directory
     for (let { above } = directory; above !== undefined; above = above.above) {
-      if (isSame(above.stat, directory.stat)) {
+      if (isSameFile(source.path, source.stat!, above.source.path, above.source.stat!)) {
         throw failure(
           "Nested",
-          directory.source,
-          `${quoted(directory.source)} is a link to ${quoted(above.source)}, which it is in.`
+          source.path,
+          `${quoted(source.path)} is a link to ${quoted(above.source.path)}, which it is in.`
         )
       }
     }
-    this.#pending.push(directory)
-    this.directories.push(directory)
   }
 
-  #file(source: string, directory: string, name: string, stat: BigIntStats): void {
+  #file(file: PlannedFile, stat: BigIntStats): void {
     if (!stat.isFile()) {
-      throw failure("SpecialFile", source, `${quoted(source)} is a ${kindOf(stat)}, which cannot be copied.`)
+      const path = inside(file.from.path, file.original)
+      throw failure("SpecialFile", path, `${quoted(path)} is a ${kindOf(stat)}, which cannot be copied.`)
     }
-    const size = Number(stat.size)
-    this.files.push({ source, directory, name, size })
-    this.bytes += size
+    this.files.push(file)
+    this.bytes += file.size
   }
 
-  #lookForSameButCase(directory: string, names: ReadonlyArray<string>): void {
+  #lookForSameButCase(directory: string, name: string, seen: Map<string, string>): void {
     if (this.sameButCase !== undefined) return
-    const seen = new Map<string, string>()
-    for (const name of names) {
-      const key = foldedCase(name)
-      const first = seen.get(key)
-      if (first !== undefined) {
-        this.sameButCase = [inside(directory, first), inside(directory, name)]
-        return
-      }
-      seen.set(key, name)
-    }
-  }
-}
-
-const attempt = <A>(doing: string, path: string, f: () => A): A => {
-  try {
-    return f()
-  } catch (error) {
-    throw error instanceof PipelineError ? error : cannot(doing, path)(error)
+    const key = foldedCase(name)
+    const first = seen.get(key)
+    if (first !== undefined) this.sameButCase = [inside(directory, first), inside(directory, name)]
+    seen.set(key, name)
   }
 }
 
@@ -195,21 +207,13 @@ const sourceStat = (source: string): BigIntStats => {
 }
 
 /** Node reads names as UTF-8 and puts U+FFFD for what is none; such a name could not be opened again. */
-const list = (directory: string): ReadonlyArray<string> => {
-  const names = attempt("read the directory", directory, () => readdirSync(directory))
-  if (names.some((name) => name.includes("\ufffd"))) {
-    refuseBytes(directory, readdirSync(directory, { encoding: "buffer" }))
-  }
-  return names
-}
-
-const refuseBytes = (directory: string, names: ReadonlyArray<Buffer>): void => {
-  const bad = names.find((name) => !isUtf8(name))
-  if (bad === undefined) return
+const textOf = (directory: string, bytes: Buffer): string => {
+  const name = bytes.toString()
+  if (!name.includes("\ufffd") || isUtf8(bytes)) return name
   throw failure(
     "BadName",
     directory,
-    `In ${quoted(directory)} there is a name that is not UTF-8, ${ascii(bad)}, and cannot be copied.`
+    `In ${quoted(directory)} there is a name that is not UTF-8, ${ascii(bytes)}, and cannot be copied.`
   )
 }
 
@@ -217,10 +221,10 @@ const refuseBytes = (directory: string, names: ReadonlyArray<Buffer>): void => {
 const ascii = (name: Buffer): string =>
   quoted(name.toString("latin1").replace(/[\x80-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`))
 
-const linkText = (link: string): string => {
-  const text = readlinkSync(link)
-  if (text.includes("\ufffd") && !isUtf8(readlinkSync(link, { encoding: "buffer" }))) {
-    throw failure("BadName", link, `The link ${quoted(link)} points to a name that is not UTF-8, and cannot be copied.`)
+const linkText = ({ system, user }: Place): string => {
+  const text = readlinkSync(system)
+  if (text.includes("\ufffd") && !isUtf8(readlinkSync(system, { encoding: "buffer" }))) {
+    throw failure("BadName", user, `The link ${quoted(user)} points to a name that is not UTF-8, and cannot be copied.`)
   }
   return text
 }
@@ -233,10 +237,14 @@ const kindOf = (stat: BigIntStats): string => {
 
 // --- the destination must not be in the source, nor the source in the destination
 
-const isSame = (a: BigIntStats, b: BigIntStats): boolean => a.ino !== 0n && a.ino === b.ino && a.dev === b.dev
+const real = (path: string): string => attempt("read", path, () => realpathSync.native(path))
+
+/** Where a file system has no numbers for files, their names without links tell. */
+const isSameFile = (a: string, statA: BigIntStats, b: string, statB: BigIntStats): boolean =>
+  isKnown(statA) || isKnown(statB) || statA.dev !== statB.dev ? isSame(statA, statB) : real(a) === real(b)
 
 /** Compares which files they are, not what they are called: names may differ by links, by mounts and by case. */
-const refuseNesting = (source: string, sourceStat: BigIntStats, destination: string): void => {
+const refuseNesting = (source: string, stat: BigIntStats, destination: string): void => {
   const parent = dirname(destination)
   const parentStat = attempt("use the directory", parent, () => statSync(parent, { bigint: true }))
   if (!parentStat.isDirectory()) throw failure("NotFound", parent, `${quoted(parent)} is not a directory.`)
@@ -245,25 +253,26 @@ const refuseNesting = (source: string, sourceStat: BigIntStats, destination: str
     destination,
     () => statSync(destination, { bigint: true, throwIfNoEntry: false })
   )
-  if (destinationStat !== undefined && isSame(sourceStat, destinationStat)) {
+  if (destinationStat !== undefined && isSameFile(source, stat, destination, destinationStat)) {
     throw failure("Nested", source, `${quoted(source)} and ${quoted(destination)} are the same.`)
   }
-  if (sourceStat.isDirectory() && lies(realpathSync.native(parent), sourceStat)) {
+  if (stat.isDirectory() && lies(real(parent), source, stat)) {
     throw failure(
       "Nested",
       destination,
       `The destination ${quoted(destination)} is inside the source ${quoted(source)}.`
     )
   }
-  if (destinationStat?.isDirectory() === true && lies(dirname(realpathSync.native(source)), destinationStat)) {
+  if (destinationStat?.isDirectory() === true && lies(dirname(real(source)), destination, destinationStat)) {
     throw failure("Nested", source, `The source ${quoted(source)} is inside the destination ${quoted(destination)}.`)
   }
 }
 
 /** Whether the path is the directory or somewhere in it. */
-const lies = (path: string, directory: BigIntStats): boolean => {
+const lies = (path: string, directory: string, stat: BigIntStats): boolean => {
   for (;;) {
-    if (isSame(statSync(path, { bigint: true }), directory)) return true
+    const above = attempt("read", path, () => statSync(path, { bigint: true }))
+    if (isSameFile(path, above, directory, stat)) return true
     const up = dirname(path)
     if (up === path) return false
     path = up

@@ -8,13 +8,14 @@ import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { Win32Error } from "../../Win32Error.js"
+import { type Place, placeIn } from "../held/Place.js"
 import { sameTime } from "../times.js"
 import { forEachChunk } from "./chunks.js"
+import type { FileToCopy } from "./Copying.js"
 import type { Job } from "./Job.js"
 import { type Read, readJournal } from "./journal.js"
 import { makeWritable, removeFile } from "./Made.js"
-import { inside, journalName, partialName, stemOf } from "./names.js"
-import type { PlannedFile } from "./plan.js"
+import { journalName, partialName, stemOf } from "./names.js"
 import { nextTag } from "./tags.js"
 
 /** A partial file that has become ours, with its journal. */
@@ -29,14 +30,14 @@ export interface Adopted {
  */
 export const adopt = (
   { left }: Job,
-  { directory, name }: PlannedFile,
+  { directory, name, to }: FileToCopy,
   stat: BigIntStats
 ): Effect.Effect<Adopted | undefined, never, Kernel> => {
-  const tags = left.get(directory)?.journaled.get(stemOf(name)) ?? []
+  const tags = left.get(to)?.journaled.get(stemOf(name)) ?? []
   if (tags.length === 0) return Effect.succeed(undefined)
   const paths = (tag: string) => ({
-    partial: inside(directory, partialName(name, tag)),
-    journal: inside(directory, journalName(name, tag))
+    partial: placeIn(directory, partialName(name, tag)).system,
+    journal: placeIn(directory, journalName(name, tag)).system
   })
   const remove = (tag: string) => Effect.zipRight(removeFile(paths(tag).partial), removeFile(paths(tag).journal))
   return Effect.gen(function*() {
@@ -51,10 +52,10 @@ export const adopt = (
     }
     if (best === undefined) return undefined
     const tag = nextTag()
-    const [from, to] = [paths(best.tag), paths(tag)]
+    const [old, own] = [paths(best.tag), paths(tag)]
     // It may have the permissions of a source that is read-only already.
-    makeWritable(from.partial)
-    const taken = Effect.zipRight(File.rename(from.journal, to.journal), File.rename(from.partial, to.partial))
+    makeWritable(old.partial)
+    const taken = Effect.zipRight(File.rename(old.journal, own.journal), File.rename(old.partial, own.partial))
     return yield* Effect.match(taken, {
       onSuccess: () => ({ tag, journal: best.journal }),
       onFailure: () => undefined
@@ -68,13 +69,13 @@ export const adopt = (
  */
 export const lookAtTarget = (
   job: Job,
-  file: PlannedFile,
+  file: FileToCopy,
   stat: BigIntStats,
-  target: string,
+  target: Place,
   buffer: PoolBuffer
 ): Effect.Effect<"absent" | "complete" | "another", Win32Error, Kernel> =>
   Effect.suspend(() => {
-    const there = lstatSync(target, { bigint: true, throwIfNoEntry: false })
+    const there = lstatSync(target.system, { bigint: true, throwIfNoEntry: false })
     if (there === undefined) return Effect.succeed("absent")
     if (!there.isFile() || there.size !== stat.size) return Effect.succeed("another")
     const { settings } = job
@@ -96,25 +97,25 @@ export const lookAtTarget = (
           () => hash.digest("hex")
         )
       })
-    return Effect.zipWith(sum(file.source), sum(target), (a, b) => answer(a === b))
+    return Effect.zipWith(sum(file.source.system), sum(target.system), (a, b) => answer(a === b))
   })
 
 /** The time that a copy of the source would have: a file system may keep it coarser, or only between two years. It is asked. */
 const keptTime = (
   { progress }: Job,
-  { directory, name }: PlannedFile,
+  { directory, name }: FileToCopy,
   { atimeNs, mtimeNs }: BigIntStats
 ): Effect.Effect<bigint | undefined, never, Kernel> =>
   Effect.suspend(() => {
-    const probe = inside(directory, partialName(name))
-    progress.begun(probe)
+    const probe = placeIn(directory, partialName(name))
+    progress.begun(probe.user)
     const set = Effect.scoped(Effect.flatMap(
-      File.open(probe, { access: "write", disposition: "createNew" }),
+      File.open(probe.system, { access: "write", disposition: "createNew" }),
       File.setBasicInfo({ accessTimeNs: atimeNs, modifiedTimeNs: mtimeNs })
     ))
     return set.pipe(
-      Effect.map(() => lstatSync(probe, { bigint: true, throwIfNoEntry: false })?.mtimeNs),
+      Effect.map(() => lstatSync(probe.system, { bigint: true, throwIfNoEntry: false })?.mtimeNs),
       Effect.catchAll(() => Effect.succeed(undefined)),
-      Effect.ensuring(Effect.zipRight(removeFile(probe), Effect.sync(() => progress.ended(probe))))
+      Effect.ensuring(Effect.zipRight(removeFile(probe.system), Effect.sync(() => progress.ended(probe.user))))
     )
   })

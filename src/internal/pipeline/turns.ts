@@ -10,44 +10,69 @@ import * as Host from "../engine/Host.js"
 
 const SLICE_MS = 8
 
-const turnOf = (host: Host.Host): Effect.Effect<void> =>
-  Effect.async<void>((resume) => host.defer(() => resume(Effect.void)))
+/** One after the other, however many pieces of work share them. */
+export class Slices {
+  #end = -Infinity
 
-/** Whose event loop it is: the kernel's, where there is one. */
-const host = Effect.map(
+  constructor(private readonly host: Host.Host) {}
+
+  get over(): boolean {
+    return this.host.now() >= this.#end
+  }
+
+  readonly turn: Effect.Effect<void> = Effect.async<void>((resume) =>
+    this.host.defer(() => {
+      this.#end = this.host.now() + SLICE_MS
+      resume(Effect.void)
+    })
+  )
+}
+
+/** Of the kernel's event loop, where there is one. */
+export const slices: Effect.Effect<Slices> = Effect.map(
   Effect.serviceOption(Kernel),
-  Option.match({ onNone: () => Host.node, onSome: ({ engine }) => engine.host })
+  (kernel) => new Slices(Option.match(kernel, { onNone: () => Host.node, onSome: ({ engine }) => engine.host }))
 )
 
 /** Runs `step` until it answers `false`. It may throw a `PipelineError`. */
-export const whileTurns = (step: () => boolean): Effect.Effect<void, PipelineError> =>
-  Effect.flatMap(host, (host) => whileTurnsOf(host, step))
-
-const whileTurnsOf = (host: Host.Host, step: () => boolean): Effect.Effect<void, PipelineError> => {
-  const turn = turnOf(host)
+export const whileInSlices = (slices: Slices, step: () => boolean): Effect.Effect<void, PipelineError> => {
   let more = true
   const slice = Effect.suspend(() => {
-    const end = host.now() + SLICE_MS
     try {
       do more = step()
-      while (more && host.now() < end)
+      while (more && !slices.over)
     } catch (thrown) {
       return thrown instanceof PipelineError ? Effect.fail(thrown) : Effect.die(thrown)
     }
     return Effect.void
   })
-  return Effect.whileLoop({ while: () => more, body: () => Effect.zipRight(turn, slice), step: () => {} })
-}
-
-/** Runs a synchronous function, which may throw a `PipelineError`, over all items in order. */
-export const forEachInTurns = <A>(
-  items: ReadonlyArray<A>,
-  f: (item: A) => void
-): Effect.Effect<void, PipelineError> => {
-  let next = 0
-  return whileTurns(() => {
-    if (next === items.length) return false
-    f(items[next++]!)
-    return next < items.length
+  return Effect.whileLoop({
+    while: () => more,
+    body: () => slices.over ? Effect.zipRight(slices.turn, slice) : slice,
+    step: () => {}
   })
 }
+
+/** The same, with slices of its own. */
+export const whileTurns = (step: () => boolean): Effect.Effect<void, PipelineError> =>
+  Effect.flatMap(slices, (slices) => whileInSlices(slices, step))
+
+/** Runs an effect, which takes little time, for each of many items in order. */
+export const forEachInTurns = <A, E, R>(
+  items: Iterable<A>,
+  f: (item: A) => Effect.Effect<void, E, R>
+): Effect.Effect<void, E, R> =>
+  Effect.flatMap(slices, (slices) => {
+    const rest = items[Symbol.iterator]()
+    let next = rest.next()
+    const one = Effect.suspend(() => {
+      const { value } = next as IteratorYieldResult<A>
+      next = rest.next()
+      return f(value)
+    })
+    return Effect.whileLoop({
+      while: () => next.done !== true,
+      body: () => slices.over ? Effect.zipRight(slices.turn, one) : one,
+      step: () => {}
+    })
+  })

@@ -1,0 +1,166 @@
+/**
+ * How directories are held. Where the system has no way, they are compared: before and after each use.
+ *
+ * Linux: a descriptor that is good for nothing but naming what is in the directory (`O_PATH`), as `/proc/self/fd/N/name`: whatever
+ * becomes of the directory's own name, that is the directory. Windows: a handle that does not share the right to delete, so that
+ * nobody renames or removes the directory.
+ */
+import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import type { Kernel } from "../../Kernel.js"
+import { callIn } from "../call.js"
+import * as C from "../constants.js"
+import { errnoOf } from "../kernel/errno.js"
+import type { Restore } from "../settle.js"
+import { isSame } from "./identity.js"
+
+/** POSIX names are bytes, and need not be text. */
+export type PathLike = string | Buffer
+
+export interface Opened {
+  readonly handle: number
+  readonly stat: fs.BigIntStats
+}
+
+/** What is asked of node:fs: at once, or by its threads. */
+export interface Requests {
+  open(restore: Restore, path: PathLike, flags: number): Effect.Effect<Opened, unknown>
+  stat(restore: Restore, path: PathLike, follow: boolean): Effect.Effect<fs.BigIntStats, unknown>
+}
+
+export interface Way {
+  /** Worth holding on to a little longer than it is used. */
+  readonly holds: boolean
+  /** What is held stays what it is. Elsewhere it is compared again after it has been used. */
+  readonly sure: boolean
+  /** The directories above are to be held as well. */
+  readonly needsAbove: boolean
+  /** Fails with what the system says. A link is refused, unless it is to be followed. */
+  open(restore: Restore, path: PathLike, follow: boolean): Effect.Effect<Opened, unknown>
+  /** What has that name, which must be a directory. */
+  look(restore: Restore, path: PathLike, follow: boolean): Effect.Effect<fs.BigIntStats, unknown>
+  close(handle: number): Effect.Effect<void>
+  /** Where the system finds the names in it. */
+  within(handle: number, path: PathLike): PathLike
+}
+
+/** The best that the system and the kernel have. */
+export const wayOf = (kernel: Kernel.Service, requests: Requests = atOnce): Way => {
+  if (kernel.engine.kernel.holdsDirectories === true) return handles(kernel, requests)
+  return (leads ??= doesLead()) ? descriptors(requests) : comparing(requests)
+}
+
+const attempt = <A>(f: () => A): Effect.Effect<A, unknown> => Effect.try({ try: f, catch: (error) => error })
+
+export const statOf = (fd: number): Opened => {
+  try {
+    return { handle: fd, stat: fs.fstatSync(fd, { bigint: true }) }
+  } catch (error) {
+    fs.closeSync(fd)
+    throw error
+  }
+}
+
+/** An open or a look takes microseconds, and ten times that through libuv's queue. */
+const atOnce: Requests = {
+  open: (_, path, flags) => attempt(() => statOf(fs.openSync(path, flags))),
+  stat: (_, path, follow) => attempt(() => (follow ? fs.statSync : fs.lstatSync)(path, { bigint: true }))
+}
+
+const looking = ({ stat }: Requests): Way["look"] => (restore, path, follow) =>
+  Effect.flatMap(stat(restore, path, follow), (stat) =>
+    stat.isDirectory() ? Effect.succeed(stat) : Effect.fail(
+      Object.assign(new Error(`ENOTDIR: not a directory, '${path}'`), { code: "ENOTDIR" })
+    ))
+
+// --- Linux
+
+/** node has no name for it. */
+const O_PATH = 0o10000000
+const DIRECTORY = O_PATH | (fs.constants.O_DIRECTORY ?? 0)
+const DESCRIPTORS = "/proc/self/fd"
+
+const descriptors = (requests: Requests): Way => ({
+  holds: true,
+  sure: true,
+  needsAbove: false,
+  open: (restore, path, follow) =>
+    requests.open(restore, path, follow ? DIRECTORY : DIRECTORY | fs.constants.O_NOFOLLOW),
+  look: looking(requests),
+  close: (handle) => Effect.sync(() => fs.closeSync(handle)),
+  within: (handle) => `${DESCRIPTORS}/${handle}`
+})
+
+let leads: boolean | undefined
+
+/** Without /proc, or with one of other processes, a descriptor leads nowhere. */
+const doesLead = (): boolean => {
+  if (process.platform !== "linux") return false
+  try {
+    const { handle, stat } = statOf(fs.openSync("/", DIRECTORY))
+    try {
+      return isSame(stat, fs.statSync(`${DESCRIPTORS}/${handle}/.`, { bigint: true }))
+    } finally {
+      fs.closeSync(handle)
+    }
+  } catch {
+    return false
+  }
+}
+
+// --- anywhere
+
+const comparing = (requests: Requests): Way => {
+  const look = looking(requests)
+  return {
+    holds: false,
+    sure: false,
+    needsAbove: false,
+    open: (restore, path, follow) => Effect.map(look(restore, path, follow), (stat) => ({ handle: -1, stat })),
+    look,
+    close: () => Effect.void,
+    within: (_, path) => path
+  }
+}
+
+// --- Windows
+
+/**
+ * `FILE_LIST_DIRECTORY` takes part in sharing, which a right to attributes alone does not. An empty directory can be made a junction
+ * under the handle all the same: so what has the name is looked at, and again when it has been used.
+ */
+const handles = (kernel: Kernel.Service, requests: Requests): Way => {
+  const look = looking(requests)
+  const close = (handle: number): Effect.Effect<void> =>
+    Effect.ignore(callIn((effect) => effect, kernel, "CloseHandle", { handle }))
+  return {
+    holds: true,
+    sure: false,
+    needsAbove: true,
+    open: (restore, path, follow) => {
+      const arguments_ = {
+        path: `${path}`,
+        access: C.FILE_LIST_DIRECTORY,
+        share: C.FILE_SHARE_READ | C.FILE_SHARE_WRITE,
+        disposition: C.OPEN_EXISTING,
+        flags: C.FILE_FLAG_BACKUP_SEMANTICS | (follow ? 0 : C.FILE_FLAG_OPEN_REPARSE_POINT),
+        mode: 0
+      }
+      const dispose = (handle: number): void => void kernel.engine.call("CloseHandle", { handle })
+      return Effect.flatMap(
+        callIn(restore, kernel, "CreateFileW", arguments_, { path: `${path}`, dispose }),
+        (handle) =>
+          Effect.onError(Effect.map(look(restore, path, follow), (stat) => ({ handle, stat })), () => close(handle))
+      )
+    },
+    look,
+    close,
+    within: (_, path) => path
+  }
+}
+
+/** Its name means something else by now. */
+export const isGone = (error: unknown): boolean => {
+  const code = errnoOf(error)
+  return code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP"
+}

@@ -1,0 +1,22 @@
+/**
+ * What is in a directory, in pieces: one may have hundreds of thousands of entries.
+ */
+import { opendirSync } from "node:fs"
+
+const AT_ONCE = 256
+
+/**
+ * Names in bytes, as they need not be text. May throw what node throws. Nothing is open before the first is asked for; whoever does
+ * not go on to the end calls `return`.
+ */
+export function* entriesOf(path: string): Generator<Buffer, undefined> {
+  const directory = opendirSync(path, { encoding: "buffer" as BufferEncoding, bufferSize: AT_ONCE })
+  try {
+    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
+      // With that encoding they are no strings, which the types do not say.
+      yield entry.name as unknown as Buffer
+    }
+  } finally {
+    directory.closeSync()
+  }
+}

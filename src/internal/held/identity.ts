@@ -1,0 +1,22 @@
+/**
+ * Which file a name means: compared by numbers, where the file system gives any.
+ */
+
+/** What node's stat with `bigint` tells, among others; or a handle. */
+export interface Identity {
+  readonly dev: bigint
+  readonly ino: bigint
+  readonly birthtimeNs: bigint
+}
+
+/** File systems without numbers for files answer 0, and Windows all ones where a number has more than 64 bits. */
+const ALL_ONES = 2n ** 64n - 1n
+
+export const isKnown = ({ ino }: Pick<Identity, "ino">): boolean => ino !== 0n && ino !== ALL_ONES
+
+/** `false` where the numbers tell nothing: two files are never taken for one. */
+export const isSame = (a: Pick<Identity, "dev" | "ino">, b: Pick<Identity, "dev" | "ino">): boolean =>
+  a.ino === b.ino && a.dev === b.dev && isKnown(a)
+
+/** The number of a file that has gone is given to the next one, which has been born later. */
+export const isSameBirth = (a: Identity, b: Identity): boolean => isSame(a, b) && a.birthtimeNs === b.birthtimeNs
