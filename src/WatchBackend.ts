@@ -8,16 +8,20 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as fs from "node:fs"
 import * as Path from "node:path"
 import * as Directory from "./Directory.js"
 import { ERROR_NOTIFY_ENUM_DIR } from "./internal/constants.js"
+import { nodeCall } from "./internal/fileSystem/nodeCall.js"
 import { Kernel } from "./Kernel.js"
+import type * as Operation from "./Operation.js"
 import * as Win32Error from "./Win32Error.js"
 
 /**
  * Makes `FileSystem.watch` of `@effect/platform` run on `Directory.watch`, with its options and its events: names relative to what is
- * watched, as node's own backend gives them. A rename is a `Remove` and a `Create`. A file is watched through its directory.
- * When changes were lost the stream fails (1022): events have no way to say so.
+ * watched, as node's own backend gives them. Permissions and times count as an `Update`. A rename is a `Remove` and a `Create`.
+ * A file is watched through its directory, and a link to a file through the directory of that file. When changes were lost the
+ * stream fails (1022): events have no way to say so.
  *
  * Give it to the layer of the file system, which takes its backend when it is built.
  *
@@ -49,37 +53,56 @@ export const layer: Layer.Layer<FileSystem.WatchBackend, never, Kernel> = Layer.
 /** @internal */
 export const make = (kernel: Kernel.Service): FileSystem.WatchBackend["Type"] => ({
   register: (path, stat, options) => {
-    const recursive = options?.recursive ?? false
-    const events = stat.type === "Directory"
-      ? Directory.watch(path, { recursive }).pipe(Stream.mapConcatEffect(eventsOf(path)))
-      : stat.type === "File"
-      ? Directory.watch(Path.dirname(Path.resolve(path))).pipe(
-        Stream.mapConcatEffect(eventsOf(path)),
-        Stream.filter((event) => event.path === Path.basename(path))
-      )
-      : undefined
-    return Option.map(Option.fromNullable(events), (events) =>
-      events.pipe(
+    const watch = (directory: string, recursive: boolean, nameOf: NameOf) =>
+      Directory.watch(directory, { recursive, filter: FILTER }).pipe(
+        Stream.mapConcatEffect(eventsOf(path, nameOf)),
         Stream.mapError(Win32Error.toPlatformError("FileSystem", "watch")),
         Stream.provideService(Kernel, kernel)
-      ))
+      )
+    if (stat.type === "Directory") return Option.some(watch(path, options?.recursive ?? false, (name) => name))
+    if (stat.type !== "File") return Option.none()
+    // A link is watched where it leads, as by node; and the system tells names as they are written on the disk.
+    const real = nodeCall<string>(kernel, { method: "watch", path }, (done) => fs.realpath.native(path, done))
+    const shown = Path.basename(path)
+    return Option.some(Stream.unwrap(Effect.map(real, (real) => {
+      const own = Path.basename(real)
+      return watch(Path.dirname(real), false, (name) => name === own ? shown : undefined)
+    })))
   }
 })
 
+/** What node's own backend hears of. */
+const FILTER: ReadonlyArray<Operation.Notification> = [
+  "fileName",
+  "directoryName",
+  "attributes",
+  "size",
+  "lastWrite",
+  "creation",
+  "security"
+]
+
+/** The name that an event gives; nobody hears of what has none. */
+type NameOf = (name: string) => string | undefined
+
 const eventsOf =
-  (path: string) =>
+  (path: string, nameOf: NameOf) =>
   (change: Directory.Change): Effect.Effect<ReadonlyArray<FileSystem.WatchEvent>, Win32Error.Win32Error> => {
+    const event = (make: (of: { readonly path: string }) => FileSystem.WatchEvent, place: Directory.Place) => {
+      const name = nameOf(place.name)
+      return name === undefined ? [] : [make({ path: name })]
+    }
     switch (change._tag) {
       case "Created":
-        return Effect.succeed([FileSystem.WatchEventCreate({ path: change.name })])
+        return Effect.succeed(event(FileSystem.WatchEventCreate, change))
       case "Removed":
-        return Effect.succeed([FileSystem.WatchEventRemove({ path: change.name })])
+        return Effect.succeed(event(FileSystem.WatchEventRemove, change))
       case "Modified":
-        return Effect.succeed([FileSystem.WatchEventUpdate({ path: change.name })])
+        return Effect.succeed(event(FileSystem.WatchEventUpdate, change))
       case "Renamed":
         return Effect.succeed([
-          FileSystem.WatchEventRemove({ path: change.from.name }),
-          FileSystem.WatchEventCreate({ path: change.to.name })
+          ...event(FileSystem.WatchEventRemove, change.from),
+          ...event(FileSystem.WatchEventCreate, change.to)
         ])
       case "Overflow":
         return Effect.fail(Win32Error.make({

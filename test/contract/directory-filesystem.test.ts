@@ -10,7 +10,17 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import * as Kernel from "../../src/Kernel.js"
 import * as WatchBackend from "../../src/WatchBackend.js"
@@ -42,7 +52,7 @@ const events = (path: string, options?: FileSystem.WatchOptions) =>
     return { told, until, fiber }
   })
 
-contract("FileSystem.watch", ({ claim }) => {
+contract("FileSystem.watch", ({ claim, only }) => {
   claim("of a directory creates, updates and removes, by names relative to it", function*() {
     const path = yield* lab.directory
     const { until } = yield* Effect.provide(events(path), ours)
@@ -81,6 +91,47 @@ contract("FileSystem.watch", ({ claim }) => {
     yield* until("Remove file")
     expect(told.filter((one) => !one.endsWith(" file"))).toEqual([])
   })
+
+  claim("of a directory tells of permissions that change", function*() {
+    const path = yield* lab.directory
+    writeFileSync(join(path, "file"), "")
+    const { told, until } = yield* Effect.provide(events(path), ours)
+    chmodSync(join(path, "file"), 0o444)
+    yield* until("Update file")
+    chmodSync(join(path, "file"), 0o666)
+    expect(new Set(told)).toEqual(new Set(["Update file"]))
+  })
+
+  claim("of a file tells of its permissions and times alone, as well", function*() {
+    const path = yield* lab.directory
+    const file = join(path, "file")
+    writeFileSync(file, "")
+    const { told, until } = yield* Effect.provide(events(file), ours)
+    chmodSync(file, 0o444)
+    yield* until("Update file")
+    chmodSync(file, 0o666)
+    yield* sleep(50)
+    told.length = 0
+    utimesSync(file, 1, 2)
+    yield* until("Update file")
+  })
+
+  only("portable", "Wine makes no links")(
+    "of a link to a file tells of that file by the link's name",
+    function*() {
+      const [home, elsewhere] = [yield* lab.directory, yield* lab.directory]
+      const [target, link] = [join(elsewhere, "target"), join(home, "link")]
+      writeFileSync(target, "")
+      symlinkSync(target, link)
+      const { told, until } = yield* Effect.provide(events(link), ours)
+      appendFileSync(target, "more")
+      yield* until("Update link")
+      chmodSync(target, 0o444)
+      rmSync(target)
+      yield* until("Remove link")
+      expect(told.filter((one) => !one.endsWith(" link"))).toEqual([])
+    }
+  )
 
   claim("fails as a PlatformError: of what is missing, and when the directory is removed", function*() {
     const home = yield* lab.directory
