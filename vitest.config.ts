@@ -14,6 +14,7 @@ export default defineConfig(({ mode }) => {
         ...(simulated ? Object.keys(notRun).map((file) => `test/contract/${file}`) : [])
       ],
       env: { TPIO_KERNEL: simulated ? mode : process.env.TPIO_KERNEL ?? "portable" },
+      setupFiles: ["test/support/umask.ts"],
       pool: "forks",
       // One process for file after file: to load Effect anew for each costs more than most of them.
       isolate: false,

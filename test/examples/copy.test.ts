@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from "vitest"
 import { bundle } from "../../examples/bundle.mjs"
+import { removeTree } from "../support/removeTree.js"
 import { interruptAll } from "./interrupt.mjs"
 import { differences } from "./manifest.mjs"
 
@@ -35,7 +36,7 @@ beforeEach(() => {
   fs.mkdirSync(join(base, "destination"), { mode: 0o777 })
   fs.chmodSync(join(base, "destination"), 0o777)
 })
-afterEach(() => fs.rmSync(base, { recursive: true, force: true }))
+afterEach(() => removeTree(base))
 
 interface Ended {
   readonly code: number | string
@@ -533,7 +534,8 @@ describe("progress", () => {
 
   it.skipIf(!has("script"))("is a bar on a terminal, and the cursor comes back [needs script]", () => {
     write(source, noise(64_000_000))
-    const command = `stty cols 70; ${process.execPath} ${program} --queue-depth 1 --chunk 4KiB ${source} ${copy}`
+    const words = [process.execPath, program, "--queue-depth", "1", "--chunk", "4KiB", source, copy]
+    const command = `stty cols 70; ${words.map((word) => `'${word}'`).join(" ")}`
     const { stdout } = spawnSync("script", ["-qec", command, "/dev/null"], { encoding: "utf8" })
     assert.match(stdout, /\r\x1b\[2K\[█*░*\] +\d+ % {2}/)
     assert.strictEqual(stdout.split("\x1b[?25l").length, 2)
