@@ -97,10 +97,16 @@ setInterval(() => {
   say(`${seconds(begun)} s: ${names.join(", ")}`)
 }, HEARTBEAT).unref()
 
-/** Runs node with these arguments to its end, which is killed when it takes longer. */
+/** Runs node, or another command, with these arguments to its end, which is killed when it takes longer. */
 const run = async (lane, args, minutes) => {
-  // Not our own stdout: a lane that sees a terminal draws on it, and Wine would draw over that.
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], detached: !windows })
+  const { command = process.execPath, cwd = root, env } = lane
+  const child = spawn(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    // Not our own stdout: a lane that sees a terminal draws on it, and Wine would draw over that.
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: !windows
+  })
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => lane.said.push(chunk))
   const exited = new Promise((resolve) => {
     child.once("error", (error) => resolve({ problem: error.message }))
@@ -129,11 +135,11 @@ const run = async (lane, args, minutes) => {
 }
 
 /**
- * Waits for its turn, runs node with these arguments for so many minutes at most, and prints what it has said. Answers its exit
- * code, what went wrong (or `undefined`), what it has said, and the seconds it took.
+ * Waits for its turn, runs node, or `command`, with these arguments for so many minutes at most, and prints what it has said.
+ * Answers its exit code, what went wrong (or `undefined`), what it has said, and the seconds it took.
  */
-export const lane = async ({ args, minutes = 5, needs, title }) => {
-  const lane = { title, needs, said: [], begin: 0 }
+export const lane = async ({ args, command, cwd, env, minutes = 5, needs, title }) => {
+  const lane = { title, needs, command, cwd, env, said: [], begin: 0 }
   await turn({ minutes, needs })
   try {
     if (stopped) return await new Promise(() => {})

@@ -1,59 +1,10 @@
 // `npm test`: every check and every test, in lanes that run side by side. The last line is `N passed, N failed`, over all
 // lanes. Where the kernel32 lanes cannot run, a banner says so; with CI set that is a failure, unless TPIO_KERNEL32=skip.
 import { spawnSync } from "node:child_process"
-import { mkdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { compilerIsRequired } from "../native/compiler.mjs"
-import { heading, lane, say } from "./lanes.mjs"
-
-const root = fileURLToPath(new URL("..", import.meta.url))
-const reports = join(root, "build/reports")
-const bin = (path) => join(root, "node_modules", path)
-
-// --- kinds of lanes
-
-const results = []
-const report = (title, seconds, result) => results.push({ title, seconds, skipped: [], ...result })
-
-/** A lane that passes or fails as a whole. */
-const check = async (title, args, options) => {
-  const { problem, seconds } = await lane({ title, args, ...options })
-  const failed = problem === undefined ? 0 : 1
-  report(title, seconds, { passed: 1 - failed, failed, problem })
-}
-
-const readReport = (file) => {
-  try {
-    return JSON.parse(readFileSync(file, "utf8"))
-  } catch {
-    return undefined
-  }
-}
-
-/** A lane of tests, counted from its JSON report. */
-const tests = async (title, name, args, options) => {
-  const file = join(reports, `${name}.json`)
-  rmSync(file, { force: true })
-  const { seconds, ...ended } = await lane({ title, args: args(file), ...options })
-  let { problem } = ended
-  const json = readReport(file)
-  if (json === undefined) problem = `no report, ${problem ?? "although it claims success"}`
-  const suites = json?.testResults ?? []
-  const cases = suites.flatMap((suite) => suite.assertionResults)
-  const passed = cases.filter((test) => test.status === "passed").length
-  const broken = suites.filter((suite) =>
-    suite.status === "failed" && suite.assertionResults.every((test) => test.status !== "failed")
-  )
-  let failed = cases.filter((test) => test.status === "failed").length + broken.length
-  if (problem === undefined && passed + failed === 0) problem = "ran no test"
-  // A crash, or an error outside of any test.
-  if (problem !== undefined && failed === 0) failed = 1
-  const skipped = cases.filter((test) => !["passed", "failed"].includes(test.status)).map((test) =>
-    [...test.ancestorTitles, test.title].join(" > ")
-  )
-  report(title, seconds, { passed, failed, problem, skipped })
-}
+import { lane } from "./lanes.mjs"
+import { banner, bin, check, conclude, report, root, tests } from "./results.mjs"
 
 /** The last lines of what a lane has said. */
 const lastLines = (said) => said.trim().split("\n").slice(-12).join("\n")
@@ -81,10 +32,10 @@ const nativeLibraries = async () => {
   const failed = problem !== undefined && (compared || compilerIsRequired) ? 1 : 0
   report(title, seconds, { passed: code === 0 ? 1 : 0, failed, problem: compared ? problem : "NOT COMPARED" })
   if (compared) return
-  banners.push([
+  banner(
     "NATIVE LIBRARIES NOT COMPARED: native/*.dll are as committed, and have not been built from their source here.",
     `Reason: ${lastLines(said)}`
-  ])
+  )
 }
 
 // --- on the real kernel32
@@ -114,11 +65,11 @@ const kernel32 = async (built) => {
   if (obstacle !== undefined) {
     const failed = process.env.CI !== undefined && process.env.TPIO_KERNEL32 !== "skip" ? 1 : 0
     report(title, 0, { passed: 0, failed, problem: "NOT RUN" })
-    banners.push([
+    banner(
       "KERNEL32 LANES NOT RUN: the real Windows API has not been tested.",
       `Reason: ${obstacle}`,
       "How to: `npm run setup:kernel32` (as root on Debian or Ubuntu it installs Wine), then `npm test`."
-    ])
+    )
     return
   }
   await built
@@ -142,33 +93,6 @@ const kernel32 = async (built) => {
 
 // --- all of them
 
-const banners = []
-
-const banner = (text) => {
-  const rule = "!".repeat(118)
-  say(["", rule, ...text.join("\n").split("\n").map((line) => `!!  ${line}`), rule].join("\n"))
-}
-
-const summary = () => {
-  heading("summary")
-  for (const { failed, passed, problem, seconds, skipped, title } of results) {
-    const counts = `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`
-    say(
-      `${title.padEnd(30)} ${seconds.toFixed(0).padStart(4)} s  ${counts}${
-        problem === undefined ? "" : `  (${problem})`
-      }`
-    )
-  }
-  const incapable = /\[not on .+\]$/
-  const list = (what, names) => {
-    if (names.length > 0) say(`\n${what}:\n${names.map((name) => `  ${name}`).join("\n")}`)
-  }
-  for (const { skipped, title } of results) {
-    list(`cases a kernel cannot do, ${title}`, skipped.filter((name) => incapable.test(name)))
-    list(`skipped for no stated reason, ${title}`, skipped.filter((name) => !incapable.test(name)))
-  }
-}
-
 /** The state of every path in the work tree that git does not ignore; `undefined` where there is no git. */
 const workTree = () => {
   const { status, stdout } = spawnSync("git", ["status", "--porcelain", "-z", "--untracked-files=all"], { cwd: root })
@@ -191,7 +115,6 @@ const sameWorkTree = (before) => {
 }
 
 const before = workTree()
-mkdirSync(reports, { recursive: true })
 
 const built = check("types and build (tsc)", [bin("typescript/bin/tsc"), "-p", "tsconfig.json"])
 const onKernel32 = kernel32(built)
@@ -208,9 +131,4 @@ await Promise.all([
   check("examples in the documentation", [join(root, "test/docs.mjs")])
 ])
 sameWorkTree(before)
-summary()
-banners.forEach(banner)
-
-const total = (what) => results.reduce((sum, lane) => sum + lane[what], 0)
-say(`\n${total("passed")} passed, ${total("failed")} failed`)
-process.exitCode = total("failed") === 0 ? 0 : 1
+conclude()

