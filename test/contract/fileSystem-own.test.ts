@@ -14,6 +14,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { constants } from "node:buffer"
 import * as nodeFs from "node:fs"
 import { join } from "node:path"
 import { ERROR_DISK_FULL } from "../../src/internal/constants.js"
@@ -22,6 +23,7 @@ import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
 import { Win32Error } from "../../src/Win32Error.js"
 import { contract, failureOf, fileOf, freshPath, pattern, settleFibers, sleep } from "../support/claims.js"
 import * as lab from "../support/lab.js"
+import { makeSparse } from "../support/sparse.js"
 
 const MiB = 1 << 20
 
@@ -283,6 +285,21 @@ contract("FileSystem, our own", ({ claim, only }) => {
       expect(yield* Fiber.join(told)).toEqual(Option.some(FileSystem.WatchEventUpdate({ path: "empty" })))
     })
   }
+
+  claim("readFileString of what no string can hold fails before it is read", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const path = yield* fileOf("")
+    yield* makeSparse(path)
+    nodeFs.truncateSync(path, constants.MAX_STRING_LENGTH * 4 + 1)
+    for (const encoding of [undefined, "utf-8", "utf-16le", "latin1", "gb18030"]) {
+      expect(yield* failureOf(fs.readFileString(path, encoding))).toMatchObject({
+        _tag: "SystemError",
+        method: "readFileString",
+        reason: "InvalidData",
+        pathOrDescriptor: path
+      })
+    }
+  })
 
   claim("each layer is a FileSystem", function*() {
     const path = yield* fileOf("contents")

@@ -45,9 +45,14 @@ const window = (buffer: Uint8Array, offset: bigint, start: number): Operation.Op
 export const fill = (file: File.File, buffer: Uint8Array, offset: bigint): Failing<number> =>
   moveAll(file, buffer.length, (done) => Operation.read(window(buffer, offset, done)))
 
-/** Everything that a file holds. */
-export const read = (file: File.File): Failing<Uint8Array> =>
-  Effect.flatMap(File.size(file), (size) => {
+/** Everything that a file holds, unless its size is refused. */
+export const read = <E = never>(
+  file: File.File,
+  refused: (size: bigint) => E | undefined = () => undefined
+): Effect.Effect<Uint8Array, E | Win32Error.Win32Error> =>
+  Effect.flatMap(File.size(file), (size): Effect.Effect<Uint8Array, E | Win32Error.Win32Error> => {
+    const refusal = refused(size)
+    if (refusal !== undefined) return Effect.fail(refusal)
     // The files of /proc say that they are empty, and are not.
     if (size === 0n) return readToEnd(file)
     const buffer = allocate(size)

@@ -20,6 +20,7 @@ import { OpenFile } from "./openFile.js"
 import { appends, open, using } from "./opening.js"
 import * as streams from "./streams.js"
 import * as temporary from "./temporary.js"
+import * as text from "./text.js"
 
 export const make: Effect.Effect<ThreadpoolFileSystem, never, Kernel> = Effect.gen(function*() {
   const kernel = yield* Kernel
@@ -62,7 +63,8 @@ const fileSystem = (kernel: Kernel.Service, backend: FileSystem.WatchBackend["Ty
     copyFile: (fromPath, toPath) =>
       copyFile(kernel, { method: "copyFile", from: fromPath, to: toPath, preserveTimestamps: false }),
 
-    readFile: (path) => using(kernel, { method: "readFile", path, flag: "r", hint: "sequential" }, contents.read),
+    readFile: (path) =>
+      using(kernel, { method: "readFile", path, flag: "r", hint: "sequential" }, (file) => contents.read(file)),
 
     truncate: (path, length = 0) =>
       typeof length === "number" && !Number.isInteger(length)
@@ -95,6 +97,7 @@ const fileSystem = (kernel: Kernel.Service, backend: FileSystem.WatchBackend["Ty
   return {
     ...made,
     open: opened,
+    readFileString: (path, encoding) => text.read(kernel, path, encoding),
     stream: (path, options) => streams.stream(kernel, path, options),
     sink: (path, options) => streams.sink(kernel, path, options)
   }
