@@ -1,6 +1,6 @@
-// `npm run test:surroundings [-- NAME…]`: the unit and contract tests on the portable kernel in surroundings other than this
-// machine's own: as an ordinary user with an unusual environment, under other versions of node, on other file systems.
-// `--list` prints the names. What cannot be had here is said loudly, and is a failure in CI.
+// `npm run test:surroundings [-- NAME…]`: the tests in surroundings other than this machine's own: on the kernel32 of Wine 10,
+// and on the portable kernel as an ordinary user with an unusual environment, under other versions of node, on other file
+// systems. `--list` prints the names. What cannot be had here is said loudly, and is a failure in CI.
 import { spawnSync } from "node:child_process"
 import {
   chownSync,
@@ -16,6 +16,7 @@ import {
 import { tmpdir } from "node:os"
 import { delimiter, join, relative } from "node:path"
 import { parseArgs } from "node:util"
+import { lane } from "./lanes.mjs"
 import { banner, bin, check, conclude, report, root, tests } from "./results.mjs"
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { list: { type: "boolean" } } })
@@ -136,7 +137,22 @@ const onFileSystem = (type, packageName) => () => {
   return tests(`portable on ${type}`, type, suite, { env: { TMPDIR: directory }, minutes: 15 })
 }
 
+// --- a newer Wine
+
+const onWine10 = async () => {
+  const setup = [join(root, "test/kernel32/setup.mjs")]
+  const env = { TPIO_WINE: "10" }
+  const { problem, said } = await lane({ title: "Wine 10, set-up", args: setup, env, minutes: 30, needs: "apt" })
+  require(problem === undefined, `Wine 10: ${said.trim().split("\n").slice(-3).join(" ")}`)
+  const launch = [join(root, "test/kernel32/run.mjs"), join(root, "build/test/kernel32/vitest.js"), "--wine", "10"]
+  return tests("contract on kernel32, Wine 10", "kernel32-wine-10", (file) => [...launch, "--report", file], {
+    needs: "wine 10",
+    minutes: 20
+  })
+}
+
 const surroundings = {
+  "wine-10": onWine10,
   user: asUser("portable as an ordinary user", "user", { env: {}, umask: "022", temporaryName: "plain" }),
   "strict-user": asUser("portable as a user, umask 077", "strict-user", {
     env: { LANG: "C", LC_ALL: "", TZ: "Pacific/Apia" },

@@ -7,7 +7,7 @@ import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { promisify } from "node:util"
-import { ensureKernel32, isMain, nodeExe, wineEnv } from "./setup.mjs"
+import { ensureKernel32, isMain, nodeExe, wineCommand, wineEnv } from "./setup.mjs"
 
 const POLL_MILLIS = 20
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP"]
@@ -65,9 +65,12 @@ export const run = async (script, args = [], { env = {} } = {}) => {
   const windows = process.platform === "win32"
   const { close, copies, stderr, stdout } = outputs()
   const interactive = process.stdout.isTTY === true
-  const child = spawn(windows ? process.execPath : "wine", [...windows ? [] : [nodeExe], script, ...args], {
+  const [command, words] = windows
+    ? [process.execPath, [script, ...args]]
+    : wineCommand("wine", [nodeExe, script, ...args])
+  const child = spawn(command, words, {
     stdio: [interactive && process.stdin.isTTY ? "inherit" : "ignore", stdout, stderr],
-    env: { ...process.env, ...(windows ? {} : wineEnv), ...env },
+    env: { ...process.env, ...(windows ? {} : wineEnv()), ...env },
     // A terminal sends Ctrl-C to its whole process group. The child is either in that group or is sent the signal by
     // us, never both: two interrupts mean "leave at once" to a program.
     detached: !windows && !interactive
@@ -103,8 +106,10 @@ export const run = async (script, args = [], { env = {} } = {}) => {
 
 if (isMain(import.meta.url)) {
   const [script, ...args] = process.argv.slice(2)
+  const wine = args.indexOf("--wine")
+  if (wine >= 0) process.env.TPIO_WINE = args.splice(wine, 2)[1]
   if (script === undefined) {
-    console.error("usage: node test/kernel32/run.mjs SCRIPT.js [args…]")
+    console.error("usage: node test/kernel32/run.mjs SCRIPT.js [--wine 10] [args…]")
     process.exitCode = 2
   } else {
     try {

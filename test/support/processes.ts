@@ -18,7 +18,11 @@ const script = <A>(path: string): Promise<A> => import(pathToFileURL(join(root, 
 interface Setup {
   readonly ensureKernel32: () => void
   readonly nodeExe: string
-  readonly wineEnv: NodeJS.ProcessEnv
+  readonly wineEnv: () => NodeJS.ProcessEnv
+  readonly wineCommand: (
+    program: string,
+    args: ReadonlyArray<string>
+  ) => readonly [command: string, args: ReadonlyArray<string>]
 }
 
 interface Bundle {
@@ -55,9 +59,11 @@ export const starter = async (kernel: KernelName): Promise<Start> => {
   setup?.ensureKernel32()
   return (program, args, outputFile) => {
     const fd = openSync(outputFile, "w")
-    const [command, first] = setup === undefined ? [process.execPath, []] : ["wine", [setup.nodeExe]]
-    const child = spawn(command, [...first, program, ...args], {
-      env: { ...process.env, ...setup?.wineEnv, TPIO_KERNEL: kernel },
+    const [command, words] = setup === undefined
+      ? [process.execPath, [program, ...args]]
+      : setup.wineCommand("wine", [setup.nodeExe, program, ...args])
+    const child = spawn(command, words, {
+      env: { ...process.env, ...setup?.wineEnv(), TPIO_KERNEL: kernel },
       stdio: ["ignore", fd, fd],
       // A Ctrl-C on our terminal is for us.
       detached: process.platform !== "win32"
