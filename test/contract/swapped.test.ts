@@ -1,6 +1,6 @@
 /**
- * Trees that somebody else can write in: a directory or a file is exchanged while it is copied, taken back or removed. Nothing
- * outside of the trees is touched, and a copy that says it has succeeded is one.
+ * Trees that somebody else can write in: a directory or a file is exchanged while it is copied, taken back or removed.
+ * Nothing outside of the trees is touched, and a copy that says it has succeeded is one.
  */
 import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * Somebody else on the same disk, who acts between two requests of ours: before each request to node:fs, or to the kernel, a
- * function runs that may do what it likes to the files.
+ * Another program on the same disk, which acts between two requests of ours: before each request to node:fs, or to the
+ * kernel, a function runs that may do what it likes to the files.
  */
 import * as Effect from "effect/Effect"
 import builtin from "node:fs"
@@ -28,15 +28,15 @@ const NAMES = [
   ...["symlink", "unlink", "utimes", "lutimes"]
 ]
 
-/** What both forms of node:fs that programs import are made of. */
+/** The tables of functions behind both forms of node:fs that programs import. */
 const tables: ReadonlyArray<readonly [functions: Functions, names: ReadonlyArray<string>]> = [
   [builtin as unknown as Functions, NAMES.flatMap((name) => [name, `${name}Sync`])],
   [builtin.promises as unknown as Functions, NAMES]
 ]
 
 /**
- * Runs an effect with `act` before each of its requests; `request` counts them from 1 on. What `act` asks of node:fs is not
- * counted. Answers how the effect has ended, and how many requests there were.
+ * Runs an effect with `act` before each of its requests; `request` counts them from 1 on. What `act` asks of node:fs is
+ * not counted. Answers how the effect has ended, and how many requests there were.
  */
 export const interposed = <A, E, R>(act: (request: number) => void, effect: Effect.Effect<A, E, R>) =>
   Effect.flatMap(Kernel, ({ engine }) => {
@@ -82,7 +82,7 @@ export const interposed = <A, E, R>(act: (request: number) => void, effect: Effe
     ).pipe(Effect.map(({ exit }) => ({ exit, requests })))
   })
 
-/** What is in a directory, with all that must not change: to be compared with itself later. */
+/** The contents of a directory, with all that must not change: to be compared with itself later. */
 export const snapshot = (directory: string): ReadonlyArray<string> => {
   const lines: Array<string> = []
   const look = (path: string, name: string): void => {
