@@ -54,12 +54,20 @@ export interface CopyOptions {
    * - A partial file whose journal speaks of the same source (inode, size and time of modification) is read back up to where the
    *   journal says, compared with the SHA-256 that the journal has of each stretch, and gone on with from where they differ.
    *   Nothing that an earlier copy has written is believed without that.
-   * - Partial files of processes that have ended are removed where they are of no use. Those of running processes, and of other
-   *   machines, are left alone.
+   * - Partial files of processes that have ended are removed where they are of no use. Those of running copies, this process's own
+   *   among them, are left alone; so is, with a warning, what nobody knows to be of a process that has ended (`takeOver`), and
+   *   what is not a file of this user's own with one name.
    *
    * When this copy is interrupted, or the system refuses something (a full disk), a partial file with a journal is kept.
    */
   readonly resume?: boolean | undefined
+  /**
+   * With `resume`: takes over partial files of which nobody knows whether the process that made them still runs, too: of another
+   * container of this machine, of another machine on a network file system, or of another user's process that the system does not
+   * show (`hidepid=2`). Default `false`: they are left alone, and a warning names them. Say so only when none of them is being
+   * written. On Windows and macOS a running copy that has a journal is safe even then, because it holds a lock on it.
+   */
+  readonly takeOver?: boolean | undefined
   /**
    * Whether a journal is kept beside the partial file of a source of more than `journalEvery` bytes, so that a later copy can
    * `resume` it when the process is killed. Default: with `resume`, and with `verify` other than `none`, where the SHA-256 is
@@ -171,14 +179,8 @@ export const copy = (
 
 /**
  * Copies a directory with all that is in it, or one file: `copy` of every file, `concurrency` of them at once. Directories and
- * symbolic links are copied too, links as links; a link to the source itself is followed, and one that is the destination.
- * With `overwrite` it copies into directories that are there, which keep their times and permissions; with `resume` they get
- * those of the source where that is permitted.
- *
- * Both trees may be such that somebody else can write in them. Nothing outside of them is read, made, changed or removed, and
- * what an undo removes is what this copy has made: on Linux always (directories are held by descriptors). On Windows no directory
- * is renamed or removed while it is held; one that is empty can be made a junction, which is noticed afterwards, as everything is
- * on other systems: then it fails with `Changed`.
+ * symbolic links are copied too, links as links; a link to the source itself is followed. With `overwrite` it copies into
+ * directories that are there.
  *
  * Before anything is made, it fails when the source is missing, when one of the two is inside the other, when there is a FIFO, a
  * socket or a device, and for names that are not UTF-8 or lead elsewhere, as `a:b` does on Windows into a stream of `a`.
@@ -284,6 +286,12 @@ export interface TransformOptions {
   readonly durable?: boolean | undefined
   /** What the result has from its source. Default: permissions. */
   readonly preserve?: ReadonlyArray<"times" | "permissions"> | undefined
+  /**
+   * First removes the partial files that earlier transformations to this name have left that were killed, also those of which nobody
+   * knows whether the process that made them still runs, as of another container of this machine. Those of running processes that
+   * the system shows, and of this one, are left alone. Default `false`: nothing of that kind is looked for.
+   */
+  readonly takeOver?: boolean | undefined
   /** Told of the bytes that have been read. */
   readonly onProgress?: ((progress: BytesProgress) => void) | undefined
 }

@@ -1,4 +1,4 @@
-// The settings of the command line: the values of each option, and the rules between options.
+// What the command line can say: each option's values, and what no single option can say.
 import { size } from "./text.js"
 
 export type Verify = "none" | "read" | "durable"

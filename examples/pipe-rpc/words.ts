@@ -1,4 +1,4 @@
-// The sentences that the processes print, and the one failure that they end with.
+// What the processes say, and the one failure they end with, as a sentence for people.
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 

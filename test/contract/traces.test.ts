@@ -16,10 +16,10 @@ const seed = Number(process.env["TPIO_SEED"] ?? Date.now() % 2 ** 31)
 /** The judge is the same everywhere; it is kernel32 that has to be heard. */
 const SCRIPTS = Number(process.env["TPIO_SCRIPTS"] ?? (lab.kernelName === "win32" ? 4_000 : 2_000))
 
-/** The request, the answer of the initiating call (0 is TRUE), and the end. */
+/** What was asked, what the initiating call answered (0 is TRUE), and how it ended. */
 type Ending = `${Subject} ${"read" | "write"}: ${number}, ${number}`
 
-/** The endings on both kernels. */
+/** What both kernels do. */
 const common: ReadonlyArray<Ending> = [
   "file read: 997, 0",
   "file read: 997, 38",
@@ -35,7 +35,7 @@ const common: ReadonlyArray<Ending> = [
   "pipe write: 232, 232"
 ]
 
-/** The endings on one of them alone, and which one is right. */
+/** What one of them does and the other does not, and who is right. */
 const differences: ReadonlyArray<
   { readonly on: "win32" | "portable"; readonly endings: ReadonlyArray<Ending>; readonly because: string }
 > = [

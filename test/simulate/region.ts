@@ -1,9 +1,7 @@
-/**
- * The model of some bytes of a file: what each may be, after writes that succeeded and writes that nobody knows about.
- */
+/** The model of some bytes of a file: what each may be, after writes that succeeded and writes that nobody knows about. */
 export class Region {
   readonly #possible: ReadonlyArray<Set<number>>
-  /** Bytes that may still arrive, from operations that were given up. */
+  /** What may still come: written by operations that were given up. */
   readonly #wild: ReadonlyArray<Set<number>>
 
   constructor(size: number, readonly hangs: boolean) {

@@ -1,5 +1,4 @@
-// Parts of the pipelines: what needs a system which lies, or which folds case (node:fs plays it), and what can be
-// looked at alone.
+// Parts of the pipelines: what needs a system which lies, or which folds case (node:fs plays it), and what can be looked at alone.
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import builtin, * as fs from "node:fs"
@@ -8,12 +7,10 @@ import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { afterAll, afterEach, assert, beforeAll, beforeEach } from "vitest"
 import { count, duration, quoted, size } from "../../examples/copy/text.js"
-import { plainPlace } from "../../src/internal/held/Place.js"
 import { forEachOfFew } from "../../src/internal/pipeline/fibers.js"
 import { partsOf, piecesOf } from "../../src/internal/pipeline/holes.js"
-import { findLeft } from "../../src/internal/pipeline/leftovers.js"
 import { journalName, parseTemporary, partialName, stemOf } from "../../src/internal/pipeline/names.js"
-import { activate, deactivate, isAbandoned, nextTag } from "../../src/internal/pipeline/tags.js"
+import { nextTag } from "../../src/internal/pipeline/tags.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as Pipeline from "../../src/Pipeline.js"
 import type { PipelineError } from "../../src/PipelineError.js"
@@ -88,27 +85,51 @@ describe("a system that", () => {
     }))
 })
 
+/** A tag as long as one can be. */
+const LONGEST = ["l" + "z".repeat(13), "z".repeat(10), "z".repeat(7), "z".repeat(9), "z".repeat(7), "z".repeat(6)].join(
+  "-"
+)
+
 describe("names", () => {
-  it.each(["a", "a".repeat(255), "ü".repeat(127), "🎉".repeat(63), "日".repeat(85)])(
-    "the partial name of %s",
+  it.each([
+    "a",
+    "a".repeat(75),
+    "a".repeat(76),
+    "a".repeat(140),
+    "a".repeat(255),
+    "ü".repeat(127),
+    "🎉".repeat(63),
+    "日".repeat(85)
+  ])(
+    "the partial name of %s has at most 143 bytes",
     (name) => {
-      const partial = partialName(name)
-      assert.isAtMost(Buffer.byteLength(partial), 255)
+      const partial = partialName(name, nextTag(false))
+      assert.isAtMost(Buffer.byteLength(partial), 143)
+      assert.isAtMost(Buffer.byteLength(partialName(name, LONGEST)), 143)
       assert.isTrue(partial.startsWith(`.${name.slice(0, 1)}`) || partial.startsWith(`.${[...name][0]}`))
       assert.isTrue(partial.endsWith(".partial"))
       assert.isFalse(partial.includes("\ufffd"))
-      assert.notStrictEqual(partialName(name), partial)
+      assert.notStrictEqual(partialName(name, nextTag(false)), partial)
     }
   )
 
-  it.each(["a", "a".repeat(255), "new\nline", ".hidden", "a.1234-1-1-1234-0.partial"])(
+  it.each(["a", "a".repeat(255), "new\nline", ".hidden", `.a.${LONGEST}.partial`])(
     "the partial name and the journal of %j are recognized",
     (name) => {
-      const tag = nextTag()
+      const tag = nextTag(false)
       assert.deepStrictEqual(parseTemporary(partialName(name, tag)), { stem: stemOf(name), tag, kind: "partial" })
       assert.deepStrictEqual(parseTemporary(journalName(name, tag)), { stem: stemOf(name), tag, kind: "journal" })
     }
   )
+
+  it("two names never share a stem, however much of them they share", () => {
+    const shared = "ü".repeat(70)
+    const names = ["", "a", "b", "aa"].flatMap((end) => [shared + end, `${shared}${end}`.repeat(2).slice(0, 120) + end])
+    const stems = names.map(stemOf)
+    // A name that looks like the stem of another one is no exception.
+    const all = [...names, ...stems.map((stem) => stem.slice(1))]
+    assert.strictEqual(new Set(all.map(stemOf)).size, new Set(all).size)
+  })
 
   it.each(["a.partial", ".a.partial", ".a.1234-xyz.partial", "..partial"])("%s is none of ours", (name) => {
     assert.isUndefined(parseTemporary(name))
@@ -163,53 +184,6 @@ describe("fibers", () => {
       }))
       assert.strictEqual(failure, "enough")
       assert.isBelow(begun, 20)
-    }))
-})
-
-describe("leftovers", () => {
-  const [host = "", pid = "", start = "", instance = ""] = nextTag().split("-")
-  const gone = [host, (2 ** 22 + 5).toString(36), start, instance, "0"].join("-")
-
-  it("of a process that has ended are abandoned; of this one, of another worker's and of another machine they are not", () => {
-    const mine = nextTag()
-    activate(mine)
-    assert.isFalse(isAbandoned(mine))
-    deactivate(mine)
-    assert.isTrue(isAbandoned(mine))
-    assert.isTrue(isAbandoned(gone))
-    assert.isFalse(isAbandoned([host, pid, start, instance === "0000" ? "0001" : "0000", "0"].join("-")))
-    assert.isFalse(isAbandoned(gone.replace(host, host === "0000" ? "0001" : "0000")))
-  })
-
-  it.skipIf(process.platform !== "linux")("a process that has the number of one that has ended is another", () => {
-    assert.isTrue(isAbandoned([host, "1", "zzzzzz", instance, "0"].join("-")))
-    assert.isTrue(isAbandoned([host, pid, "zzzzzz", instance, "0"].join("-")))
-  })
-
-  it.effect("are what belongs to a file that is to be copied, and is no file of the source's itself", () =>
-    Effect.gen(function*() {
-      const names = ["wanted", "half", partialName("wanted", gone)]
-      const put = (name: string) => fs.writeFileSync(join(base, name), "")
-      for (
-        const name of [
-          partialName("wanted", gone),
-          partialName("other", gone),
-          journalName("wanted", gone),
-          partialName("half", gone),
-          journalName("half", gone),
-          partialName("half", gone.replace(/0$/, "1")),
-          journalName("half", nextTag().replace(instance, instance === "0000" ? "0001" : "0000"))
-        ]
-      ) put(name)
-      const left = yield* findLeft(plainPlace(base), names)
-      assert.deepStrictEqual([...left.journaled], [[".half", [gone]]])
-      assert.deepStrictEqual(
-        [...left.useless].sort(),
-        [
-          partialName("half", gone.replace(/0$/, "1")),
-          journalName("wanted", gone)
-        ].sort()
-      )
     }))
 })
 

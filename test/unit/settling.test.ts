@@ -1,5 +1,5 @@
 /**
- * The settle machine loses nothing: a waiter is told, once; memory goes back, once; a teardown ends. On scripted
+ * What the settle machine must not lose: who waits is told, once; memory goes back, once; a teardown ends. On scripted
  * kernels, where the test decides what the system answers and when.
  */
 import { describe, expect, it } from "@effect/vitest"

@@ -19,7 +19,6 @@ const reasons: ReadonlyMap<string, PlatformError.SystemErrorReason> = new Map([
   ["EISDIR", "BadResource"],
   ["ENOTDIR", "BadResource"],
   ["ELOOP", "BadResource"],
-  ["ESTALE", "BadResource"],
   ["EBADF", "BadResource"],
   ["ENXIO", "BadResource"],
   ["ENODEV", "BadResource"],

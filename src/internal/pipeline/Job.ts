@@ -13,11 +13,11 @@ export interface Job {
   /** All directories of the copy. */
   readonly room: Room<PipelineError>
   readonly made: Made
-  /** Directories that were there before. */
-  readonly found: Set<Held>
   readonly progress: Progress
   /** Whether it is the real kernel32: reads can go past the cache, and files are sparse only when they are told to be. */
   readonly win32: boolean
+  /** A journal is shared with nobody, and the system ends that with the process. */
+  readonly locks: boolean
   /** By directory: the mode that a file made there with that mode has kept. */
   readonly keptModes: Map<Held, number>
   /** By directory: what an earlier copy left in it. */

@@ -21,6 +21,8 @@ export interface Settings {
   readonly permissions: boolean
   /** Goes on with what an earlier copy left, and leaves what is partial to a later one. */
   readonly resume: boolean
+  /** Also of processes of which nobody knows whether they still run. */
+  readonly takeOver: boolean
   /** Bytes between two entries of a journal; infinite: no journal. */
   readonly stretch: number
   readonly onFailure: "undo" | "keep" | "collect"
@@ -46,6 +48,7 @@ const lookAtOptions = optionsOf<CopyTreeOptions>({
   verify: oneOf("none", "read", "durable"),
   preserve: listOf(oneOf("times", "permissions")),
   resume: aBoolean,
+  takeOver: aBoolean,
   journal: aBoolean,
   journalEvery: aNumber,
   onFailure: oneOf("undo", "keep", "collect"),
@@ -86,6 +89,7 @@ export const settingsOf = (path: string, given: CopyTreeOptions): Settings | Pip
   if (verify === "durable" && chunk % c.LARGEST_SECTOR !== 0) {
     return refuse(`with verify "durable", chunkSize must be a multiple of ${c.LARGEST_SECTOR}`)
   }
+  if (options.takeOver === true && !resume) return refuse("takeOver means nothing without resume")
   return {
     chunk,
     inFlight,
@@ -95,6 +99,7 @@ export const settingsOf = (path: string, given: CopyTreeOptions): Settings | Pip
     times: preserve.includes("times"),
     permissions: preserve.includes("permissions"),
     resume,
+    takeOver: options.takeOver ?? false,
     stretch: options.journal ?? (resume || verify !== "none") ? inSectors(Math.max(every, chunk)) : Infinity,
     onFailure: options.onFailure ?? (resume ? "keep" : "undo"),
     onProgress: options.onProgress

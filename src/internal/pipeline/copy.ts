@@ -30,9 +30,9 @@ export const copyTree = (
       settings,
       room,
       made: new Made(),
-      found: new Set(),
       progress: new Progress(settings.onProgress),
       win32: kernel.name === "win32",
+      locks: kernel.engine.kernel.opensAlone === true,
       keptModes: new Map(),
       left: new Map(),
       failures: []

@@ -20,8 +20,8 @@ import { Journal, type Read } from "./journal.js"
 import { removeFile } from "./Made.js"
 import { journalName, partialName } from "./names.js"
 import { permissions } from "./permissions.js"
-import { adopt, type Adopted, lookAtTarget } from "./resume.js"
-import { activate, deactivate, nextTag } from "./tags.js"
+import { adopt, type Adopted, lookAtTarget, removeLeft } from "./resume.js"
+import { endTag, nextTag } from "./tags.js"
 import { quoted } from "./text.js"
 
 const windows = process.platform === "win32"
@@ -53,7 +53,9 @@ const resumeFile = (
     (error) => cannot("read", error.path === file.source.system ? file.source : target)(error)
   )
   return Effect.flatMap(restore(look), (there) => {
-    if (there === "complete") return Effect.sync(() => job.progress.foundFile(Number(stat.size)))
+    if (there === "complete") {
+      return Effect.map(removeLeft(job, file), () => job.progress.foundFile(Number(stat.size)))
+    }
     if (there === "another" && !job.settings.overwrite) return Effect.fail(alreadyExists(target.user))
     return Effect.flatMap(adopt(job, file, stat), (adopted) => copyNew(restore, job, file, stat, buffer, adopted))
   })
@@ -67,7 +69,7 @@ const copyNew = (
   buffer: PoolBuffer,
   adopted: Adopted | undefined
 ): Effect.Effect<void, PipelineError, Kernel> => {
-  const tag = adopted?.tag ?? nextTag()
+  const tag = adopted?.tag ?? nextTag(job.locks)
   const journaled = adopted !== undefined || stat.size > job.settings.stretch
   const copying: Copying = {
     job,
@@ -93,25 +95,24 @@ const copyNew = (
   ).pipe(Effect.mapError((error) => explain(copying, error)))
 }
 
-const begin = ({ job: { progress }, journal, partial, tag }: Copying): void => {
+const begin = ({ job: { progress }, journal, partial }: Copying): void => {
   progress.begun(partial.user)
-  if (journal === undefined) return
-  progress.begun(journal.user)
-  activate(tag)
+  if (journal !== undefined) progress.begun(journal.user)
 }
 
 const ended = ({ job: { progress }, journal, partial, tag }: Copying): void => {
   progress.ended(partial.user)
-  if (journal === undefined) return
-  progress.ended(journal.user)
-  deactivate(tag)
+  if (journal !== undefined) progress.ended(journal.user)
+  endTag(tag)
 }
 
 /** A later copy goes on with it, unless it would come to the same end. */
 const isWorthKeeping = ({ job: { settings }, journal }: Copying, cause: Cause.Cause<PipelineError | Win32Error>) => {
   if (!settings.resume || settings.onFailure === "undo" || journal === undefined) return false
   const error = Cause.failureOption(cause)
-  return error._tag === "None" ? Cause.isInterruptedOnly(cause) : error.value._tag === "Win32Error"
+  return error._tag === "None"
+    ? Cause.isInterruptedOnly(cause)
+    : error.value._tag === "Win32Error" && error.value.reason !== "AlreadyExists"
 }
 
 const cleanUp = (

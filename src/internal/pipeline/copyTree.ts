@@ -105,9 +105,12 @@ const namesOf = (files: ReadonlyArray<PlannedFile>): ReadonlyMap<Held, ReadonlyA
 
 /** Looks for what earlier copies left of the files that are to be in a directory, which is held. */
 const findLeftIn = (job: Job, directory: Held, names: ReadonlyMap<Held, ReadonlyArray<string>>) =>
-  Effect.map(findLeft(directory.place, names.get(directory) ?? []), (left) => {
-    if (left.journaled.size > 0 || left.useless.length > 0) job.left.set(directory, left)
-  })
+  Effect.map(
+    findLeft(directory.place, names.get(directory) ?? [], { locks: job.locks, takeOver: job.settings.takeOver }),
+    (left) => {
+      if (left.journaled.size > 0 || left.useless.length > 0) job.left.set(directory, left)
+    }
+  )
 
 const removeUseless = ({ room }: Job, directory: Held, names: ReadonlyArray<string>) =>
   room.using(
@@ -139,11 +142,8 @@ const copyFiles = (job: Job, { files }: Plan): Effect.Effect<void, PipelineError
 const finishDirectories = (job: Job, { directories, files }: Plan): Effect.Effect<void, PipelineError> => {
   const deepestFirst = [...directories].reverse()
   const finished = forEachInTurns(deepestFirst, (directory) => orCollected(job, finishDirectory(job, directory)))
-  const { resume, verify } = job.settings
-  const root = directories[0]?.target
-  // The one above the whole has got an entry too, if not from this copy then perhaps from the one that it goes on with.
-  const above = root === undefined ? files[0]?.to : job.made.has(root) || resume ? root.parent : undefined
-  return verify !== "durable" || above === undefined
-    ? finished
-    : Effect.zipRight(finished, orCollected(job, syncDirectory(job, above)))
+  if (job.settings.verify !== "durable") return finished
+  const changed = directories.length > 0 ? deepestFirst.map(({ target }) => target) : files.map(({ to }) => to)
+  const flushed = Effect.forEach(changed, (one) => orCollected(job, syncDirectory(job, one)), { discard: true })
+  return Effect.zipRight(finished, flushed)
 }

@@ -12,6 +12,7 @@ import { attempt, cannot, failure } from "./failures.js"
 import type { Job } from "./Job.js"
 import { partialName } from "./names.js"
 import type { PlannedLink } from "./plan.js"
+import { withTag } from "./tags.js"
 import { quoted } from "./text.js"
 
 /** Under `overwrite` a link is made beside the name and renamed over it, as a file is. */
@@ -19,7 +20,7 @@ export const makeLink = (job: Job, link: PlannedLink): Effect.Effect<void, Pipel
   job.room.using(windows ? [link.from, link.to] : [link.to], () => makeHeld(job, link, link.to.place))
 
 const makeHeld = (job: Job, link: PlannedLink, directory: Place): Effect.Effect<void, PipelineError, Kernel> => {
-  const { made, settings } = job
+  const { locks, made, settings } = job
   const target = placeIn(directory, link.name)
   const make = (place: Place) =>
     Effect.try({ try: () => symlink(job, link, place), catch: (error) => error as PipelineError })
@@ -28,15 +29,17 @@ const makeHeld = (job: Job, link: PlannedLink, directory: Place): Effect.Effect<
   return Effect.catchIf(plainly, isTaken, (error) => {
     if (settings.resume && isSameLink(look(target), target, link)) return Effect.void
     if (!settings.overwrite) return Effect.fail(error)
-    const partial = placeIn(directory, partialName(link.name))
-    const replace = File.rename(partial.system, target.system, { replace: true }).pipe(
-      Effect.mapError(cannot("replace", target)),
-      Effect.tap(() => made.replaced++)
-    )
-    return make(partial).pipe(
-      Effect.zipRight(Effect.onError(replace, () => Effect.ignore(File.remove(partial.system)))),
-      Effect.uninterruptible
-    )
+    return withTag(locks, (tag) => {
+      const partial = placeIn(directory, partialName(link.name, tag))
+      const replace = File.rename(partial.system, target.system, { replace: true }).pipe(
+        Effect.mapError(cannot("replace", target)),
+        Effect.tap(() => made.replaced++)
+      )
+      return make(partial).pipe(
+        Effect.zipRight(Effect.onError(replace, () => Effect.ignore(File.remove(partial.system)))),
+        Effect.uninterruptible
+      )
+    })
   })
 }
 

@@ -1,40 +1,42 @@
 /**
  * Names: of partial files, of what lies inside a directory, and which of them a system takes for the same.
  */
-import { nextTag, TAG } from "./tags.js"
-
-/** Bytes in a name on POSIX file systems; UTF-16 units on Windows. */
-const LONGEST = 255
-
-const lengthOf: (name: string) => number = process.platform === "win32"
-  ? (name) => name.length
-  : (name) => Buffer.byteLength(name)
+import { createHash } from "node:crypto"
+import { LONGEST_TAG, TAG } from "./tags.js"
 
 /** What tells a temporary name from the others, after the tag: the file, and its journal. */
 const PARTIAL = ".partial"
 const JOURNAL = ".journal"
 
-/** What a tag may take up, with its dot. */
-const LONGEST_TAG = 48
+/** Bytes in a name: eCryptfs has no room for more, others have 255. */
+const LONGEST = 143
+
+/** Bytes of a stem, without the dots before it and behind it. */
+const ROOM = LONGEST - LONGEST_TAG - PARTIAL.length - 2
+
+/** Digits of a SHA-256 to the base of 36, of 128 bits. */
+const DIGITS = 25
+const HASHED = new RegExp(`~[0-9a-z]{${DIGITS}}$`)
 
 /**
- * What a temporary name begins with: as much of the final name as fits. By code points: half a surrogate pair or half a UTF-8
- * sequence would be another name, or none.
+ * What a temporary name begins with: the final name, or as much of it as fits and a hash, so that no two names share a stem. By code
+ * points: half a surrogate pair or half a UTF-8 sequence would be another name, or none.
  */
 export const stemOf = (name: string): string => {
-  let room = LONGEST - LONGEST_TAG - PARTIAL.length - 1
-  if (lengthOf(name) <= room) return `.${name}`
+  if (Buffer.byteLength(name) <= ROOM && !HASHED.test(name)) return `.${name}`
+  const digest = createHash("sha256").update(name).digest("hex")
   let kept = ""
+  let room = ROOM - DIGITS - 1
   for (const point of name) {
-    room -= lengthOf(point)
+    room -= Buffer.byteLength(point)
     if (room < 0) break
     kept += point
   }
-  return `.${kept}`
+  return `.${kept}~${BigInt(`0x${digest.slice(0, 32)}`).toString(36).padStart(DIGITS, "0")}`
 }
 
 /** The name that a file has until it is complete: in the directory of the final one, so that the rename is atomic. */
-export const partialName = (name: string, tag: string = nextTag()): string => `${stemOf(name)}.${tag}${PARTIAL}`
+export const partialName = (name: string, tag: string): string => `${stemOf(name)}.${tag}${PARTIAL}`
 
 /** The name of the journal of a partial file. */
 export const journalName = (name: string, tag: string): string => `${stemOf(name)}.${tag}${JOURNAL}`

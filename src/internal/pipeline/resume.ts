@@ -15,8 +15,8 @@ import type { FileToCopy } from "./Copying.js"
 import type { Job } from "./Job.js"
 import { type Read, readJournal } from "./journal.js"
 import { makeWritable, removeFile } from "./Made.js"
-import { journalName, partialName, stemOf } from "./names.js"
-import { nextTag } from "./tags.js"
+import { journalName, partialName } from "./names.js"
+import { endTag, nextTag, withTag } from "./tags.js"
 
 /** A partial file that has become ours, with its journal. */
 export interface Adopted {
@@ -24,41 +24,56 @@ export interface Adopted {
   readonly journal: Read
 }
 
+const paths = ({ directory, name }: FileToCopy, tag: string) => ({
+  partial: placeIn(directory, partialName(name, tag)).system,
+  journal: placeIn(directory, journalName(name, tag)).system
+})
+
+const remove = (file: FileToCopy, tag: string): Effect.Effect<void, never, Kernel> => {
+  const { journal, partial } = paths(file, tag)
+  return Effect.zipRight(removeFile(partial), Effect.asVoid(removeFile(journal)))
+}
+
+const leftOf = ({ left }: Job, { name, to }: FileToCopy): ReadonlyArray<string> =>
+  left.get(to)?.journaled.get(name) ?? []
+
+/** The file is complete, whoever has made it. */
+export const removeLeft = (job: Job, file: FileToCopy): Effect.Effect<void, never, Kernel> =>
+  Effect.forEach(leftOf(job, file), (tag) => remove(file, tag), { discard: true })
+
 /**
  * Takes over the partial file that has come furthest, and removes the others. The rename of the journal decides between two
  * copies that try to: the second one finds it gone.
  */
 export const adopt = (
-  { left }: Job,
-  { directory, name, to }: FileToCopy,
+  job: Job,
+  file: FileToCopy,
   stat: BigIntStats
 ): Effect.Effect<Adopted | undefined, never, Kernel> => {
-  const tags = left.get(to)?.journaled.get(stemOf(name)) ?? []
+  const tags = leftOf(job, file)
   if (tags.length === 0) return Effect.succeed(undefined)
-  const paths = (tag: string) => ({
-    partial: placeIn(directory, partialName(name, tag)).system,
-    journal: placeIn(directory, journalName(name, tag)).system
-  })
-  const remove = (tag: string) => Effect.zipRight(removeFile(paths(tag).partial), removeFile(paths(tag).journal))
   return Effect.gen(function*() {
     let best: Adopted | undefined
     for (const tag of tags) {
-      const journal = yield* readJournal(paths(tag).journal, name, stat)
+      const journal = yield* readJournal(paths(file, tag).journal, file.name, stat)
       const better = journal.entries.length > 0 &&
         (best === undefined || journal.entries.at(-1)!.to > best.journal.entries.at(-1)!.to)
       const worse = better ? best?.tag : tag
       if (better) best = { tag, journal }
-      if (worse !== undefined) yield* remove(worse)
+      if (worse !== undefined) yield* remove(file, worse)
     }
     if (best === undefined) return undefined
-    const tag = nextTag()
-    const [old, own] = [paths(best.tag), paths(tag)]
+    const tag = nextTag(job.locks)
+    const [old, own] = [paths(file, best.tag), paths(file, tag)]
     // It may have the permissions of a source that is read-only already.
     makeWritable(old.partial)
     const taken = Effect.zipRight(File.rename(old.journal, own.journal), File.rename(old.partial, own.partial))
     return yield* Effect.match(taken, {
       onSuccess: () => ({ tag, journal: best.journal }),
-      onFailure: () => undefined
+      onFailure: () => {
+        endTag(tag)
+        return undefined
+      }
     })
   })
 }
@@ -102,12 +117,12 @@ export const lookAtTarget = (
 
 /** The time that a copy of the source would have: a file system may keep it coarser, or only between two years. It is asked. */
 const keptTime = (
-  { progress }: Job,
+  { locks, progress }: Job,
   { directory, name }: FileToCopy,
   { atimeNs, mtimeNs }: BigIntStats
 ): Effect.Effect<bigint | undefined, never, Kernel> =>
-  Effect.suspend(() => {
-    const probe = placeIn(directory, partialName(name))
+  withTag(locks, (tag) => {
+    const probe = placeIn(directory, partialName(name, tag))
     progress.begun(probe.user)
     const set = Effect.scoped(Effect.flatMap(
       File.open(probe.system, { access: "write", disposition: "createNew" }),

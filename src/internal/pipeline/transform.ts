@@ -8,18 +8,21 @@ import * as Stream from "effect/Stream"
 import { lstatSync } from "node:fs"
 import { basename, dirname } from "node:path"
 import * as File from "../../File.js"
-import type { Kernel } from "../../Kernel.js"
+import { Kernel } from "../../Kernel.js"
 import type { Transformed, TransformOptions } from "../../Pipeline.js"
 import type { PipelineError } from "../../PipelineError.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { aBoolean, aFunction, aNumber, aStream, listOf, oneOf, optionsOf, Wrong, wrong } from "../arguments.js"
 import { FILE_ATTRIBUTE_READONLY } from "../constants.js"
-import { inside } from "../held/Place.js"
-import { alreadyExists, badTarget, cannot, failure } from "./failures.js"
+import { inside, placeIn, plainPlace } from "../held/Place.js"
+import type { Restore } from "../settle.js"
+import { alreadyExists, attempt, badTarget, cannot, failing, failure } from "./failures.js"
+import { findLeft } from "./leftovers.js"
 import { removeFile } from "./Made.js"
 import { partialName } from "./names.js"
 import { permissions } from "./permissions.js"
 import { wrongPath } from "./Settings.js"
+import { withTag } from "./tags.js"
 import { quoted } from "./text.js"
 
 const CHUNK = 512 << 10
@@ -30,6 +33,7 @@ const lookAtOptions = optionsOf<TransformOptions>({
   overwrite: aBoolean,
   durable: aBoolean,
   preserve: listOf(oneOf("times", "permissions")),
+  takeOver: aBoolean,
   onProgress: aFunction
 })
 
@@ -47,7 +51,38 @@ export const transform = <E, R>(
       const sentence = `Cannot transform ${quoted(from)}: ${options.problem}.`
       return Effect.fail(failure("InvalidArgument", from, sentence, options.cause))
     }
-    const partial = inside(dirname(to), partialName(basename(to)))
+    return Effect.flatMap(Kernel, ({ engine }) => {
+      const locks = engine.kernel.opensAlone === true
+      const looked = failing(() => Effect.sync(() => lookAt(to)))
+      const begun = options.takeOver === true ? Effect.zipRight(looked, removeLeft(to, locks)) : looked
+      return Effect.zipRight(restore(begun), withTag(locks, (tag) => transformed(restore, from, to, f, options, tag)))
+    })
+  })
+
+/** A name that no file can have is told before anything is done. */
+const lookAt = (path: string): void => {
+  attempt("make", path, () => lstatSync(path, { throwIfNoEntry: false }))
+}
+
+/** Partial files of earlier transformations; those of copies that can be resumed have a journal. */
+const removeLeft = (to: string, locks: boolean): Effect.Effect<void, PipelineError, Kernel> => {
+  const directory = plainPlace(dirname(to))
+  return Effect.flatMap(
+    findLeft(directory, [basename(to)], { locks, takeOver: true }),
+    ({ useless }) => Effect.forEach(useless, (name) => removeFile(placeIn(directory, name).system), { discard: true })
+  )
+}
+
+const transformed = <E, R>(
+  restore: Restore,
+  from: string,
+  to: string,
+  f: (bytes: Stream.Stream<Uint8Array, Win32Error>) => Stream.Stream<Uint8Array, E, R>,
+  options: TransformOptions,
+  tag: string
+): Effect.Effect<Transformed, E | PipelineError, R | Kernel> =>
+  Effect.suspend(() => {
+    const partial = inside(dirname(to), partialName(basename(to), tag))
     const replace = options.overwrite ?? false
     let ours = true
     const fill = Effect.scoped(Effect.gen(function*() {
@@ -69,10 +104,18 @@ export const transform = <E, R>(
   })
 
 const nameError = (to: string, error: Win32Error): PipelineError => {
-  if (lstatSync(to, { throwIfNoEntry: false })?.isDirectory() === true) {
+  if (isDirectory(to)) {
     return failure("AlreadyExists", to, `${quoted(to)} is a directory and cannot be replaced by a file.`, error)
   }
   return error.reason === "AlreadyExists" ? alreadyExists(to, error) : cannot("make", to)(error)
+}
+
+const isDirectory = (path: string): boolean => {
+  try {
+    return lstatSync(path).isDirectory()
+  } catch {
+    return false
+  }
 }
 
 interface Source {

@@ -1,0 +1,320 @@
+/**
+ * What copies that were killed leave beside their targets: only what is one's own and belongs to nobody who runs is taken over.
+ */
+import { describe, expect } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as fs from "node:fs"
+import { basename, dirname, join } from "node:path"
+import type { Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
+import { journalName, parseTemporary, partialName } from "../../src/internal/pipeline/names.js"
+import * as Kernel from "../../src/Kernel.js"
+import * as Pipeline from "../../src/Pipeline.js"
+import { contract, failureOf, pattern } from "../support/claims.js"
+import * as lab from "../support/lab.js"
+
+const SIZE = 100_003
+const JOURNALED = { chunkSize: 4096, journal: true, journalEvery: 16_384 } as const
+const RESUMING = { ...JOURNALED, resume: true } as const
+
+const world = Effect.map(lab.directory, (directory) => {
+  const from = join(directory, "source")
+  fs.writeFileSync(from, pattern(SIZE))
+  const there = join(directory, "there")
+  fs.mkdirSync(there)
+  return { directory, from, there, to: join(there, "copy") }
+})
+
+type World = Effect.Effect.Success<typeof world>
+
+const isCopy = ({ from, to }: Pick<World, "from" | "to">) =>
+  expect(fs.readFileSync(to).equals(fs.readFileSync(from))).toBe(true)
+
+const temporary = (directory: string) =>
+  fs.readdirSync(directory).filter((name) => parseTemporary(name) !== undefined).sort()
+
+/** What a copy that was killed leaves, of a process that has ended: this one's, of a copy that is over. */
+const leave = ({ from, to }: Pick<World, "from" | "to">, bytes = 60_000) =>
+  Effect.gen(function*() {
+    const exit = yield* Effect.async<Exit.Exit<unknown, unknown>, never, Kernel.Kernel>((resume) => {
+      let stop: (() => void) | undefined
+      const onProgress = (progress: Pipeline.Progress) => {
+        if (progress.bytes >= bytes) stop?.()
+      }
+      resume(Effect.exit(Effect.raceFirst(
+        Pipeline.copy(from, to, { ...RESUMING, inFlight: 3, onProgress }),
+        Effect.async<never>((_) => void (stop = () => _(Effect.interrupt)))
+      )))
+    })
+    expect(Exit.isInterrupted(exit)).toBe(true)
+    const tags = temporary(dirname(to)).map((name) => parseTemporary(name)!.tag)
+    const tag = tags.find((tag) => fs.existsSync(join(dirname(to), journalName(basename(to), tag))))!
+    return {
+      tag,
+      partial: join(dirname(to), partialName(basename(to), tag)),
+      journal: join(dirname(to), journalName(basename(to), tag))
+    }
+  })
+
+/** Does something in the moment in which an effect is about to give a file its name. */
+const beforeItsEnd = <A, E, R, R2>(effect: Effect.Effect<A, E, R>, meanwhile: Effect.Effect<unknown, unknown, R2>) =>
+  Effect.gen(function*() {
+    const { engine } = yield* Kernel.Kernel
+    const internal = engine.kernel as { call: Internal["call"] }
+    const original = internal.call
+    let release: (() => void) | undefined
+    const call = (...given: Parameters<Internal["call"]>) => {
+      const go = () => Reflect.apply(original, engine.kernel, given)
+      if (given[0] !== "MoveFileExW" || release !== undefined) return go()
+      release = go
+      return () => false
+    }
+    internal.call = call as unknown as Internal["call"]
+    const restore = Effect.sync(() => internal.call = original)
+    return yield* Effect.ensuring(
+      Effect.gen(function*() {
+        const fiber = yield* Effect.fork(effect)
+        yield* lab.eventually("the rename", () => release !== undefined)
+        yield* Effect.orDie(Effect.ensuring(meanwhile, Effect.sync(() => release!())))
+        return yield* Effect.exit(Fiber.join(fiber))
+      }),
+      restore
+    )
+  })
+
+const warnings = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const told: Array<string> = []
+    const logger = Logger.make(({ message }) => void told.push(String(message)))
+    const quiet = Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger), Layer.empty)
+    return Effect.map(Effect.provide(effect, quiet), (value) => ({ told: told.join("\n"), value }))
+  })
+
+const links = ["portable", "simulated"] as const
+const NO_LINKS = "programs on Wine make no links, and on Windows they may lack the right"
+const isRoot = process.geteuid?.() === 0
+
+contract("leftovers", ({ claim, only }) => {
+  describe("of what is under way in this process are left alone", () => {
+    const firsts: Record<string, (world: World) => Effect.Effect<unknown, unknown, Kernel.Kernel>> = {
+      "a copy": ({ from, to }) => Pipeline.copy(from, to, { overwrite: true }),
+      "a copy with a journal": ({ from, to }) => Pipeline.copy(from, to, { ...JOURNALED, overwrite: true }),
+      "a resuming copy": ({ from, to }) => Pipeline.copy(from, to, { ...RESUMING, overwrite: true }),
+      "a small copy": ({ from, to }) => {
+        fs.truncateSync(from, 100)
+        return Pipeline.copy(from, to, { overwrite: true })
+      },
+      "a copy of a tree": ({ directory, from, there }) => {
+        fs.mkdirSync(join(directory, "tree"))
+        fs.copyFileSync(from, join(directory, "tree", "copy"))
+        return Pipeline.copyTree(join(directory, "tree"), there, { overwrite: true })
+      },
+      "a transformation": ({ from, to }) => Pipeline.transform(from, to, (bytes) => bytes, { overwrite: true })
+    }
+    for (const [name, first] of Object.entries(firsts)) {
+      claim(`as those of ${name}`, function*() {
+        const here = yield* world
+        const { from, there, to } = here
+        const second = Effect.gen(function*() {
+          const before = temporary(there)
+          expect(before.length).toBeGreaterThan(0)
+          const { told } = yield* warnings(Pipeline.copy(from, to, { ...RESUMING, overwrite: true }))
+          expect(told).toBe("")
+          yield* Pipeline.transform(from, to, (bytes) => bytes, { overwrite: true, takeOver: true })
+          expect(temporary(there)).toEqual(before)
+        })
+        const exit = yield* beforeItsEnd(first(here), second)
+        expect(Exit.isSuccess(exit)).toBe(true)
+        isCopy(here)
+        expect(fs.readdirSync(there)).toEqual(["copy"])
+      })
+    }
+  })
+
+  describe("that somebody has planted are neither taken over nor touched", () => {
+    const plants: Record<string, (left: { partial: string; journal: string }, document: string) => void> = {
+      "a link in the place of the partial file": ({ partial }, document) => {
+        fs.unlinkSync(partial)
+        fs.symlinkSync(document, partial)
+      },
+      "a link in the place of the journal": ({ journal }, document) => {
+        fs.copyFileSync(journal, document)
+        fs.unlinkSync(journal)
+        fs.symlinkSync(document, journal)
+      },
+      "another name of a file in the place of the partial file": ({ partial }, document) => {
+        fs.unlinkSync(partial)
+        fs.linkSync(document, partial)
+      },
+      "another name of a file in the place of the journal": ({ journal }, document) => {
+        fs.copyFileSync(journal, document)
+        fs.unlinkSync(journal)
+        fs.linkSync(document, journal)
+      }
+    }
+    for (const [name, plant] of Object.entries(plants)) {
+      const where = name.startsWith("a link") ? only(links, NO_LINKS) : claim
+      where(name, function*() {
+        const here = yield* world
+        const left = yield* leave(here)
+        const document = join(here.directory, "document")
+        fs.writeFileSync(document, pattern(SIZE, 9), { mode: 0o640 })
+        plant(left, document)
+        const before = { stat: fs.statSync(document), bytes: fs.readFileSync(document) }
+        for (const takeOver of [false, true]) {
+          const { told } = yield* warnings(Pipeline.copy(here.from, here.to, { ...RESUMING, takeOver }))
+          expect(told).toContain(basename(left.partial))
+          isCopy(here)
+          fs.unlinkSync(here.to)
+        }
+        const after = fs.statSync(document)
+        expect(fs.readFileSync(document).equals(before.bytes)).toBe(true)
+        expect([after.mode, after.mtimeMs, after.nlink]).toEqual([
+          before.stat.mode,
+          before.stat.mtimeMs,
+          before.stat.nlink
+        ])
+        expect(temporary(here.there)).toEqual([basename(left.partial), basename(left.journal)].sort())
+      })
+    }
+  })
+
+  only(isRoot ? links : [], "only root gives files away")("of another user are left alone", function*() {
+    const here = yield* world
+    const { journal, partial } = yield* leave(here)
+    for (const path of [partial, journal]) fs.chownSync(path, 65_534, 65_534)
+    yield* warnings(Pipeline.copy(here.from, here.to, { ...RESUMING, verify: "read", takeOver: true }))
+    isCopy(here)
+    expect(fs.statSync(here.to).uid).toBe(0)
+    expect(fs.statSync(partial).uid).toBe(65_534)
+    // Only one of the two.
+    fs.unlinkSync(here.to)
+    fs.chownSync(partial, 0, 0)
+    yield* warnings(Pipeline.copy(here.from, here.to, { ...RESUMING, verify: "read" }))
+    isCopy(here)
+    expect(fs.existsSync(partial)).toBe(true)
+  })
+
+  only(process.platform === "linux" ? links : [], "namespaces are Linux'")(
+    "of another container are left alone, named in a warning, and taken over when that is asked for",
+    function*() {
+      const here = yield* world
+      const left = yield* leave(here)
+      const foreign = left.tag.split("-").map((part, index) => index === 1 ? "container" : index === 4 ? "other" : part)
+        .join("-")
+      const [partial, journal] = [partialName("copy", foreign), journalName("copy", foreign)]
+      fs.renameSync(left.partial, join(here.there, partial))
+      fs.renameSync(left.journal, join(here.there, journal))
+      const first = yield* warnings(Pipeline.copy(here.from, here.to, RESUMING))
+      expect(first.told).toContain(partial)
+      expect(first.value.foundBytes).toBe(0)
+      expect(temporary(here.there)).toEqual([partial, journal].sort())
+      fs.unlinkSync(here.to)
+      const second = yield* warnings(Pipeline.copy(here.from, here.to, { ...RESUMING, takeOver: true }))
+      expect(second.told).toBe("")
+      expect(second.value.foundBytes).toBeGreaterThan(0)
+      isCopy(here)
+      expect(fs.readdirSync(here.there)).toEqual(["copy"])
+    }
+  )
+
+  describe("go when the file is complete", () => {
+    claim("because another has made it meanwhile", function*() {
+      const here = yield* world
+      yield* leave(here)
+      yield* Pipeline.copy(here.from, here.to)
+      expect(temporary(here.there).length).toBe(2)
+      expect(yield* Pipeline.copy(here.from, here.to, RESUMING)).toMatchObject({ foundFiles: 1 })
+      expect(fs.readdirSync(here.there)).toEqual(["copy"])
+    })
+    claim("because another has been faster than the one that resumes", function*() {
+      const here = yield* world
+      yield* leave(here)
+      const faster = Effect.sync(() => fs.writeFileSync(here.to, "another"))
+      const exit = yield* beforeItsEnd(failureOf(Pipeline.copy(here.from, here.to, RESUMING)), faster)
+      expect(Exit.isSuccess(exit) && exit.value.reason).toBe("AlreadyExists")
+      expect(fs.readdirSync(here.there)).toEqual(["copy"])
+      expect(fs.readFileSync(here.to, "utf8")).toBe("another")
+    })
+    claim("because its process was killed between its two names", function*() {
+      const here = yield* world
+      const { partial } = yield* leave(here)
+      fs.unlinkSync(partial)
+      yield* Pipeline.copy(here.from, here.to)
+      fs.linkSync(here.to, partial)
+      expect(yield* Pipeline.copy(here.from, here.to, RESUMING)).toMatchObject({ foundFiles: 1 })
+      expect(fs.readdirSync(here.there)).toEqual(["copy"])
+      isCopy(here)
+    })
+  })
+
+  claim("of one long name are not those of another that begins alike", function*() {
+    const here = yield* world
+    const [a, b] = ["a", "b"].map((end) => join(here.there, "ä".repeat(60) + "x".repeat(90) + end))
+    const left = yield* leave({ from: here.from, to: a! })
+    const copied = yield* Pipeline.copy(here.from, b!, RESUMING)
+    expect(copied.foundBytes).toBe(0)
+    expect(fs.existsSync(left.partial)).toBe(true)
+    expect((yield* Pipeline.copy(here.from, a!, RESUMING)).foundBytes).toBeGreaterThan(0)
+    expect(temporary(here.there)).toEqual([])
+  })
+
+  claim("of a name of 140 bytes have names of at most 143", function*() {
+    const here = yield* world
+    const to = join(here.there, "x".repeat(140))
+    const names = new Set<string>()
+    const onProgress = ({ partials }: Pipeline.Progress) => {
+      for (const path of partials()) names.add(basename(path))
+    }
+    yield* Pipeline.copy(here.from, to, { ...RESUMING, onProgress })
+    expect(names.size).toBe(2)
+    for (const name of names) expect(Buffer.byteLength(name)).toBeLessThanOrEqual(143)
+  })
+
+  claim("of transformations go when the next one takes over, and not before", function*() {
+    const here = yield* world
+    const left = yield* leave(here)
+    const useless = join(here.there, partialName("copy", left.tag.replace(/[0-9a-z]+$/, "zzz")))
+    fs.writeFileSync(useless, "half")
+    const transform = (takeOver: boolean) =>
+      Pipeline.transform(here.from, here.to, (bytes) => bytes, { overwrite: true, takeOver })
+    yield* transform(false)
+    expect(fs.existsSync(useless)).toBe(true)
+    yield* transform(true)
+    expect(fs.existsSync(useless)).toBe(false)
+    // A copy that can be resumed stays.
+    expect(temporary(here.there).length).toBe(2)
+  })
+
+  claim("taken over without resuming are a mistake, told before anything is done", function*() {
+    const here = yield* world
+    const error = yield* failureOf(Pipeline.copy(here.from, here.to, { takeOver: true }))
+    expect(error.reason).toBe("InvalidArgument")
+    expect(fs.readdirSync(here.there)).toEqual([])
+  })
+
+  describe("are looked for typed", () => {
+    const asUser = only(links, "permissions of directories are POSIX'")
+    for (const [mode, what] of [[0o600, "searched"], [0o300, "read"]] as const) {
+      asUser(`in a directory that must not be ${what}`, function*() {
+        const here = yield* world
+        fs.chmodSync(here.directory, 0o755)
+        yield* leave(here)
+        if (isRoot) { for (const path of [here.there, here.from]) fs.chownSync(path, 65_534, 65_534) }
+        fs.chmodSync(here.there, mode)
+        if (isRoot) process.seteuid!(65_534)
+        const exit = yield* Effect.exit(Effect.ensuring(
+          failureOf(warnings(Pipeline.copy(here.from, here.to, RESUMING))),
+          Effect.sync(() => {
+            if (isRoot) process.seteuid!(0)
+            fs.chmodSync(here.there, 0o700)
+          })
+        ))
+        expect(exit).toMatchObject({ _tag: "Success", value: { reason: "PermissionDenied" } })
+      })
+    }
+  })
+})
