@@ -2,6 +2,7 @@
 import * as effect from "@effect/eslint-plugin"
 import { defineConfig, globalIgnores } from "eslint/config"
 import ts from "typescript-eslint"
+import { notYet, plugin } from "./test/comments.mjs"
 
 const barrel = (name) => ({
   name,
@@ -45,6 +46,12 @@ export default defineConfig(
       "@typescript-eslint/no-floating-promises": "error",
       "@typescript-eslint/switch-exhaustiveness-check": "error"
     }
+  },
+  {
+    files: ["**/*.ts", "**/*.mjs"],
+    ignores: notYet.map((folder) => `${folder}/**`),
+    plugins: { house: plugin },
+    rules: { "house/comments": "error" }
   },
   {
     files: ["test/**"],

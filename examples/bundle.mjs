@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-/** What @effect/cli brings along is CommonJS in part, and asks for `require`. */
+/** Some modules of @effect/cli are CommonJS, and ask for `require`. */
 const banner =
   "import { createRequire as makeRequire } from \"node:module\"; const require = makeRequire(import.meta.url);"
 

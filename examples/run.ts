@@ -1,5 +1,5 @@
-// Runs a program on a fiber of its own, turns signals into its interruption, and the way it ends into the exit code. Not
-// `NodeRuntime.runMain`: it exits with 0 when it is interrupted.
+// Runs a program on a fiber of its own, turns signals into its interruption, and the way it ends into the exit code.
+// Not `NodeRuntime.runMain`: it exits with 0 when it is interrupted.
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -21,7 +21,7 @@ export const run = (program: Effect.Effect<void, Error>): void => {
 
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal)
 
-  // Whoever read our output has gone: there is nothing left to do.
+  // The reader of our output has gone: there is nothing left to do.
   process.stdout.on("error", () => onSignal("SIGTERM"))
 
   fiber.addObserver((exit) => {

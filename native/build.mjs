@@ -1,6 +1,6 @@
-// Builds the native libraries from relay.c: `npm run build:native`. They are committed, because users have no compiler. The same
-// compiler makes the same bytes in any folder: with `--check`, as in `npm test`, they are built again and compared. Exit code 3:
-// that compiler is not here.
+// Builds the native libraries from relay.c: `npm run build:native`. They are committed, because users have no compiler.
+// The same compiler makes the same bytes in any folder: with `--check`, as in `npm test`, they are built again and
+// compared. Exit code 3: that compiler is not here.
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

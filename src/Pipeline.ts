@@ -179,8 +179,14 @@ export const copy = (
 
 /**
  * Copies a directory with all that is in it, or one file: `copy` of every file, `concurrency` of them at once. Directories and
- * symbolic links are copied too, links as links; a link to the source itself is followed. With `overwrite` it copies into
- * directories that are there.
+ * symbolic links are copied too, links as links; a link to the source itself is followed, and one that is the destination.
+ * With `overwrite` it copies into directories that are there, which keep their times and permissions; with `resume` they get
+ * those of the source where that is permitted.
+ *
+ * Both trees may be such that somebody else can write in them. Nothing outside of them is read, made, changed or removed, and
+ * what an undo removes is what this copy has made: on Linux always (directories are held by descriptors). On Windows no directory
+ * is renamed or removed while it is held; one that is empty can be made a junction, which is noticed afterwards, as everything is
+ * on other systems: then it fails with `Changed`.
  *
  * Before anything is made, it fails when the source is missing, when one of the two is inside the other, when there is a FIFO, a
  * socket or a device, and for names that are not UTF-8 or lead elsewhere, as `a:b` does on Windows into a stream of `a`.

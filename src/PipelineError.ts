@@ -11,7 +11,8 @@ import type * as Win32Error from "./Win32Error.js"
  *
  * - `BadName`: a name that is not UTF-8, which node can neither open nor make; or one that would lead elsewhere, as `a:b` does on
  *   Windows into a stream of `a`.
- * - `Changed`: the source has changed while it was copied.
+ * - `Changed`: the source has changed while it was copied, or something else has taken the place of a directory that was copied
+ *   from or to, as a link that would lead elsewhere.
  * - `FilesFailed`: `collect` was asked for, and `failures` has what failed.
  * - `LinkNotMade`: the system says that it has made a symbolic link, and has not.
  * - `Mismatch`: what was read back is not what was written.

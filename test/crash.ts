@@ -1,5 +1,5 @@
-// kill -9 at random moments of a copy, while it resumes another one that was killed, too: what has its final name is complete and
-// identical to its source, after every kill; and `--resume` ends with an identical tree and nothing else.
+// kill -9 at random moments of a copy, while it resumes another one that was killed, too: what has its final name is
+// complete and identical to its source, after every kill; and `--resume` ends with an identical tree and nothing else.
 //   npm run test:crash -- [--times 200] [--kernel32] [--seed N]
 // Exit code 1 when anything of that does not hold. The last line is `N passed, N failed`.
 import * as fs from "node:fs"
@@ -35,7 +35,10 @@ const { values } = parseArgs({
 const KiB = 1 << 10
 const MiB = 1 << 20
 
-/** The first one has a journal, with a complete stretch of 32 MiB before its end; the small ones are copied by a call each. */
+/**
+ * The first one has a journal, with a complete stretch of 32 MiB before its end; the small ones are copied by a call
+ * each.
+ */
 const LARGE = [36 * MiB + 4321, 5 * MiB, MiB, MiB + 1]
 const SMALL = 60
 
@@ -49,7 +52,7 @@ const OPTIONS = [["--verify", "none"], ["--verify", "read"], ["--verify", "durab
 /** So many kills in a row, at most, before the copy is left to end. */
 const MOST_IN_A_ROW = 3
 
-/** Of a copy that takes less than two seconds. */
+/** The limit for a copy that takes less than two seconds. */
 const LIMIT = 120_000
 
 const kernel = values.kernel32 ? "win32" : "portable"
@@ -74,7 +77,7 @@ const makeSource = (): void => {
 
 // --- one copy
 
-/** What could be seen of the copy in the moment in which it was killed. */
+/** The state of the copy at the moment of its kill. */
 const PHASES = ["starting", "nothing complete", "some files complete", "all files complete"] as const
 type Phase = typeof PHASES[number]
 

@@ -1,5 +1,5 @@
 // `npm run check:docs`: the documentation compiles and is complete.
-// - Every ```ts block in the comments of `src/*.ts`, in README.md, CONTRIBUTING.md and below `docs/` type-checks against the sources.
+// - Every ```ts block in the comments of `src/*.ts` and on every page type-checks against the sources.
 // - Every export has @since, @category and, when it is a value, an @example.
 // - Every relative link of a page leads to a file, and its anchor to a heading.
 // - Rules of the contract are cited by a link, or beside the name of docs/CONTRACT.md, and exist.
@@ -100,7 +100,9 @@ const checkExports = (file, source, statements, prefix) => {
   }
 }
 
-/** By the path, as the compiler writes it, of a file that exists only for the compiler: its text, and where it is from. */
+/**
+ * By the path, as the compiler writes it, of a file that exists only for the compiler: its text, and where it is from.
+ */
 const examples = new Map()
 const collect = (file, lines) => {
   const name = relative(root, file).replaceAll(/[\\/]/g, "-")
@@ -158,7 +160,7 @@ const proseLines = (file) => {
   })
 }
 
-/** As GitHub makes the anchor of a heading. */
+/** The anchor that GitHub makes of a heading. */
 const slug = (heading) =>
   heading.toLowerCase().replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").replaceAll(/[^\p{L}\p{N}\p{M}_ -]/gu, "").trim()
     .replaceAll(
@@ -231,7 +233,7 @@ const [example] = codeBlocks(front.split("\n"))
 const [, promised] = /^```text\n([^`]*)```$/m.exec(front)
 const library = join(root, "build/src/index.js")
 if (existsSync(library)) {
-  // Of its own: another program that runs the example at the same time has the name of its pipe elsewhere.
+  // A directory of its own for pipes: another program may run the example at the same time.
   const runtime = mkdtempSync(join(tmpdir(), "docs-"))
   const { outputText } = ts.transpileModule(example, { compilerOptions: { module: ts.ModuleKind.ESNext } })
   const { stderr, stdout } = spawnSync(process.execPath, ["--input-type=module"], {

@@ -1,5 +1,6 @@
-// How a process, and a worker thread, ends with 64 operations in flight, pending on a pipe or going round on a file: with the exit code
-// that Node gives to that end, without a crash, without a hang; and what ends in order balances its ledger.
+// How a process, and a worker thread, ends with 64 operations in flight, pending on a pipe or going round on a file:
+// with the exit code that Node gives to that end, without a crash, without a hang; and what ends in order balances its
+// ledger.
 //   npm run test:endings -- [--kernel32] [--times 1]
 // Exit code 1 when anything of that does not hold. The last line is `N passed, N failed`.
 import { mkdtempSync, rmSync } from "node:fs"
@@ -51,7 +52,7 @@ const workersInOrder = new RegExp(
   }(?:.*\\n){4}.*, in flight 0\\): balanced\\n$`
 )
 
-/** Of `kill` of Node. */
+/** The reason why Node's `kill` gives some ends no case on Windows. */
 const AT_ONCE = "Windows has no signals: kill() ends a process at once, and Ctrl-C goes to all processes of a console"
 
 const ENDINGS: ReadonlyArray<Ending> = [
@@ -128,7 +129,7 @@ const run = async (
   return { ...ended, hung, millis: performance.now() - begin }
 }
 
-/** What is wrong with how it has ended. */
+/** Describes the fault of an end; `undefined`: it has none. */
 const judge = (ending: Ending, code: number, outcome: Outcome): string | undefined =>
   outcome.hung
     ? "it hangs"

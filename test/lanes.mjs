@@ -1,5 +1,5 @@
-// Runs the lanes of `npm test` side by side, as many as there are processors: each a process with all that it starts. What it
-// says is printed whole when it has ended, so that no two lanes mix.
+// Runs the lanes of `npm test` side by side, as many as there are processors: each a process with all that it starts.
+// What it says is printed whole when it has ended, so that no two lanes mix.
 import { spawn, spawnSync } from "node:child_process"
 import { availableParallelism } from "node:os"
 import { setImmediate, setInterval } from "node:timers"
@@ -23,10 +23,10 @@ const processors = Math.max(2, availableParallelism())
 
 const waiting = []
 let busy = 0
-/** What only one lane at a time can have, and one has: the Wine server of this project's prefix, the system's packages. */
+/** The exclusive things that a lane has now: the Wine server of this project's prefix, the system's packages. */
 const taken = new Set()
 
-/** Those that may take longest come first. */
+/** Lanes that may take longest come first. */
 const admit = () => {
   waiting.sort((a, b) => b.minutes - a.minutes)
   for (const one of waiting.splice(0)) {
@@ -135,8 +135,8 @@ const run = async (lane, args, minutes) => {
 }
 
 /**
- * Waits for its turn, runs node, or `command`, with these arguments for so many minutes at most, and prints what it has said.
- * Answers its exit code, what went wrong (or `undefined`), what it has said, and the seconds it took.
+ * Waits for its turn, runs node, or `command`, with these arguments for so many minutes at most, and prints what it has
+ * said. Answers its exit code, what went wrong (or `undefined`), what it has said, and the seconds it took.
  */
 export const lane = async ({ args, command, cwd, env, minutes = 5, needs, title }) => {
   const lane = { title, needs, command, cwd, env, said: [], begin: 0 }

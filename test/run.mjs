@@ -1,5 +1,6 @@
-// `npm test`: every check and every test, in lanes that run side by side. The last line is `N passed, N failed`, over all
-// lanes. Where the kernel32 lanes cannot run, a banner says so; with CI set that is a failure, unless TPIO_KERNEL32=skip.
+// `npm test`: every check and every test, in lanes that run side by side. The last line is `N passed, N failed`, over
+// all lanes. Where the kernel32 lanes cannot run, a banner says so; with CI set that is a failure, unless
+// TPIO_KERNEL32=skip.
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { compilerIsRequired } from "../native/compiler.mjs"
@@ -11,7 +12,7 @@ const lastLines = (said) => said.trim().split("\n").slice(-12).join("\n")
 
 // --- on this machine's own node
 
-// What it does not run is listed in test/support/simulatedLane.ts, file by file, and among the skipped cases.
+// The files that it does not run are listed in test/support/simulatedLane.ts, and among the skipped cases.
 const simulated = (file) => [
   bin("vitest/vitest.mjs"),
   ...["run", "--mode", "simulated", "--allowOnly=false", "--reporter=default", "--reporter=json"],

@@ -1,6 +1,6 @@
-// `npm run test:surroundings [-- NAME…]`: the tests in surroundings other than this machine's own: on the kernel32 of Wine 10,
-// and on the portable kernel as an ordinary user with an unusual environment, under other versions of node, on other file
-// systems. `--list` prints the names. What cannot be had here is said loudly, and is a failure in CI.
+// `npm run test:surroundings [-- NAME…]`: the tests in surroundings other than this machine's own: on the kernel32 of
+// Wine 10, and on the portable kernel as an ordinary user with an unusual environment, under other versions of node, on
+// other file systems. `--list` prints the names. What cannot be had here is said loudly, and is a failure in CI.
 import { spawnSync } from "node:child_process"
 import {
   chownSync,
@@ -63,7 +63,7 @@ const temporary = (name) => {
 
 // --- an ordinary user
 
-/** Nobody's on any system that is known. */
+/** A user id that no known system gives to anybody. */
 const USER = 12_345
 
 /** A copy of the project that belongs to the user. */

@@ -4,7 +4,7 @@ import { count, duration, grouped, size } from "./text.js"
 
 const REDRAW_MS = 100
 const LINE_MS = 2000
-/** What a file costs beyond its bytes, in bytes: without it, a tree of small files would seem to stand still. */
+/** The cost of a file beyond its bytes, in bytes: without it, a tree of small files would seem to stand still. */
 const FILE_WORK = 64 * 1024
 const RATE_AFTER_SECONDS = 0.5
 
@@ -13,7 +13,7 @@ const SHOW_CURSOR = "\x1b[?25h"
 const ERASE_LINE = "\r\x1b[2K"
 
 export class Display {
-  /** What the library tells, once it knows what there is to copy. */
+  /** The library's progress, once the size of the work is known. */
   progress: Progress | undefined = undefined
   readonly #began = performance.now()
   #timer: ReturnType<typeof setInterval> | undefined = undefined

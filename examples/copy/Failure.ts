@@ -1,4 +1,4 @@
-// What the command line can be refused for; everything else fails with the library's errors.
+// The reasons to refuse a command line; everything else fails with the library's errors.
 import * as Data from "effect/Data"
 
 export class Refused extends Data.TaggedError("Refused")<{ readonly sentence: string; readonly cause?: unknown }> {

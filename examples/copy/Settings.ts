@@ -1,4 +1,4 @@
-// What the command line can say: each option's values, and what no single option can say.
+// The settings of the command line: the values of each option, and the rules between options.
 import { size } from "./text.js"
 
 export type Verify = "none" | "read" | "durable"

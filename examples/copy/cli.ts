@@ -122,11 +122,11 @@ export const parse = (argv: ReadonlyArray<string>): Effect.Effect<Settings | und
     )
   })
 
-/** What the parser prints about an error is a document; ours is the sentence. */
+/** The parser prints a document about an error; our program prints one sentence. */
 const withoutErrorOutput = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Console.consoleWith((console) => Console.withConsole(effect, { ...console, error: () => Effect.void }))
 
-/** What no single option can say. */
+/** Checks the rules between options. */
 const check = (
   { destination, source, ...rest }: Omit<Parsed, "source" | "destination"> & {
     readonly source: Option.Option<string>

@@ -24,7 +24,7 @@ const onSignal = (signal: typeof SIGNALS[number]): void => {
 // Before anything is loaded: no moment is without its handler.
 for (const signal of SIGNALS) process.on(signal, onSignal)
 
-// Whoever read our output may have gone; the copy goes on.
+// The reader of our output may have gone; the copy goes on.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
 
 const { start } = await import("./start.js")

@@ -1,5 +1,5 @@
-// A command line in which nothing is wrong and no help is asked for, as nearly every one is, read without @effect/cli: that takes
-// longer to load than many a copy. Whatever is not plain goes to cli.ts, which can also say what is wrong.
+// A command line in which nothing is wrong and no help is asked for, as nearly every one is, read without @effect/cli:
+// that takes longer to load than many a copy. Whatever is not plain goes to cli.ts, which can also say what is wrong.
 import { type Parsed, type Settings, settingsOf, type Valued, valued } from "./Settings.js"
 
 const flags = { overwrite: "overwrite", resume: "resume", "keep-going": "keepGoing", keep: "keep" } as const
@@ -30,7 +30,7 @@ export const parsePlain = (args: ReadonlyArray<string>): Settings | undefined =>
     if (has(flags, name)) said[name] = true
     else if (has(options, name)) {
       const text = args[++i]
-      // What looks like an option may be one.
+      // A value that looks like an option may be one.
       const value = text === undefined || text.startsWith("-") ? undefined : valued[options[name]].parse(text)
       if (value === undefined) return undefined
       said[name] = value

@@ -20,7 +20,7 @@ import { parsePlain } from "./plain.js"
 import type { Settings } from "./Settings.js"
 import { count, duration, quoted, size, withoutPeriod } from "./text.js"
 
-/** What happens outside of the program, and what it leaves behind when it is killed. */
+/** The world outside of the program: its signals and output, and the files that it leaves behind when it is killed. */
 export interface World {
   readonly argv: ReadonlyArray<string>
   readonly out: NodeJS.WriteStream

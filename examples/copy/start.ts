@@ -1,5 +1,5 @@
-// Runs the program on a fiber of its own. Not `NodeRuntime.runMain`: it exits with 0 when it is interrupted, and hears one
-// signal only.
+// Runs the program on a fiber of its own. Not `NodeRuntime.runMain`: it exits with 0 when it is interrupted, and hears
+// one signal only.
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

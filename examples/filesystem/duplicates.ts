@@ -64,7 +64,7 @@ const sha256 = (path: string): Effect.Effect<string, PlatformError, FileSystem.F
       )
     }))
 
-/** What has the same key, where there is more than one. */
+/** The groups of several items that share a key. */
 const groupsOf = <A>(items: ReadonlyArray<A>, keyOf: (item: A) => string): ReadonlyArray<ReadonlyArray<A>> => {
   const groups = new Map<string, Array<A>>()
   for (const item of items) {

@@ -52,7 +52,7 @@ const layers = (kernel: "auto" | "win32" | "portable") => ({
   )
 })
 
-/** What was found, and the milliseconds of each round. */
+/** The result, and the milliseconds of each round. */
 interface Runner {
   readonly name: string
   readonly fileSystem: FileSystem.FileSystem

@@ -1,4 +1,4 @@
-// What the two processes have in common: the calls, with the schemas of what goes in and what comes out.
+// The calls that the two processes share, with the schemas of their requests and answers.
 import * as Rpc from "@effect/rpc/Rpc"
 import * as RpcGroup from "@effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"

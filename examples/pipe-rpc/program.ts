@@ -19,7 +19,9 @@ const GRACE = 3000
 
 const sayAs = (who: string): Say => (line) => Effect.sync(() => void process.stdout.write(`${who}: ${line}\n`))
 
-/** The role with a kernel of its own. That everything was given back is shown by its ledger, also after an interruption. */
+/**
+ * The role with a kernel of its own. That everything was given back is shown by its ledger, also after an interruption.
+ */
 const onKernel = (
   who: string,
   settings: Settings,
@@ -51,8 +53,8 @@ const serverProcess = ({ kernel, pipe }: Settings) =>
       })
       return { child, ended }
     }),
-    // Its client has gone, so it ends by itself, unless it has not even begun to serve. A Ctrl-C has told it as well: no
-    // second signal while it cleans up.
+    // Its client has gone, so it ends by itself, unless it has not even begun to serve. A Ctrl-C has told it as well:
+    // no second signal while it cleans up.
     ({ child, ended }) =>
       Effect.promise(async () => {
         for (const signal of ["SIGTERM", "SIGKILL"] as const) {
@@ -83,7 +85,10 @@ const roles: Record<Settings["role"], (settings: Settings) => Effect.Effect<void
   call: (settings) => onKernel("client", settings, call)
 }
 
-/** Answers what interrupts it. Not `NodeRuntime.runMain`: it exits with 0 when it is interrupted, and hears one signal only. */
+/**
+ * Answers what interrupts it. Not `NodeRuntime.runMain`: it exits with 0 when it is interrupted, and hears one signal
+ * only.
+ */
 export const start = (settings: Settings, ended: (exitCode: number) => void): () => void => {
   const fiber = Effect.runFork(Effect.provide(roles[settings.role](settings), Logger.remove(Logger.defaultLogger)))
   fiber.addObserver((exit) => {

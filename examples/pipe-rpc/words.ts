@@ -1,4 +1,4 @@
-// What the processes say, and the one failure they end with, as a sentence for people.
+// The sentences that the processes print, and the one failure that they end with.
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 

@@ -1,5 +1,6 @@
 /**
- * Three programs that work on every developer's machine, each with a mistake that a simulated system finds, and as it should be.
+ * Three programs that work on every developer's machine, each with a mistake that a simulated system finds, and as it
+ * should be.
  */
 import * as Effect from "effect/Effect"
 import * as BufferPool from "../../src/BufferPool.js"

@@ -1,4 +1,4 @@
-// What the command line asks for: a directory that is watched until Ctrl-C, or a demonstration.
+// The program of the command line: watches a directory until Ctrl-C, or shows a demonstration.
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"

@@ -1,6 +1,6 @@
 /**
- * Arguments that do not fit: each public function called with values of every kind, right and wrong. Nothing comes back but answers and
- * typed errors. `npm run test:fuzz` does it a hundred thousand times, in processes of their own.
+ * Arguments that do not fit: each public function called with values of every kind, right and wrong. Nothing comes back
+ * but answers and typed errors. `npm run test:fuzz` does it a hundred thousand times, in processes of their own.
  */
 import { expect, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"

@@ -1,6 +1,6 @@
 /**
- * A file chunk by chunk: lent to an effect, as a stream, and into a sink. What is read ahead or written behind is bounded, comes
- * whole and in order, and is over when the effect is.
+ * A file chunk by chunk: lent to an effect, as a stream, and into a sink. What is read ahead or written behind is
+ * bounded, comes whole and in order, and is over when the effect is.
  */
 import { expect } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"

@@ -1,6 +1,6 @@
 /**
- * What reads ahead, writes behind or runs as a batch, interrupted at every fiber step: nothing is left, and once the interruption
- * has settled nothing more is read or written.
+ * Reading ahead, writing behind and batches, interrupted at every fiber step: nothing is left, and once the
+ * interruption has settled nothing more is read or written.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import { pattern } from "../support/claims.js"
 import * as lab from "../support/lab.js"
 import { everyStep, swept } from "../support/sweep.js"
 
-/** Of the points: those at which an operation of the one under test was in flight. */
+/** The points at which an operation of the one under test was in flight. */
 let inFlightPoints = 0
 
 const shared = swept(({ points }) =>

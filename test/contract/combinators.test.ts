@@ -24,7 +24,7 @@ import * as lab from "../support/lab.js"
 const read = (io: ThreadpoolIo.ThreadpoolIo, buffer = new Uint8Array(64)) =>
   ThreadpoolIo.submit(io, Operation.read({ buffer }))
 
-/** What was started has ended, and the ledger says how. */
+/** Checks that everything that was started has ended, by the ledger. */
 const balanced = (io: ThreadpoolIo.ThreadpoolIo) =>
   Effect.map(ThreadpoolIo.ledger(io), (ledger) => {
     expect([ledger.inFlight, ledger.queued, Ledger.isBalanced(ledger)]).toEqual([0, 0, true])
@@ -228,7 +228,7 @@ contract("an operation under", ({ claim, only }) => {
           Metric.value(Metric.tagged(Kernel.metrics[name] as Metric.Metric.Counter<number>, "kernel", lab.kernelName)),
           ({ count }) => count
         )
-      // What other kernels of this process have left to publish is published by then.
+      // By then the other kernels of this process have published everything.
       yield* sleep(1100)
       const before = [yield* metric("started"), yield* metric("completedByCallback"), yield* metric("failedAtStart")]
       const path = yield* fileOf(pattern(100))

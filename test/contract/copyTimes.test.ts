@@ -1,6 +1,6 @@
 /**
- * Times of copies: those of the source to the microsecond, whenever they were; and a resumed copy knows what is its own by them,
- * also where the destination keeps them coarser.
+ * Times of copies: those of the source to the microsecond, whenever they were; and a resumed copy knows what is its own
+ * by them, also where the destination keeps them coarser.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,10 @@ const windows = process.platform === "win32"
 
 const BILLION = 1_000_000_000n
 
-/** A day before 1970, halves, a microsecond before 1970, and what no double holds. Node reads times from 1970 on, on Windows. */
+/**
+ * A day before 1970, halves, a microsecond before 1970, and what no double holds. Node reads times from 1970 on, on
+ * Windows.
+ */
 const TIMES = [
   -86_400n * BILLION,
   -1_000n,

@@ -1,6 +1,6 @@
 /**
- * Devices that do what they may and seldom do: success with fewer bytes than asked for, or with none. Whatever moves a whole
- * window goes on after the former, and fails in one way after the latter.
+ * Devices that do what they may and seldom do: success with fewer bytes than asked for, or with none. Whatever moves a
+ * whole window goes on after the former, and fails in one way after the latter.
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import { describe, expect } from "@effect/vitest"

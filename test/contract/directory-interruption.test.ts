@@ -1,6 +1,6 @@
 /**
- * Directories, interrupted at every fiber step: while they are opened, while nothing happens, and while something does. After
- * each point no operation, handle, buffer or fiber may be left.
+ * Directories, interrupted at every fiber step: while they are opened, while nothing happens, and while something does.
+ * After each point no operation, handle, buffer or fiber may be left.
  */
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -28,7 +28,7 @@ beforeAll(() => void mkdirSync(join(shared.home, "below")))
 /** Always the same file: what is watched does not grow. */
 const happens = (): void => writeFileSync(join(shared.home, "file"), `${serial++}`)
 
-/** Nobody writes: what no step has interrupted ends by the clock, long after the last step. */
+/** A stream of an idle directory: where no step interrupts it, the clock ends it, long after the last step. */
 const idle = (directory: Directory.Directory) =>
   Effect.timeoutOption(Stream.runDrain(Directory.changes(directory)), "4 millis")
 

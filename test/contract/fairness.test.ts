@@ -21,7 +21,10 @@ const timers = (delays: Array<number>) => (index: number): void => {
   setTimeout(() => delays.push(performance.now() - set), 10)
 }
 
-/** The same timers in a program that gives the event loop a turn every 2 ms by itself: what this machine does to any of them. */
+/**
+ * The same timers in a program that gives the event loop a turn every 2 ms by itself: what this machine does to any of
+ * them.
+ */
 const control = async (): Promise<ReadonlyArray<number>> => {
   const delays: Array<number> = []
   const setTimer = timers(delays)

@@ -18,7 +18,7 @@ const writing = { access: "readwrite", disposition: "openAlways" } as const
 const fresh = Effect.flatMap(freshPath, (path) => File.open(path, writing))
 const holding = (contents: Uint8Array | string) => Effect.flatMap(fileOf(contents), (path) => File.open(path, writing))
 
-/** What the file holds there, as node sees it. */
+/** The contents of the file there, as node sees them. */
 const seen = (path: string, length: number, position: number | bigint): Uint8Array => {
   const fd = openSync(path, "r")
   try {

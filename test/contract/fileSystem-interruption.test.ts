@@ -1,6 +1,6 @@
 /**
- * `FileSystem`, interrupted at every fiber step, of longer programs at the first 120. After each point no operation, handle or
- * buffer may be left, no half of a copy, and no temporary file.
+ * `FileSystem`, interrupted at every fiber step, of longer programs at the first 120. After each point no operation,
+ * handle or buffer may be left, no half of a copy, and no temporary file.
  */
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -15,7 +15,7 @@ import { swept } from "../support/sweep.js"
 
 type Program = Effect.Effect<unknown, unknown, Kernel.Kernel | Scope.Scope>
 
-/** What the point before has left is looked at, and taken away. */
+/** Checks the leftovers of the point before, and takes them away. */
 const check = (): void => {
   if (existsSync(at("copy"))) expect(readFileSync(at("copy"), "latin1")).toBe(contents)
   rmSync(at("copy"), { force: true })

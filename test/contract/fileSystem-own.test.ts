@@ -1,6 +1,6 @@
 /**
- * What our `FileSystem` does that `NodeFileSystem` does not: positions, interruption that waits, errors with their reasons, and a
- * descriptor that is none.
+ * Abilities that our `FileSystem` has and `NodeFileSystem` has not: positions, interruption that waits, errors with
+ * their reasons, and a descriptor that is none.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as FileSystem from "@effect/platform/FileSystem"

@@ -1,6 +1,6 @@
 /**
- * Handles that somebody else has opened: what can be bound and why not, what skip mode makes of a result, and what is left
- * to their owner.
+ * Handles that somebody else has opened: what can be bound and why not, what skip mode makes of a result, and what is
+ * left to their owner.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,7 @@
 /**
- * Every public effect, interrupted at every fiber step, and with completion and interruption queued in both orders in the same
- * tick. After each point nothing may be left: the ledger balances, every handle is closed, every buffer is back.
+ * Every public effect, interrupted at every fiber step, and with completion and interruption queued in both orders in
+ * the same tick. After each point nothing may be left: the ledger balances, every handle is closed, every buffer is
+ * back.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -22,7 +23,7 @@ import { everyStep, interruptNow, runWith, swept } from "../support/sweep.js"
 type Program = Effect.Effect<unknown, Win32Error | unknown, Kernel.Kernel | Scope.Scope>
 
 let serial = 0
-/** Of the points: those at which an operation was in flight on a pipe that nobody writes to. */
+/** The points at which an operation was in flight on a pipe that nobody writes to. */
 let pendingPoints = 0
 let unhandled = 0
 
@@ -79,7 +80,7 @@ const programs: Record<string, () => Program> = {
     writeFileSync(path, "x")
     return File.remove(path)
   },
-  // What this kernel cannot do fails typed: that is swept as well.
+  // A feature that this kernel lacks fails typed: that is swept as well.
   "File.withLock": () => Effect.flatMap(File.open(prepared("w"), write), File.withLock({}, Effect.yieldNow())),
   "File.withLock, one in the other": () =>
     Effect.flatMap(
@@ -153,7 +154,7 @@ const programs: Record<string, () => Program> = {
     }),
   "a file in an environment with a pool and a group of its own": () =>
     Effect.gen(function*() {
-      // What earlier ones took has been given back, wherever they were interrupted.
+      // Earlier ones have given back their share, wherever they were interrupted.
       expect(shared.kernel.engine.kernel.pools.callbacksLeft).toBe(shared.kernel.engine.kernel.pools.callbacksLimit)
       const environment = yield* CallbackEnvironment.make({ threadpool: { maxThreads: 2 }, cleanupGroup: true })
       const file = yield* CallbackEnvironment.provide(File.open(prepared("data")), environment)
@@ -348,7 +349,8 @@ describe("provably pending", () => {
         pipe.make,
         ({ server }) =>
           Effect.flatMap(ThreadpoolIo.make(server, { skipMode: true }), (io) =>
-            // Nobody writes. What no step has interrupted ends by the clock, long after the last step.
+            // The pipe has no writer: where no step interrupts it, the clock ends the operation, long after the last
+            // step.
             operation(io).pipe(Effect.timeoutOption("25 millis")))
       )
       const from = () => shared.kernel.engine.counters.inFlight >= underWay

@@ -1,6 +1,6 @@
 /**
- * Locks on ranges of a file: whom they keep out, for how long, and that each is given back exactly once. kernel32 has them;
- * where there are none, that is said before anything is done.
+ * Locks on ranges of a file: whom they keep out, for how long, and that each is given back exactly once. kernel32 has
+ * them; where there are none, that is said before anything is done.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Cause from "effect/Cause"

@@ -1,6 +1,6 @@
 /**
- * Who owns a buffer, and when: after an effect has settled its memory is not touched again, and two operations in
- * flight do not share what the kernel writes.
+ * The owner of a buffer, at any time: after an effect has settled its memory is not touched again, and two operations
+ * in flight do not share what the kernel writes.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"

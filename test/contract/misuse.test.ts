@@ -1,7 +1,7 @@
 /**
- * The safety list: what is undefined behaviour in C, one by one, and where it is shown to be impossible here: it does not
- * compile, it fails typed before any native call, or the embedded kernel refuses it as a breach of contract. What is tested
- * elsewhere is named, and a name that is not there any more fails.
+ * The safety list: what is undefined behaviour in C, one by one, and where it is shown to be impossible here: it does
+ * not compile, it fails typed before any native call, or the embedded kernel refuses it as a breach of contract. What
+ * is tested elsewhere is named, and a name that is not there any more fails.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -246,7 +246,7 @@ contract("misuse fails typed, before any native call:", ({ claim }) => {
     }
     for (const effect of [File.truncate(file, last + 1n), File.allocate(file, last + 1n)]) yield* nothingAsked(effect)
     yield* nothingAsked(File.withLock(file, { offset: last, length: 2n ** 63n + 2n }, Effect.void))
-    // What ends there is the system's to refuse.
+    // A write that ends there is the system's to refuse.
     expect(Operation.write({ buffer, offset: last - 8n }).request.problem).toBeUndefined()
   })
   claim("an offset, or a length, that is missing when the program runs", function*() {
@@ -288,7 +288,7 @@ contract("waiting", ({ claim }) => {
       for (let round = 0; round < 20; round++) {
         const scope = yield* Scope.make()
         const file = yield* Scope.extend(File.open(path), scope).pipe(CallbackEnvironment.provide(environment))
-        // What follows a read runs where its completion arrived.
+        // The code after a read runs where its completion arrived.
         yield* Effect.zipRight(File.read(file, new Uint8Array(5), 0), Scope.close(scope, Exit.void))
       }
     }

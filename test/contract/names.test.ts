@@ -1,6 +1,6 @@
 /**
- * Names and paths that somebody else has chosen: a path is passed on as it was given, a name is refused unless it is one and nothing
- * else, and what a directory says is in it leads nowhere but there.
+ * Names and paths that somebody else has chosen: a path is passed on as it was given, a name is refused unless it is
+ * one and nothing else, and what a directory says is in it leads nowhere but there.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -137,7 +137,9 @@ contract("names", ({ claim, only }) => {
 
   describe("what a directory says is in it", () => {
     const windows = only("win32", "elsewhere these are names like all")
-    /** On Windows the file system makes a stream of it, and the directory does not tell; a server of another kind may. */
+    /**
+     * On Windows the file system makes a stream of it, and the directory does not tell; a server of another kind may.
+     */
     const treeWithStream = Effect.map(lab.directory, (home) => {
       const source = join(home, "source")
       fs.mkdirSync(source)

@@ -184,7 +184,7 @@ contract("a pipe", ({ claim }) => {
       expect(Exit.isInterrupted(yield* Fiber.interrupt(writing))).toBe(true)
       const expected = bytes.slice()
       bytes.fill(0)
-      // What has arrived, or still arrives, is a beginning of what was written.
+      // The bytes that have arrived, or still arrive, are a beginning of those that were written.
       const buffer = new Uint8Array(65_536)
       for (let at = 0;;) {
         const got = yield* NamedPipe.read(server, buffer).pipe(Effect.timeoutOption(100))
@@ -278,7 +278,7 @@ contract("a pipe", ({ claim }) => {
       const name = fresh()
       const server = yield* NamedPipe.listen(name, { backlog: 2 })
       for (let round = 0; round < 2; round++) yield* Effect.scoped(NamedPipe.connect(name))
-      // Those who are gone may be accepted all the same: they end at once.
+      // Clients that are gone may be accepted all the same: they end at once.
       const hearing = yield* Effect.fork(Effect.iterate("", {
         while: (heard) => heard === "",
         body: () => Effect.scoped(Effect.flatMap(NamedPipe.accept(server), readText))

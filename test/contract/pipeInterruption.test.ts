@@ -1,6 +1,7 @@
 /**
- * Everything a pipe can do, interrupted at every fiber step; where a program streams or waits for a clock, at the first 500.
- * After each point nothing may be left: the ledger balances, every handle is closed, every buffer is back, and the name is free.
+ * Everything a pipe can do, interrupted at every fiber step; where a program streams or waits for a clock, at the first
+ * 500. After each point nothing may be left: the ledger balances, every handle is closed, every buffer is back, and the
+ * name is free.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -13,7 +14,7 @@ import { swept } from "../support/sweep.js"
 
 type Program = Effect.Effect<unknown, unknown, Kernel.Kernel | Scope.Scope>
 
-/** Of the points: those at which an operation was in flight. */
+/** The points at which an operation was in flight. */
 let inFlightPoints = 0
 
 const shared = swept(({ points }) =>

@@ -1,5 +1,6 @@
 /**
- * Pipes of messages, and what else only kernel32 has: transactions, flushing, what the system tells of a pipe, and who may open it.
+ * Pipes of messages, and what else only kernel32 has: transactions, flushing, what the system tells of a pipe, and who
+ * may open it.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"

@@ -1,6 +1,6 @@
 /**
- * Pipes between processes; and, on the portable kernel, where their sockets are and who can reach them. The other process runs
- * what `npm run build` has compiled.
+ * Pipes between processes; and, on the portable kernel, where their sockets are and who can reach them. The other
+ * process runs what `npm run build` has compiled.
  */
 import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -57,7 +57,7 @@ const exchange = (connection: NamedPipe.Connection, said: string) =>
     return new TextDecoder().decode(buffer.subarray(0, bytesTransferred))
   })
 
-/** What the next client says to whom that fiber accepts. */
+/** The words of the next client to the connection that the fiber accepts. */
 const heardFromAClient = (name: string, accepting: Fiber.Fiber<NamedPipe.Connection, Win32Error>) =>
   Effect.gen(function*() {
     const client = yield* NamedPipe.connect(name)
@@ -193,7 +193,7 @@ contract("the socket of a pipe", ({ only }) => {
     expect(yield* heardFromAClient("mine", accepting)).toBe("me")
   })
 
-  /** What may be found under the name of a socket, or of the one beside it; none of it is a dead server's. */
+  /** Things that may have the name of a socket, or of the one beside it; none of them is a dead server's. */
   const found: Record<string, (path: string, directory: string) => void> = {
     "a file": (path) => fs.writeFileSync(path, "precious"),
     "a directory": (path) => fs.mkdirSync(path),

@@ -1,6 +1,6 @@
 /**
- * Pipes under stress: very many connections, clients that hang up at any moment, one that never reads. Afterwards nothing is in
- * flight, no handle is open, and the ledger balances.
+ * Pipes under stress: very many connections, clients that hang up at any moment, one that never reads. Afterwards
+ * nothing is in flight, no handle is open, and the ledger balances.
  */
 import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -107,7 +107,7 @@ contract("pipes under stress", ({ claim }) => {
         )
         yield* Fiber.joinAll(clients)
       }
-      // Whatever happened to them, the server is there.
+      // The server is there, however they ended.
       yield* Effect.scoped(Effect.gen(function*() {
         const connection = yield* NamedPipe.connect(name, { timeout: "20 seconds" })
         yield* NamedPipe.write(connection, new Uint8Array(1))

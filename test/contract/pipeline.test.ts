@@ -1,5 +1,6 @@
 /**
- * Pipelines: what has a name is complete, what fails or is interrupted leaves nothing, and the caller says what a failure means.
+ * Pipelines: what has a name is complete, what fails or is interrupted leaves nothing, and the caller says what a
+ * failure means.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * Going on with a copy: whatever is left of the earlier one, the later one ends with the source's contents under the final name,
- * and with nothing else beside it.
+ * Going on with a copy: whatever is left of the earlier one, the later one ends with the source's contents under the
+ * final name, and with nothing else beside it.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -143,7 +143,7 @@ contract("resumed copies", ({ claim }) => {
         "resumed copy",
         () => Pipeline.copy(here.from, here.to, { ...options, onProgress }),
         () => {
-          // What is partial is what the next one begins with.
+          // The next copy begins with the partial file.
           if (!fs.existsSync(here.to)) return
           expect(fs.readFileSync(here.to).equals(pattern(40_000))).toBe(true)
           fs.unlinkSync(here.to)

@@ -1,5 +1,5 @@
 /**
- * What is done to an open file besides its contents: room on the disk, another name, and its end.
+ * Changes to an open file besides its contents: room on the disk, another name, and its end.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -16,10 +16,10 @@ const seed = Number(process.env["TPIO_SEED"] ?? Date.now() % 2 ** 31)
 /** The judge is the same everywhere; it is kernel32 that has to be heard. */
 const SCRIPTS = Number(process.env["TPIO_SCRIPTS"] ?? (lab.kernelName === "win32" ? 4_000 : 2_000))
 
-/** What was asked, what the initiating call answered (0 is TRUE), and how it ended. */
+/** The request, the answer of the initiating call (0 is TRUE), and the end. */
 type Ending = `${Subject} ${"read" | "write"}: ${number}, ${number}`
 
-/** What both kernels do. */
+/** The endings on both kernels. */
 const common: ReadonlyArray<Ending> = [
   "file read: 997, 0",
   "file read: 997, 38",
@@ -35,7 +35,7 @@ const common: ReadonlyArray<Ending> = [
   "pipe write: 232, 232"
 ]
 
-/** What one of them does and the other does not, and who is right. */
+/** The endings on one of them alone, and which one is right. */
 const differences: ReadonlyArray<
   { readonly on: "win32" | "portable"; readonly endings: ReadonlyArray<Ending>; readonly because: string }
 > = [

@@ -1,5 +1,6 @@
 /**
- * Past the cache: aligned to the sectors that the volume has, which it was asked for, and refused otherwise before any call.
+ * Past the cache: aligned to the sectors that the volume has, which it was asked for, and refused otherwise before any
+ * call.
  */
 import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"

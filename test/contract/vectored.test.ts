@@ -1,6 +1,6 @@
 /**
- * Several buffers, one operation: in their order, to the last byte, from any mixture of memory; and pages in place where the
- * kernel takes them.
+ * Several buffers, one operation: in their order, to the last byte, from any mixture of memory; and pages in place
+ * where the kernel takes them.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -24,7 +24,7 @@ const text = new TextEncoder()
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 const PAGE = 4096
 
-/** What an effect has asked the kernel for, by kind. */
+/** The requests of an effect to the kernel, by kind. */
 const kinds = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const { engine } = yield* Kernel.Kernel
@@ -141,7 +141,7 @@ contract("several buffers", ({ claim, only }) => {
         expect(error).toMatchObject({ code: 87, reason: "InvalidArgument" })
         expect(error.detail).toContain("overlaps")
       }
-      // What was refused holds nothing back.
+      // A refused operation holds nothing back.
       expect(yield* File.readVectored(file, [memory.subarray(0, 5), memory.subarray(5)], 0)).toBe(10)
       expect(yield* File.read(file, pooled, 0)).toBe(10)
     })

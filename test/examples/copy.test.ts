@@ -251,7 +251,9 @@ describe("--overwrite", () => {
     fs.symlinkSync("a/other", join(copy, "link to file"))
     const ended = await run("--overwrite", source, copy)
     assert.deepStrictEqual([ended.code, ended.err], [0, ""])
-    assert.deepStrictEqual(differences(source, copy), ["\"a/other\": is only in the copy"])
+    // The two directories that were there keep their own times, as somebody else's would.
+    const others = differences(source, copy).filter((one) => !/^"a?": modified is/.test(one))
+    assert.deepStrictEqual(others, ["\"a/other\": is only in the copy"])
     assert.strictEqual(fs.readFileSync(join(copy, "a/other"), "utf8"), "kept")
   })
 

@@ -1,5 +1,5 @@
-// `node test/examples/manifest.mjs SOURCE COPY` compares types, sizes, SHA-256, permission bits, times of modification and
-// the texts of links. Prints each difference; exit code 1 when there is any.
+// `node test/examples/manifest.mjs SOURCE COPY` compares types, sizes, SHA-256, permission bits, times of modification
+// and the texts of links. Prints each difference; exit code 1 when there is any.
 import { createHash } from "node:crypto"
 import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from "node:fs"
 import { join } from "node:path"

@@ -1,4 +1,5 @@
-// `--resume` after a real kill -9, at random moments of the copy of a large file and of a tree, by another process each time.
+// `--resume` after a real kill -9, at random moments of the copy of a large file and of a tree, by another process each
+// time.
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"

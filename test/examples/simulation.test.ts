@@ -1,5 +1,6 @@
 /**
- * The mistakes of `examples/simulation/programs.ts` are found, named and reproduced; the programs as they should be pass.
+ * The mistakes of `examples/simulation/programs.ts` are found, named and reproduced; the programs as they should be
+ * pass.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

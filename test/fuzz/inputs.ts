@@ -1,6 +1,6 @@
 /**
- * Inputs by number: a seed and a number are one call of one public function with its arguments. Each batch of them runs at
- * once, on one world; afterwards nothing may be left.
+ * Inputs by number: a seed and a number are one call of one public function with its arguments. Each batch of them runs
+ * at once, on one world; afterwards nothing may be left.
  */
 import * as Effect from "effect/Effect"
 import * as fc from "effect/FastCheck"
@@ -53,7 +53,7 @@ export interface Report {
 /** At once, on one world. */
 export const BATCH = 128
 
-/** Whatever comes as a rejection or an exception that nobody handles belongs to some input of the batch. */
+/** A rejection or exception without a handler belongs to some input of the batch. */
 const unhandled: Array<string> = []
 
 export const listen = (): void => {
@@ -121,7 +121,7 @@ const runHere = async ({ from, onBatch, seed, show, target, to }: Options): Prom
       }))
   const all = Effect.gen(function*() {
     const foreign = yield* worlds.foreign.pipe(Effect.provide(others))
-    // What is foreign stays open; both kernels may be over one kernel32, whose handles are watched.
+    // Foreign things stay open; both kernels may be over one kernel32, whose handles are watched.
     watched.forget()
     for (let first = from; first < to; first += BATCH) {
       const last = Math.min(to, first + BATCH)

@@ -1,6 +1,6 @@
 /**
- * A recipe is an argument that can be written down: its text says what it is, and `make` makes it anew for the world of a call, with
- * memory, handles and scopes that exist only there.
+ * A recipe is an argument that can be written down: its text says what it is, and `make` makes it anew for the world of
+ * a call, with memory, handles and scopes that exist only there.
  */
 import * as fc from "effect/FastCheck"
 import type { World } from "./world.js"
@@ -28,7 +28,7 @@ export const show = (it: unknown): string => {
 
 export const literal = <A>(values: fc.Arbitrary<A>): Recipes => values.map((it) => value(show(it), it))
 
-/** What a getter, a proxy or a function of the caller's throws: it may come back to the caller, as it is. */
+/** The error of a getter, a proxy or a function of the caller's: it may come back to the caller, unchanged. */
 export class Thrown extends Error {
   override readonly name = "Thrown"
 }
@@ -74,7 +74,7 @@ const revoked = (): unknown => {
   return proxy
 }
 
-/** What fits nowhere. */
+/** Values that fit nowhere. */
 export const wrong: Recipes = among(
   value("undefined", undefined),
   value("null", null),

@@ -1,6 +1,7 @@
-// `npm run test:fuzz -- --inputs N [--seed S] [--kernel32] [--target File.read] [--only NUMBER]`: calls every public function with
-// arguments of every kind, right and wrong, in processes of their own, and prints the figures. A crash, an error that is not typed, a
-// call that does not end, or anything that is left behind fails, with the seed and the number that show it again.
+// `npm run test:fuzz -- --inputs N [--seed S] [--kernel32] [--target File.read] [--only NUMBER]`: calls every public
+// function with arguments of every kind, right and wrong, in processes of their own, and prints the figures. A crash,
+// an error that is not typed, a call that does not end, or anything that is left behind fails, with the seed and the
+// number that show it again.
 import { spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -51,7 +52,9 @@ const common = ["--seed", String(seed), ...values.target === undefined ? [] : ["
 const directory = mkdtempSync(join(tmpdir(), "tpio-fuzz-reports-"))
 const total = { inputs: 0, endings: {}, findings: [] }
 
-/** A share in a process; when that ends before its time, what it was at is a finding, and the rest is for another one. */
+/**
+ * A share in a process; when that ends before its time, what it was at is a finding, and the rest is for another one.
+ */
 const share = async (from, to) => {
   while (from < to) {
     const [report, at] = [join(directory, `${from}.json`), join(directory, `${from}.at`)]

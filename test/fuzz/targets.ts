@@ -28,7 +28,7 @@ export interface Target {
   readonly name: string
   readonly call: (world: World, arguments_: ReadonlyArray<unknown>) => unknown
   readonly arguments: ReadonlyArray<Recipes>
-  /** What cannot fail typed: a TypeError of its own that begins with its name, thrown or as a defect. */
+  /** Whether it cannot fail typed: it gives a TypeError that begins with its name, thrown or as a defect. */
   readonly throws?: boolean
 }
 
@@ -516,7 +516,7 @@ export const targets: ReadonlyArray<Target> = [
     }), ofFile)
 ]
 
-/** What is exported and is no function of arguments of ours: tags, classes of errors, and what Effect has made. */
+/** Exports that are no functions of arguments of ours: tags, classes of errors, and functions made by Effect. */
 const noFunctions = new Set([
   "Directory.match",
   "Kernel.Kernel",

@@ -1,5 +1,5 @@
 /**
- * What functions take, at its extremes: numbers, memory, paths, handles, options.
+ * The extremes of arguments: numbers, memory, paths, handles, options.
  */
 import * as Duration from "effect/Duration"
 import * as fc from "effect/FastCheck"
@@ -63,7 +63,7 @@ export const duration: Recipes = mostly(
     value("Duration.zero", Duration.zero)
   )
 )
-/** As the one above, and for ever: where nothing has to be waited for. */
+/** Any duration, the infinite one included: where nothing has to be waited for. */
 export const anyDuration: Recipes = fc.oneof(duration, among(value("Duration.infinity", Duration.infinity)))
 
 // --- text and names
@@ -275,7 +275,7 @@ export const cleanupGroup: Recipes = thing("a CleanupGroup", ({ groups }) => gro
 export const environment: Recipes = thing("a CallbackEnvironment", ({ environments }) => environments, [
   ...["open", "closed", "foreign", "forged"]
 ])
-/** Of a handle that lives, its owner is among what is closed: another number could be the test's own. */
+/** A handle; the owner of a living one is closed with the world. Another number could be the test's own. */
 export const handle: Recipes = thing("a handle", ({ handles }) => handles, [
   ...["bound", "zero", "minusOne", "fraction", "nan", "huge", "unknown", "bigint", "pseudo"]
 ])

@@ -34,7 +34,7 @@ export type Verdict = Ending | Problem
 
 type Runtime = ManagedRuntime.ManagedRuntime<Kernel.Kernel, unknown>
 
-/** What is still running after this long is interrupted. */
+/** A call that runs longer is interrupted. */
 const PATIENCE = 20
 /** And must have ended after this long: far more than any limit of the library's is in a test. */
 const HANG = 30_000
@@ -70,7 +70,10 @@ const effectOf = (
   return undefined
 }
 
-/** The caller's own, however deep it is wrapped, and what a proxy of the caller's makes of it; a class throws when it is called. */
+/**
+ * The caller's own, however deep it is wrapped, and what a proxy of the caller's makes of it; a class throws when it is
+ * called.
+ */
 const isCallers = (error: unknown): boolean =>
   isInstance(error, Thrown) ||
   (isInstance(error, Error) && (
@@ -126,7 +129,7 @@ const settled = (
     })
   })
 
-/** What a function threw, synchronously. */
+/** Judges an error that a function threw synchronously. */
 const judgeThrown = (target: Target, error: unknown): Verdict => {
   if (isCallers(error)) return "threw"
   return isOwn(target, error) ? "threw" : problemOf("thrown:", error)

@@ -1,6 +1,7 @@
 /**
- * What the arguments of a batch of calls refer to: files, pipes, directories, pools and environments of this kernel and of
- * another one, open ones and closed ones, all in a directory of its own. When the batch has ended all of it is closed.
+ * The things that the arguments of a batch of calls refer to: files, pipes, directories, pools and environments of this
+ * kernel and of another one, open ones and closed ones, all in a directory of its own. When the batch has ended all of
+ * it is closed.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -28,8 +29,8 @@ const forgedOf = (typeId: symbol): unknown => ({ [typeId]: typeId, path: "forged
 let serial = 0
 
 /**
- * The foreign file outlives the worlds, and may have been moved into one: its directory goes with the process then. A handle that
- * the library has left open is counted, and does not pass for that.
+ * The foreign file outlives the worlds, and may have been moved into one: its directory goes with the process then. A
+ * handle that the library has left open is counted, and does not pass for that.
  */
 const remove = (root: string): void => {
   try {
@@ -60,7 +61,7 @@ const directoryWithFiles = Effect.acquireRelease(
   ({ root }) => Effect.sync(() => remove(root))
 )
 
-/** Of another kernel of the same sort; it lives as long as the tests do. */
+/** Parts of another kernel of the same sort, which lives as long as the tests do. */
 const foreignParts = Effect.gen(function*() {
   const { path } = yield* directoryWithFiles
   return {

@@ -1,6 +1,6 @@
 /**
- * What the functions that take a `PTP_CALLBACK_INSTANCE` do when JavaScript calls them, on its own thread, while the pool's thread
- * waits. The library offers none of them; this says why.
+ * The functions that take a `PTP_CALLBACK_INSTANCE`, when JavaScript calls them, on its own thread, while the pool's
+ * thread waits. The library offers none of them; this says why.
  */
 import koffi from "koffi"
 import { afterAll, describe, expect, it } from "vitest"

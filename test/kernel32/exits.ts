@@ -1,7 +1,7 @@
 /**
- * A program that ends, in the way its argument names, with 64 operations in flight (a worker: 256): half of them reads of
- * pipes that nobody writes to, half of them reads of a file, issued again as they complete. With `-private` behind the way they
- * are on a pool of their own; with `-bound`, on handles bound by BindIoCompletionCallback.
+ * A program that ends, in the way its argument names, with 64 operations in flight (a worker: 256): half of them reads
+ * of pipes that nobody writes to, half of them reads of a file, issued again as they complete. With `-private` behind
+ * the way they are on a pool of their own; with `-bound`, on handles bound by BindIoCompletionCallback.
  */
 import { fileURLToPath } from "node:url"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
@@ -93,6 +93,6 @@ else {
     if (WAY === "throw") throw new Error("uncaught")
   })
   parentPort?.postMessage("begun")
-  // What ends by itself has no timer to wait for; all others do not end before they are told to.
+  // A natural end has no timer to wait for; all others do not end before they are told to.
   if (!WAY.endsWith("natural")) setTimeout(() => process.exit(99), 10_000)
 }

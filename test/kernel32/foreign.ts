@@ -1,6 +1,6 @@
 /**
- * Another koffi user in the same process, who came first: its own declarations, named types among them, of what the tests
- * need besides the kernel.
+ * Another koffi user in the same process, who came first: its own declarations, named types among them, of what the
+ * tests need besides the kernel.
  */
 import koffi from "koffi"
 import { threadId } from "node:worker_threads"
@@ -74,7 +74,7 @@ export const countThreads = (): number => {
   return threads
 }
 
-/** What a second copy of the library, or anyone who comes late, must live with. */
+/** Whether koffi can still be configured: a second copy of the library, or a late comer, must live without. */
 export const canStillConfigure = (): boolean => {
   try {
     koffi.config({ max_async_calls: 4096 })

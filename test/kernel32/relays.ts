@@ -1,6 +1,6 @@
 /**
- * A worker with a kernel of its own: reads a file many times at once, again and again; or, as `pending`, waits for bytes on the
- * handle that it is given; or, as `alone`, opens a file that nobody else may open meanwhile.
+ * A worker with a kernel of its own: reads a file many times at once, again and again; or, as `pending`, waits for
+ * bytes on the handle that it is given; or, as `alone`, opens a file that nobody else may open meanwhile.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { Driver } from "../support/driver.js"

@@ -37,7 +37,7 @@ const stamp = () => join(home, `ready${wanted()}`)
 /** A Debian 13 with Wine 10 in it. */
 const debian = join(home, "debian-13")
 
-/** What every Wine process of this project needs. */
+/** The environment of every Wine process of this project. */
 export const wineEnv = () => ({
   WINEPREFIX: join(home, `prefix${wanted()}`),
   WINEDEBUG: "-all",

@@ -1,6 +1,6 @@
 /**
- * The win32 kernel on the real kernel32.dll: what its interface promises, and the promises of docs/CONTRACT.md that this code
- * rests on. `foreign.ts` is another koffi user, imported first.
+ * The win32 kernel on the real kernel32.dll: what its interface promises, and the promises of docs/CONTRACT.md that
+ * this code rests on. `foreign.ts` is another koffi user, imported first.
  */
 import * as foreign from "./foreign.js"
 

@@ -1,5 +1,5 @@
-// Runs the exhaustive schedules and the fixed seeds, and ends at the first thing that is wrong: exit code 1 and one line. With
-// `TPIO_QUICK` it runs less: the small ones of the schedules, or the first seeds.
+// Runs the exhaustive schedules and the fixed seeds, and ends at the first thing that is wrong: exit code 1 and one
+// line. With `TPIO_QUICK` it runs less: the small ones of the schedules, or the first seeds.
 import { register } from "node:module"
 
 register("./hook.mjs", import.meta.url)

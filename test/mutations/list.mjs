@@ -1,6 +1,7 @@
-// Mistakes that this library must not make, each as a change of one place in it. The text is the same in the sources and in what
-// the compiler makes of them. `after` says behind what to look for it, where it is there more than once. Those with `quick` are made in `npm test` as well, where
-// what finds them soonest judges them: the small schedules, the first seeds, or one file of unit tests.
+// Mistakes that this library must not make, each as a change of one place in it. The text is the same in the sources
+// and in what the compiler makes of them. `after` says behind what to look for it, where it is there more than once.
+// Those with `quick` are made in `npm test` as well, where what finds them soonest judges them: the small schedules,
+// the first seeds, or one file of unit tests.
 
 const object = "internal/engine/ThreadpoolIoObject"
 const settle = "internal/settle"

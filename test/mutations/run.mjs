@@ -1,6 +1,7 @@
-// `npm run test:mutations [-- PART OF A NAME …]`: makes each of the mistakes in `list.mjs`, one at a time, and sees that it is found: by the
-// exhaustive schedules, by the simulation, or else by the unit tests. A mistake that nothing finds is a survivor, and a failure; so is
-// one whose place is not in the sources any more. `--quick`: those with `quick`, each by what finds it soonest.
+// `npm run test:mutations [-- PART OF A NAME …]`: makes each of the mistakes in `list.mjs`, one at a time, and sees
+// that it is found: by the exhaustive schedules, by the simulation, or else by the unit tests. A mistake that nothing
+// finds is a survivor, and a failure; so is one whose place is not in the sources any more. `--quick`: those with
+// `quick`, each by what finds it soonest.
 import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
@@ -17,7 +18,7 @@ const quick = process.argv.includes("--quick")
 /** Parts of names; by default all. */
 const filters = process.argv.slice(2).filter((argument) => argument !== "--quick")
 
-/** What the process printed, when it failed or did not end; undefined: it found nothing wrong. */
+/** The output of the process, when it failed or did not end; `undefined`: it found nothing wrong. */
 const findings = (args, index, only = "") =>
   new Promise((resolve) => {
     const child = spawn(process.execPath, args, {

@@ -1,6 +1,7 @@
 /**
- * `npm run test:simulate -- --seeds N [--from S] [--minutes M] [--processes P]`: random programs in simulated systems, one per
- * seed, and what happened in them. Without `--seeds`, until a million operations have been done. `--replay` runs one again.
+ * `npm run test:simulate -- --seeds N [--from S] [--minutes M] [--processes P]`: random programs in simulated systems,
+ * one per seed, and what happened in them. Without `--seeds`, until a million operations have been done. `--replay`
+ * runs one again.
  */
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
@@ -80,7 +81,7 @@ const all = async (): Promise<number> => {
   let failed = 0
   const work = () =>
     new Promise<void>((resolve, reject) => {
-      // What a program asks node:fs for is answered in the order in which it was asked.
+      // One thread of libuv: `node:fs` answers a program in the order of its requests.
       const env = { ...process.env, UV_THREADPOOL_SIZE: "1" }
       const child = fork(fileURLToPath(import.meta.url), ["--worker"], { env })
       const give = () => {

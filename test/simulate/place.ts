@@ -1,5 +1,6 @@
 /**
- * Where the files of a random program are: in memory, or in a directory of their own, for what looks at files by node:fs as well.
+ * Where the files of a random program are: in memory, or in a directory of their own, for what looks at files by
+ * node:fs as well.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

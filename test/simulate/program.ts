@@ -1,7 +1,7 @@
 /**
- * Random programs over the whole library, each against a model of what it does: actors that read, write, append, copy, lock,
- * watch, talk over pipes, open and close, while they interrupt, time out and race each other. What a program does is decided by
- * the same choices as what its system does.
+ * Random programs over the whole library, each against a model of what it does: actors that read, write, append, copy,
+ * lock, watch, talk over pipes, open and close, while they interrupt, time out and race each other. What a program does
+ * is decided by the same choices as what its system does.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -22,14 +22,14 @@ import type { Profile } from "./profiles.js"
 
 export type Io<A> = Effect.Effect<A, Win32Error, Kernel | Scope.Scope>
 
-/** What the errors of the library have in common. */
+/** The common shape of the library's errors. */
 interface Failure {
   readonly message: string
   readonly reason?: string | undefined
   readonly syscall?: string | undefined
 }
 
-/** What has been done to operations, for the figures. */
+/** Counts the deeds done to operations, for the figures. */
 export class Doings {
   interrupted = 0
   timedOut = 0
@@ -51,7 +51,7 @@ export class Program {
     return this.place.path(name)
   }
 
-  /** What is in it at this moment, asked of nobody. */
+  /** Its contents at this moment, without a question to the system. */
   contents(name: string): Uint8Array | undefined {
     return this.place.contents(name)
   }
@@ -66,7 +66,7 @@ export class Program {
     return Uint8Array.from({ length }, (_, at) => (seed + at * 7 + (at >> 5)) % 256)
   }
 
-  /** Who fails here, or is given up, need not say why. */
+  /** Whether failures, and operations given up, go without a reason here. */
   get lenient(): boolean {
     return this.profile.fails || this.profile.hangs
   }

@@ -1,5 +1,6 @@
 /**
- * Compares what comes out of a pipe with what went in: in order, and of each write at least what it said it had written.
+ * Compares what comes out of a pipe with what went in: in order, and of each write at least what it said it had
+ * written.
  */
 
 export interface Sent {

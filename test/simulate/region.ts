@@ -1,7 +1,9 @@
-/** The model of some bytes of a file: what each may be, after writes that succeeded and writes that nobody knows about. */
+/**
+ * The model of some bytes of a file: what each may be, after writes that succeeded and writes that nobody knows about.
+ */
 export class Region {
   readonly #possible: ReadonlyArray<Set<number>>
-  /** What may still come: written by operations that were given up. */
+  /** Bytes that may still arrive, from operations that were given up. */
   readonly #wild: ReadonlyArray<Set<number>>
 
   constructor(size: number, readonly hangs: boolean) {

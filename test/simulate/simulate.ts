@@ -63,7 +63,7 @@ export const ofLine = (line: string): Promise<Outcome> => {
     : simulate(replayed(rest === "" ? [] : rest.split(".").map(Number)))
 }
 
-/** What to type to see a failing run again, made as plain as it can be within so many runs. */
+/** The command that repeats a failing run, made as plain as it can be within so many runs. */
 export const reproduction = async (failing: Outcome, runs = 2000): Promise<string> => {
   const list = await shrink(failing.taken, async (candidate) => {
     const { problems, taken } = await simulate(replayed(candidate))
@@ -92,7 +92,7 @@ export class Figures {
     this.profiles[profile] = (this.profiles[profile] ?? 0) + 1
   }
 
-  /** Those of another process. */
+  /** Adds the figures of another process. */
   merge(other: Figures): void {
     this.seeds += other.seeds
     this.operations += other.operations

@@ -89,7 +89,7 @@ export const closed = (object: ThreadpoolIoObject): { report: CloseReport | unde
   return answer
 }
 
-/** Of a kernel's census. */
+/** A kernel's census when nothing is open. */
 export const nothingOpen = { objects: 0, started: 0, inFlight: 0 }
 
 /** A buffer of the pool, as `BufferPool.make` lends it. */

@@ -84,7 +84,7 @@ export const freshPath = Effect.map(lab.directory, (directory) => join(directory
 
 // --- what reaches the system
 
-/** What an effect has asked the system for: Starts, and calls by name. */
+/** The requests of an effect to the system: Starts, and calls by name. */
 export const nativeCalls = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const { engine } = yield* Kernel.Kernel

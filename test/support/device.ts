@@ -1,6 +1,6 @@
 /**
- * A device that moves less than it is asked for: on any kernel, what reaches the system has the length that a test decides, and
- * succeeds with that.
+ * A device that moves less than it is asked for: on any kernel, what reaches the system has the length that a test
+ * decides, and succeeds with that.
  */
 import * as Effect from "effect/Effect"
 import type { Issue, Kernel as Internal } from "../../src/internal/kernel/Kernel.js"

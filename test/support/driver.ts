@@ -16,7 +16,7 @@ export class Driven implements Issue {
   readonly input = undefined
   readonly inputLength = 0
   readonly slot: number
-  /** What the initiating call answered. */
+  /** The answer of the initiating call. */
   answer = -1
   readonly packets: Array<readonly [status: number, bytes: number]> = []
   /** JavaScript was woken for a packet of it. */

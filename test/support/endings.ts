@@ -1,14 +1,14 @@
 /**
- * Programs that end with operations in flight, each a process or a worker thread: what they are told, and how to start one.
- * endingsProgram.ts is what they run.
+ * Programs that end with operations in flight, each a process or a worker thread: what they are told, and how to start
+ * one. endingsProgram.ts is what they run.
  */
 import { writeFileSync } from "node:fs"
 import { Worker } from "node:worker_threads"
 
 /**
- * How it ends. `wait`: somebody else ends it. `interrupt`: it interrupts its fibers when it hears SIGINT or SIGTERM. `natural`: its
- * operations end, and nothing else is left to do. `kill`: by `process.kill` with SIGTERM. `workers`: four workers of it end, each in
- * a way of its own, and then it does, naturally.
+ * How it ends. `wait`: somebody else ends it. `interrupt`: it interrupts its fibers when it hears SIGINT or SIGTERM.
+ * `natural`: its operations end, and nothing else is left to do. `kill`: by `process.kill` with SIGTERM. `workers`:
+ * four workers of it end, each in a way of its own, and then it does, naturally.
  */
 export type Way =
   | "natural"
@@ -36,7 +36,7 @@ export interface Task {
 /** Its first line of output, or its first message: so many operations are in flight. */
 export const READY = "in flight"
 
-/** What it gives to `process.exit`. */
+/** The code that it gives to `process.exit`. */
 export const EXIT_CODE = 7
 
 /** Its exit code when it has read something else than what was written. */
@@ -45,7 +45,7 @@ export const WRONG_CODE = 70
 export const BLOCK = 4096
 export const BLOCKS = 64
 
-/** What a block of the file is made of. */
+/** The byte that a block of the file is made of. */
 export const markOf = (block: number): number => 1 + block % BLOCKS
 
 export const writeContents = (path: string): void =>
@@ -55,7 +55,7 @@ export interface EndedWorker {
   readonly code: number
   /** Whether everything came to be in flight. */
   readonly ready: boolean
-  /** Of an exception that it did not catch. */
+  /** The text of an exception that it did not catch. */
   readonly error: string | undefined
 }
 

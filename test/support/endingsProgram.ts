@@ -96,7 +96,10 @@ const workersEnd = Effect.promise(() =>
 /** Not `Effect.never`, which keeps the program alive by a timer. */
 const nothing = Effect.async<never>(() => {})
 
-/** Resolves when the operations are to end; otherwise the program is ended with them in flight, by itself or by somebody else. */
+/**
+ * Resolves when the operations are to end; otherwise the program is ended with them in flight, by itself or by somebody
+ * else.
+ */
 const ending: Effect.Effect<unknown> = Effect.suspend(() => {
   switch (task.way) {
     case "natural":

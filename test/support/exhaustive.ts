@@ -1,6 +1,6 @@
 /**
- * Every order in which up to three operations on one object can be submitted, completed, interrupted and cancelled, and the
- * object be closed; with everything that the system can answer. Not a sample: all of them, each once.
+ * Every order in which up to three operations on one object can be submitted, completed, interrupted and cancelled, and
+ * the object be closed; with everything that the system can answer. Not a sample: all of them, each once.
  */
 import * as C from "../../src/internal/constants.js"
 import type { Operation as Issued } from "../../src/internal/engine/Operation.js"
@@ -14,7 +14,7 @@ import * as simulated from "./simulated.js"
 export interface Case {
   readonly name: string
   readonly operations: number
-  /** What the system may do with each of them. */
+  /** The things that the system may do with each of them. */
   readonly answers: ReadonlyArray<simulated.Plan>
   readonly maxInFlight: number
   readonly skipMode: boolean
@@ -23,7 +23,7 @@ export interface Case {
 }
 
 const BYTES = 8
-/** What the memory of an operation in flight holds: whoever else writes there shows. */
+/** The contents of the memory of an operation in flight: any other writer shows. */
 const POISON = 0xdb
 
 const success: simulated.Outcome = { status: C.ERROR_SUCCESS, bytes: BYTES }
@@ -57,7 +57,7 @@ class Schedule {
     here.control.decide = () => one.answers[choices.below(one.answers.length)]!
   }
 
-  /** What can happen next, as things to do. */
+  /** The possible next events, as things to do. */
   #possible(): Array<readonly [name: string, run: () => void]> {
     const { control } = this.here
     const possible: Array<readonly [string, () => void]> = []
@@ -103,7 +103,7 @@ class Schedule {
     pending.complete(success)
   }
 
-  /** What has begun owns its memory from now on. */
+  /** An operation that has begun owns its memory from now on. */
   #poison(): void {
     for (const pending of this.here.control.pending) {
       if (this.#poisoned.has(pending)) continue
@@ -205,7 +205,9 @@ export const everySchedule = <One extends { readonly name: string }>(
   })
 }
 
-/** One engine serves all schedules: each begins with the same share of a turn, so that none depends on the one before. */
+/**
+ * One engine serves all schedules: each begins with the same share of a turn, so that none depends on the one before.
+ */
 const freshTurn = ({ engine, loop }: Bench): void => {
   const nobody = { deliver: () => {}, next: undefined, previous: undefined }
   do engine.turns.deliver(nobody, true)

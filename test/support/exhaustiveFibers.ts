@@ -1,6 +1,6 @@
 /**
- * The same for fibers: every order of forking, completing, interrupting and closing, with every step of every fiber between
- * them. What an interruption meets, the registration of a wait or its end, is the schedule's affair.
+ * The same for fibers: every order of forking, completing, interrupting and closing, with every step of every fiber
+ * between them. What an interruption meets, the registration of a wait or its end, is the schedule's affair.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * A device that fails at one operation: on any kernel, the n-th initiating call of an effect answers an error, as if the
- * system had, and no packet follows.
+ * A device that fails at one operation: on any kernel, the n-th initiating call of an effect answers an error, as if
+ * the system had, and no packet follows.
  */
 import * as Effect from "effect/Effect"
 import type { Kernel as Internal } from "../../src/internal/kernel/Kernel.js"

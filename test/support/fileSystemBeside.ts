@@ -1,7 +1,7 @@
 /**
- * Our `FileSystem` beside `NodeFileSystem`: the same programs in directories that were prepared in the same way come to the same,
- * and leave the same behind. What is different on purpose is listed; a difference that is not fails, and so does one that is
- * listed and is none.
+ * Our `FileSystem` beside `NodeFileSystem`: the same programs in directories that were prepared in the same way come to
+ * the same, and leave the same behind. What is different on purpose is listed; a difference that is not fails, and so
+ * does one that is listed and is none.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -31,7 +31,7 @@ export const claimEach = (claim: Claim, cases: Record<string, Case>): void => {
       const listed = differences[name]
       const different = listed?.[lab.kernelName === "win32" ? "win32" : "portable"]
       const expected = { ...nodes, ...different }
-      // Of an open file node tells the descriptor, and we tell the path.
+      // For an open file node gives the descriptor, and we give the path.
       expect(ours).toEqual(typeof expected.path === "number" ? { ...expected, path: ours.path } : expected)
       if (different !== undefined && listed?.varies !== true) expect(nodes).not.toEqual(expected)
       if (one.promised !== undefined) expect(ours.outcome).toEqual(one.promised)

@@ -1,5 +1,5 @@
 /**
- * What `FileSystem` is asked for, written from its documentation; what must come of it is what `NodeFileSystem` makes of the
+ * The requests to `FileSystem`, written from its documentation; the right outcome is what `NodeFileSystem` makes of the
  * same, and where the documentation promises something, that.
  */
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -517,13 +517,13 @@ const flaggedTruncations = flagged(
     Effect.flatMap(fs.open(at("file"), { flag }), (file) =>
       Effect.all([
         step(file.seek(5, "start")),
-        // What cannot be written to is asked for that elsewhere.
+        // Other cases ask that of files that cannot be written to.
         step(flag === "r" ? Effect.void : file.truncate(4)),
         step(flag === "r" ? Effect.void : file.writeAll(text("XY")))
       ]))
 )
 
-/** What one step of several came to. */
+/** The outcome of one step of several. */
 const step = <A>(effect: Effect.Effect<A, unknown>) =>
   Effect.match(effect, {
     onSuccess: (value) => value as unknown,
@@ -971,7 +971,7 @@ const copies: Record<string, Case> = {
   }
 }
 
-/** What neither Windows has nor Wine. */
+/** Cases that exist on neither Windows nor Wine. */
 export const special: Record<string, Case> = {
   "symlink at a name that is taken": {
     prepare: file(),
@@ -1006,7 +1006,7 @@ export const special: Record<string, Case> = {
 /** Everything but what files hold. */
 export const ofNames: Record<string, Case> = { ...names, ...temporary, ...copies }
 
-/** What files hold. */
+/** Cases about the contents of files. */
 export const ofContents: Record<string, Case> = {
   ...contents,
   ...flaggedWrites,

@@ -1,6 +1,6 @@
 /**
- * Where our `FileSystem` is not `NodeFileSystem`, case by case: what ours comes to on each kernel, and why. What is not told here is
- * the same.
+ * Where our `FileSystem` is not `NodeFileSystem`, case by case: what ours comes to on each kernel, and why. What is not
+ * told here is the same.
  */
 import type { Observation, Outcome } from "./fileSystems.js"
 
@@ -24,7 +24,7 @@ const REASON = "the reason is not lost in Unknown"
 
 const reason = (method: string, reason: string): Difference => everywhere(REASON, { outcome: failure(method, reason) })
 
-/** What only Windows answers with an errno that node does not translate; or only POSIX. */
+/** A difference of Windows alone, whose errno node does not translate. */
 const onWin32 = ({ win32, why }: Difference): Difference => ({ why, win32: win32! })
 const varying = (difference: Difference): Difference => ({ ...difference, varies: true })
 const onPortable = ({ portable, why }: Difference): Difference => ({ why, portable: portable! })

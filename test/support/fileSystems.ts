@@ -1,6 +1,6 @@
 /**
- * One program on two file systems, each in a directory of its own that was prepared in the same way: what it came to, and what
- * it left behind.
+ * One program on two file systems, each in a directory of its own that was prepared in the same way: what it came to,
+ * and what it left behind.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -20,7 +20,7 @@ export type At = (name?: string) => string
 export interface Case {
   readonly prepare?: (at: At) => unknown
   readonly run: (fs: FileSystem.FileSystem, at: At) => Effect.Effect<unknown, unknown, Scope.Scope>
-  /** What the interface promises: our outcome must be this one. */
+  /** The promise of the interface: our outcome must be this one. */
   readonly promised?: Outcome
 }
 
@@ -31,9 +31,12 @@ export type Outcome =
 
 export interface Observation {
   readonly outcome: Outcome
-  /** What an error names. */
+  /** The file that an error names. */
   readonly path: unknown
-  /** Every answer of the file system and of its files, in the order of the calls, also those that the case makes nothing of. */
+  /**
+   * Every answer of the file system and of its files, in the order of the calls, also those that the case makes nothing
+   * of.
+   */
   readonly answers: ReadonlyArray<unknown>
   readonly tree: ReadonlyArray<string>
 }
@@ -43,7 +46,9 @@ const HOUR = 3_600_000
 const isRecent = (time: Date): boolean => Math.abs(time.getTime() - Date.now()) < HOUR
 const timeOf = (time: Date): string => isRecent(time) ? "just now" : time.toISOString()
 
-/** Everything below a directory, in the order of names: what it is, its permissions, its last change and its contents. */
+/**
+ * Everything below a directory, in the order of names: what it is, its permissions, its last change and its contents.
+ */
 const treeOf = (root: string, home: string): ReadonlyArray<string> =>
   fs.readdirSync(root).sort().flatMap((name) => {
     const path = join(root, name)
@@ -64,14 +69,16 @@ const treeOf = (root: string, home: string): ReadonlyArray<string> =>
 
 const OLD = 1000
 
-/** Takes back the times of what has just been prepared: what a program touches, although no byte moves, is to be seen. */
+/**
+ * Takes back the times of what has just been prepared: what a program touches, although no byte moves, is to be seen.
+ */
 const age = (path: string): void => {
   const stat = fs.lstatSync(path)
   if (stat.isDirectory()) { for (const name of fs.readdirSync(path)) age(join(path, name)) }
   if (isRecent(stat.mtime)) fs.lutimesSync(path, stat.atime, OLD)
 }
 
-/** As something that can be compared: no class, no memory, no name of a directory. */
+/** A form of a value that can be compared: no class, no memory, no name of a directory. */
 const plain = (value: unknown, home: string): unknown => {
   if (typeof value === "string") return value.replaceAll(home, "HOME").replaceAll(sep, "/")
   if (value instanceof Uint8Array) return `bytes ${plain(Buffer.from(value).toString("latin1"), home)}`
@@ -117,7 +124,10 @@ const recorded = <A extends object>(self: A, note: Note): A =>
     }
   })
 
-/** The random parts of names and the numbers of files, of which no two are the same; a handle on Windows tells no blocks. */
+/**
+ * The random parts of names and the numbers of files, of which no two are the same; a handle on Windows tells no
+ * blocks.
+ */
 const anonymous = (method: string, answer: unknown): unknown =>
   typeof answer === "string" && method.startsWith("makeTemp")
     ? answer.replace(

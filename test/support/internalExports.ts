@@ -1,4 +1,4 @@
-/** What the library's modules know of each other. It is taken out of the declarations that are published. */
+/** The internal exports that the library's modules share. They are taken out of the declarations that are published. */
 export const internalExports: Readonly<Record<string, ReadonlyArray<string>>> = {
   BufferPool: ["PoolBufferImpl", "leaseOf"],
   CleanupGroup: ["acquire", "close"],

@@ -30,13 +30,15 @@ export interface Report {
   /** Interruptions that came before the operation had ended, and time-outs likewise. */
   readonly interrupted: number
   readonly timedOut: number
-  /** Bytes of the pipe: of writes that succeeded, and received. The second may be more, by parts of interrupted writes. */
+  /**
+   * Bytes of the pipe: of writes that succeeded, and received. The second may be more, by parts of interrupted writes.
+   */
   readonly bytesWritten: number
   readonly bytesRead: number
   /** Comparisons of a byte of the file with what may be there. */
   readonly bytesCompared: number
   readonly ledgers: ReadonlyArray<Ledger.Ledger>
-  /** What was not as it must be. */
+  /** The faults that were found. */
   readonly problems: ReadonlyArray<string>
 }
 
@@ -55,7 +57,10 @@ export const run = (settings: Settings): Effect.Effect<Report, Win32Error, Kerne
     return { interrupted, timedOut, bytesWritten, bytesRead, bytesCompared, ledgers, problems }
   })
 
-/** A round by itself: a pipe and a file, opened, used by about twice `half` operations and closed. Answers their ledgers. */
+/**
+ * A round by itself: a pipe and a file, opened, used by about twice `half` operations and closed. Answers their
+ * ledgers.
+ */
 export const oneRound = (
   state: State,
   half: number
@@ -73,7 +78,7 @@ export const oneRound = (
     return ledgers
   }))
 
-/** What the rounds come to, and what they draw. */
+/** The results of the rounds, and their random numbers. */
 export class State {
   readonly below: (limit: number) => number
   readonly problems: Array<string> = []
@@ -87,8 +92,8 @@ export class State {
   }
 
   /**
-   * Runs an operation of `ThreadpoolIo.cancellable` and, three times in four, interrupts it: at once, a few steps of the
-   * fibers later, turns of the event loop later, or by a time-out. `undefined` when the interruption won.
+   * Runs an operation of `ThreadpoolIo.cancellable` and, three times in four, interrupts it: at once, a few steps of
+   * the fibers later, turns of the event loop later, or by a time-out. `undefined` when the interruption won.
    */
   perhaps<A>(operation: Io<A>): Effect.Effect<A | undefined, Win32Error> {
     const moment = this.below(8)
@@ -266,7 +271,7 @@ const inRegion = (
         if (done !== undefined) compare(state, buffer, done.bytesTransferred, possible[block]!)
       }
     }
-    // What is there at the end is read without anybody interrupting.
+    // The final contents are read without interruption.
     for (let block = 0; block < BLOCKS; block++) {
       const offset = (region * BLOCKS + block) * BLOCK
       const { bytesTransferred } = yield* ThreadpoolIo.submit(io, Operation.read({ buffer, offset }))

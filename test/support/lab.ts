@@ -1,6 +1,6 @@
 /**
- * What every contract test stands on: the kernel of this lane, seen from outside and from inside, a directory of its own, and
- * a check that nothing is left when a test has ended.
+ * The ground of every contract test: the kernel of this lane, seen from outside and from inside, a directory of its
+ * own, and a check that nothing is left when a test has ended.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -25,7 +25,7 @@ export const completions = (process.env.TPIO_COMPLETIONS ?? "relay") as Kernel.K
 
 export const options: Kernel.Kernel.Options = { kernel: kernelName === "win32" ? "win32" : "portable", completions }
 
-/** What the simulated system of that lane does is decided by this. */
+/** The seed that decides everything that the simulated system of that lane does. */
 const seed = Number(process.env.TPIO_SEED ?? 1)
 
 /** The simulated system lives by the real clock here, and its files are real: claims look at both. */
@@ -105,10 +105,13 @@ export const nothing: Leftovers = {
   stray: 0
 }
 
-/** What answers a handle. */
+/** The calls that answer a handle. */
 const opens: ReadonlySet<CallName> = new Set(["CreateFileW", "CreateNamedPipeW"])
 
-/** Watches a kernel's handles from inside: what CreateFileW and others like it have opened and CloseHandle has not closed. */
+/**
+ * Watches a kernel's handles from inside: what CreateFileW and others like it have opened and CloseHandle has not
+ * closed.
+ */
 export const watch = (
   kernel: Kernel.Kernel.Service
 ): {

@@ -1,5 +1,5 @@
 /**
- * What the owner of a handle does with it by other means than the library: for claims about borrowed handles, and about
+ * A handle's owner, who uses it by other means than the library: for claims about borrowed handles, and about
  * overlapped functions that the library does not know.
  */
 import * as Effect from "effect/Effect"

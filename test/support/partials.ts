@@ -1,5 +1,5 @@
 /**
- * What a copy leaves beside complete files while it is under way, and what it says of it afterwards.
+ * The files that a copy leaves beside complete ones while it is under way, and its words about them afterwards.
  */
 import * as fs from "node:fs"
 

@@ -1,6 +1,6 @@
 /**
- * A named pipe for tests on kernel32, made with declarations of its own: the library does not know these handles until it is
- * given them. The server's end is overlapped, the client's is not.
+ * A named pipe for tests on kernel32, made with declarations of its own: the library does not know these handles until
+ * it is given them. The server's end is overlapped, the client's is not.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

@@ -1,6 +1,6 @@
 /**
- * Processes that tests start and end, on the portable kernel or on kernel32, each of them the very process of node: a signal reaches
- * it, and not a launcher. Output goes to a file, because under Wine it cannot go to a pipe.
+ * Processes that tests start and end, on the portable kernel or on kernel32, each of them the very process of node: a
+ * signal reaches it, and not a launcher. Output goes to a file, because under Wine it cannot go to a pipe.
  */
 import { spawn } from "node:child_process"
 import { closeSync, openSync, readFileSync } from "node:fs"
@@ -29,7 +29,10 @@ interface Bundle {
   readonly bundle: (entry: string, outfile: string) => Promise<unknown>
 }
 
-/** Puts a program into one file, for it is started very often; answers where: not where another run of tests has its own. */
+/**
+ * Puts a program into one file, for it is started very often; answers where: not where another run of tests has its
+ * own.
+ */
 export const bundled = async (entry: string, folder: string): Promise<string> => {
   const outfile = join(root, "build/bundles", folder, entry.replace(/ts$/, "mjs"))
   await (await script<Bundle>("examples/bundle.mjs")).bundle(entry, outfile)
@@ -43,7 +46,7 @@ export interface Ended {
 }
 
 export interface Running {
-  /** What it has said so far. */
+  /** Its output so far. */
   readonly output: () => string
   readonly over: () => boolean
   readonly kill: (signal: NodeJS.Signals) => void
@@ -52,7 +55,7 @@ export interface Running {
 
 export type Start = (program: string, args: ReadonlyArray<string>, outputFile: string) => Running
 
-/** What starts programs on a kernel. The first time it prepares Wine, where that is needed. */
+/** Starts programs on a kernel. The first time it prepares Wine, where that is needed. */
 export const starter = async (kernel: KernelName): Promise<Start> => {
   const wine = kernel === "win32" && process.platform !== "win32"
   const setup = wine ? await script<Setup>("test/kernel32/setup.mjs") : undefined

@@ -1,6 +1,6 @@
 /**
- * Programs that end with something in flight, each a process of its own: `node programs.js NAME`. What they print and how they
- * end is asserted by test/contract/process.test.ts.
+ * Programs that end with something in flight, each a process of its own: `node programs.js NAME`. What they print and
+ * how they end is asserted by test/contract/process.test.ts.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,6 @@
 /**
- * What reaches the kernel, in order, under the names of the Windows functions: for claims about the order of teardown.
+ * The calls that reach the kernel, in order, under the names of the Windows functions: for claims about the order of
+ * teardown.
  */
 import * as Effect from "effect/Effect"
 import type { Kernel as Internal, Pools } from "../../src/internal/kernel/Kernel.js"

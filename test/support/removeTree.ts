@@ -1,5 +1,6 @@
 /**
- * Removes a tree of a test's own, also one with directories that forbid it: an ordinary user removes nothing from those.
+ * Removes a tree of a test's own, also one with directories that forbid it: an ordinary user removes nothing from
+ * those.
  */
 import * as fs from "node:fs"
 import { join } from "node:path"

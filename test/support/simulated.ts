@@ -158,7 +158,7 @@ export class SimulatedKernel extends Model<OpenFile, SimulatedOperation> {
   }
 }
 
-/** What a test holds. */
+/** The test's hold on the kernel. */
 export class Control {
   readonly files = new MemoryFiles()
   /** Every verb of the kernel, in order of use. */
@@ -169,9 +169,9 @@ export class Control {
   readonly held: Array<Held> = []
   /** `FileReplaceCompletionInformation` exists. */
   unbindSupported = true
-  /** What `allocate` can still give. */
+  /** The bytes that `allocate` can still give. */
   memoryLeft = Infinity
-  /** What an operation does that no script covers. */
+  /** The plan of an operation that no script covers. */
   otherwise: Plan = packet
   /** Where no script has a plan: what this operation does, decided when it is issued. */
   decide: ((issue: Issue) => Plan) | undefined = undefined
@@ -217,7 +217,7 @@ export class Control {
     return this.model.duplicateHandle(handle)
   }
 
-  /** What is open and under way. */
+  /** Counts the things that are open or under way. */
   census(): ReturnType<SimulatedKernel["census"]> {
     return this.model.census()
   }

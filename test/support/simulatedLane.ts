@@ -1,6 +1,6 @@
 /**
- * The contract suite on the simulated kernel: which files it does not run, and why, and in which of them its system makes
- * everything pend. In the others an operation may complete inline, early or late, as a seed has it (`TPIO_SEED`).
+ * The contract suite on the simulated kernel: which files it does not run, and why, and in which of them its system
+ * makes everything pend. In the others an operation may complete inline, early or late, as a seed has it (`TPIO_SEED`).
  */
 
 /** By file of test/contract. */

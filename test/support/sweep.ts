@@ -1,6 +1,7 @@
 /**
- * Interruption at every fiber step: a scheduler whose `shouldYield`, at step k, interrupts the fiber under test and makes it
- * yield, so that the interruption is processed exactly there. Run for k = 1, 2, 3 … until the effect ends before its k-th step.
+ * Interruption at every fiber step: a scheduler whose `shouldYield`, at step k, interrupts the fiber under test and
+ * makes it yield, so that the interruption is processed exactly there. Run for k = 1, 2, 3 … until the effect ends
+ * before its k-th step.
  */
 import { afterAll, beforeAll, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -102,7 +103,9 @@ export const runWith = async <R>(
   return exitOf(fiber, "interrupted from outside")
 }
 
-/** What the sweeps of one file share: a kernel of this lane, a directory, and that nothing may be left after a point. */
+/**
+ * The common ground of the sweeps of one file: a kernel of this lane, a directory, and a check that nothing is left.
+ */
 export interface Swept {
   readonly runtime: Runtime.Runtime<Kernel.Kernel>
   readonly kernel: Kernel.Kernel.Service
@@ -115,8 +118,8 @@ export interface Swept {
   /** Throws when something is left; what comes after is then judged by itself. */
   readonly clean: (where: string) => Promise<void>
   /**
-   * Sweeps over all steps of a program, in a scope of its own each time. Answers how many points there were, and at how many of
-   * them an operation was in flight.
+   * Sweeps over all steps of a program, in a scope of its own each time. Answers how many points there were, and at how
+   * many of them an operation was in flight.
    */
   readonly sweep: (
     name: string,
@@ -124,15 +127,15 @@ export interface Swept {
     options?: Pick<SweepOptions, "from"> & {
       /** Points at most. */
       readonly limit?: number | undefined
-      /** What else must hold after each point. */
+      /** A further check after each point. */
       readonly check?: (() => void) | undefined
     }
   ) => Promise<{ readonly tried: number; readonly inFlight: number }>
 }
 
 /**
- * To be called where the tests are declared; what it answers is there when they run. At the end it says what was tried: an
- * `afterAll` that still needs the kernel is declared after this call, one that comes after its end before.
+ * To be called where the tests are declared; what it answers is there when they run. At the end it says what was tried:
+ * an `afterAll` that still needs the kernel is declared after this call, one that comes after its end before.
  */
 export const swept = (summary: (swept: Swept) => string): Swept => {
   const managed = ManagedRuntime.make(lab.layer)

@@ -1,5 +1,5 @@
 /**
- * What the tests of directories share: a directory that is watched, what it has told so far, and waiting for more of it.
+ * Common ground of the tests of directories: a watched directory, its changes so far, and a way to wait for more.
  */
 import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"

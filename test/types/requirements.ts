@@ -1,5 +1,5 @@
 /**
- * What a program must bring, and what it gets: requirement, error and success of every effect, exactly. Compiled,
+ * The exact requirement, error and success of every effect. Compiled,
  * never run.
  */
 import * as Socket from "@effect/platform/Socket"

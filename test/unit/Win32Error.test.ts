@@ -9,7 +9,7 @@ import { knownCodes, nameOf, reasonOf, textOf } from "../../src/internal/codes.j
 import { fromErrno } from "../../src/internal/kernel/errno.js"
 import * as Win32Error from "../../src/Win32Error.js"
 
-/** What each reason becomes in the vocabulary of `@effect/platform`; `undefined`: a BadArgument. */
+/** Each reason in the vocabulary of `@effect/platform`; `undefined`: a BadArgument. */
 const systemReasons: { readonly [R in Win32Error.Reason]: string | undefined } = {
   AlreadyBound: "Busy",
   AlreadyExists: "AlreadyExists",
@@ -35,7 +35,7 @@ const systemReasons: { readonly [R in Win32Error.Reason]: string | undefined } =
 }
 const reasons = Object.keys(systemReasons) as Array<Win32Error.Reason>
 
-/** What a person who matches on reasons counts on: code, name, reason. */
+/** Codes that people match on: code, name, reason. */
 const wellKnown: ReadonlyArray<readonly [number, string, Win32Error.Reason]> = [
   [2, "ERROR_FILE_NOT_FOUND", "NotFound"],
   [3, "ERROR_PATH_NOT_FOUND", "NotFound"],

@@ -210,7 +210,7 @@ describe("bench", () => {
     }))
 })
 
-/** What is wrong with it: tags that do not match, attributes without quotes, bare ampersands. */
+/** Finds the faults of a chart: tags that do not match, attributes without quotes, bare ampersands. */
 const malformed = (xml: string): Array<string> => {
   const open: Array<string> = []
   const problems: Array<string> = []

@@ -1,12 +1,13 @@
 /**
- * How kernel32 is called by functions without an OVERLAPPED, where no system tells afterwards: on a kernel32 that only notes it.
+ * How kernel32 is called by functions without an OVERLAPPED, where no system tells afterwards: on a kernel32 that only
+ * notes it.
  */
 import { describe, expect, it } from "vitest"
 import * as c from "../../src/internal/constants.js"
 import type { Bindings } from "../../src/internal/kernel/win32/bindings.js"
 import { makeCalls } from "../../src/internal/kernel/win32/calls.js"
 
-/** What CreateFileW is called with. */
+/** The arguments of CreateFileW. */
 const created = (path: string, flags: number) => {
   const calls: Array<ReadonlyArray<unknown>> = []
   const native = {

@@ -55,7 +55,10 @@ const errors = {
   ERROR_CANT_RESOLVE_FILENAME: 1921
 }
 
-/** winnt.h (the bit fields of TP_CALLBACK_ENVIRON_V3 too), winbase.h, fileapi.h, minwinbase.h, memoryapi.h, basetsd.h, sddl.h */
+/**
+ * winnt.h (the bit fields of TP_CALLBACK_ENVIRON_V3 too), winbase.h, fileapi.h, minwinbase.h, memoryapi.h, basetsd.h,
+ * sddl.h
+ */
 const flags = {
   GENERIC_READ: 0x8000_0000,
   GENERIC_WRITE: 0x4000_0000,

@@ -1,5 +1,5 @@
 /**
- * What only the portable kernel has to get right about directories: the limits of inotify, and changes that come in one turn.
+ * Directories on the portable kernel alone: the limits of inotify, and changes that come in one turn.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * What Wine and the portable kernel cannot show of locks, of ranges that take room, and of pages in place: on the simulated
- * kernel, where the test decides what the system answers and when.
+ * Locks, ranges that take room, and pages in place, where Wine and the portable kernel cannot show them: on the
+ * simulated kernel, where the test decides what the system answers and when.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"

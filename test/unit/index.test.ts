@@ -1,5 +1,5 @@
 /**
- * What the library offers, name by name: nothing that calls Start, Cancel, Wait or Close, and nothing by accident.
+ * The exports of the library, name by name: nothing that calls Start, Cancel, Wait or Close, and nothing by accident.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as library from "../../src/index.js"

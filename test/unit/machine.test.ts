@@ -1,6 +1,7 @@
 /**
- * The small print of the settle machine: what it refuses before any native call, what it copies and what it leaves alone, what it counts,
- * and in which order what is shared goes. Each of these is here because no other test noticed when it was changed.
+ * The small print of the settle machine: what it refuses before any native call, what it copies and what it leaves
+ * alone, what it counts, and in which order what is shared goes. Each of these is here because no other test noticed
+ * when it was changed.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as C from "../../src/internal/constants.js"
@@ -29,7 +30,7 @@ const detached = () => {
   structuredClone(memory.buffer, { transfer: [memory.buffer] })
   return memory
 }
-/** As if the value had been made when all was well. */
+/** Makes a request as if all was well when it was made. */
 const unchecked = (request: Request, memory: Uint8Array): Request => ({ ...request, memory, problem: undefined })
 /** An object whose one place is taken, until the answer is called. */
 const busy = (here: Bench) => {

@@ -1,6 +1,6 @@
 /**
- * The memory that operations use: which windows of it may be in flight together, how several pieces are one, and where the
- * blocks of the pool come from and go to.
+ * The memory that operations use: which windows of it may be in flight together, how several pieces are one, and where
+ * the blocks of the pool come from and go to.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { PAGE_SIZE } from "../../src/internal/constants.js"

@@ -1,6 +1,7 @@
 /**
- * The native libraries that are published, as files: that they are for the machines that they are named after, need no other
- * library, and export what is called. That they are what their source makes is told by `native/build.mjs --check`.
+ * The native libraries that are published, as files: that they are for the machines that they are named after, need no
+ * other library, and export what is called. That they are what their source makes is told by
+ * `native/build.mjs --check`.
  */
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
@@ -12,7 +13,7 @@ const IMAGE_FILE_MACHINE = { x64: 0x8664, arm64: 0xaa64, ia32: 0x14c }
 const IMAGE_NT_OPTIONAL_HDR32_MAGIC = 0x10b
 const DIRECTORY = { export: 0, import: 1, exception: 3, boundImport: 11, importAddresses: 12, delayImport: 13 }
 
-/** What of a Portable Executable tells what it is. */
+/** Reads the parts of a Portable Executable that identify it. */
 const inspect = (bytes: Buffer) => {
   const header = bytes.readUInt32LE(0x3c)
   expect(bytes.toString("latin1", header, header + 4)).toBe("PE\0\0")

@@ -1,4 +1,5 @@
-// Parts of the pipelines: what needs a system which lies, or which folds case (node:fs plays it), and what can be looked at alone.
+// Parts of the pipelines: what needs a system which lies, or which folds case (node:fs plays it), and what can be
+// looked at alone.
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import builtin, * as fs from "node:fs"

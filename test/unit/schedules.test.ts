@@ -34,7 +34,7 @@ const plans: ReadonlyArray<simulated.Plan> = [
   simulated.ignoringCancels(1)
 ]
 
-/** Of so many buffers, few enough that operations in flight conflict now and then. */
+/** The number of buffers, few enough that operations in flight conflict now and then. */
 const BUFFERS = 12
 
 const tagged = <T extends Step["_tag"]>(...tags: ReadonlyArray<T>) => fc.constantFrom(...tags)
@@ -99,7 +99,7 @@ class Run {
   }
 }
 
-/** What holds at every moment. */
+/** Checks the conditions that hold at every moment. */
 const invariants = ({ here, object }: Run) => {
   const { inFlight } = object.counters
   expect(isBalanced(object.counters.read())).toBe(true)
@@ -108,7 +108,7 @@ const invariants = ({ here, object }: Run) => {
   expect(here.kernel.slots.stray).toBeLessThanOrEqual(object.counters.quarantined)
 }
 
-/** What holds once the object has closed. */
+/** Checks the conditions that hold once the object has closed. */
 const end = ({ close, here, object, told }: Run, staysBound: boolean) => {
   const { quarantined } = object.counters
   expect(told).toEqual(told.map(() => 1))

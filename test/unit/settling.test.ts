@@ -1,5 +1,5 @@
 /**
- * What the settle machine must not lose: who waits is told, once; memory goes back, once; a teardown ends. On scripted
+ * The settle machine loses nothing: a waiter is told, once; memory goes back, once; a teardown ends. On scripted
  * kernels, where the test decides what the system answers and when.
  */
 import { describe, expect, it } from "@effect/vitest"

@@ -1,6 +1,6 @@
 /**
- * Random programs in simulated systems: the same seeds every time, and those that have found something once. For others, and
- * for very many: `npm run test:simulate`.
+ * Random programs in simulated systems: the same seeds every time, and those that have found something once. For
+ * others, and for very many: `npm run test:simulate`.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * The small print of binding, submitting and closing, as a program meets it: which errors say what, what is logged, and what waits. Each
- * of these is here because no other test noticed when it was changed.
+ * The small print of binding, submitting and closing, as a program meets it: which errors say what, what is logged, and
+ * what waits. Each of these is here because no other test noticed when it was changed.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"

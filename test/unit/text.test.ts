@@ -55,7 +55,7 @@ describe("a text that may be longer than a string can be", () => {
         const text = new TextDecoder(encoding).decode(bytes)
         const inPieces = (most: number, piece: number) => decode(new TextDecoder(encoding), bytes, most, piece)
         return [64, 301].some((piece) =>
-          // What is not longer in bytes is decoded at once.
+          // A text that is not longer in bytes is decoded at once.
           (text.length < bytes.length && inPieces(text.length, piece) !== text) ||
           (text.length > 0 && inPieces(text.length - 1, piece) !== undefined)
         ) || inPieces(bytes.length, 64) !== text

@@ -1,5 +1,6 @@
 /**
- * The portable kernel's own threads: that they answer as node's functions do, in any number, and that nothing waits for ever.
+ * The portable kernel's own threads: that they answer as node's functions do, in any number, and that nothing waits for
+ * ever.
  */
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"

@@ -1,5 +1,6 @@
 /**
- * Seconds as a double: the whole microseconds of a time come through node, whether it cuts off to microseconds or to nanoseconds.
+ * Seconds as a double: the whole microseconds of a time come through node, whether it cuts off to microseconds or to
+ * nanoseconds.
  */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import * as fs from "node:fs"
@@ -25,7 +26,7 @@ const later: ReadonlyArray<bigint> = [2n ** 32n - 1n, 2n ** 32n, 6_123_456_789n,
   [0n, 1n, 123_457n, 500_001n, 999_998n, 999_999n].map((micros) => at(second, micros))
 )
 
-/** What libuv makes of a double: up to 1.51, and from 1.52 on. */
+/** The time that libuv makes of a double: up to 1.51, and from 1.52 on. */
 const toNanoseconds = (time: number): bigint => {
   const whole = Math.trunc(time)
   return BigInt(whole) * BILLION + BigInt(Math.trunc((time - whole) * 1e9))

@@ -1,5 +1,5 @@
 /**
- * What of the win32 kernel can be told without Windows: that it says why it is not there, and the form of its paths.
+ * The win32 kernel without Windows: it says why it is not there, and the form of its paths.
  */
 import { win32 } from "node:path"
 import { describe, expect, it } from "vitest"

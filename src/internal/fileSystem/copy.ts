@@ -7,10 +7,11 @@ import type * as PlatformError from "@effect/platform/Error"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import type { BigIntStats } from "node:fs"
-import { chmod, lstat, mkdir, readdir, readlink, stat, symlink, unlink } from "node:fs/promises"
+import { chmod, lstat, mkdir, readdir, readlink, realpath, stat, symlink, unlink } from "node:fs/promises"
 import { dirname, isAbsolute, join, parse, resolve, sep } from "node:path"
 import type { Kernel } from "../../Kernel.js"
 import { leadsElsewhere } from "../file/names.js"
+import { isKnown, isSame } from "../held/identity.js"
 import { errnoOf } from "../kernel/errno.js"
 import { copyFile } from "./copyFile.js"
 import { nodeWork } from "./nodeCall.js"
@@ -125,7 +126,7 @@ const refusal = (code: string, message: string, path: string): Error =>
 const look = async (from: string, to: string): Promise<Entry> => {
   const [stat, present] = await Promise.all([lstat(from, { bigint: true }), presentAt(to)])
   if (present !== undefined) {
-    if (isSame(stat, present)) throw refusal("EINVAL", "source and destination are the same", to)
+    if (await isSameFile(from, stat, to, present)) throw refusal("EINVAL", "source and destination are the same", to)
     if (stat.isDirectory() && !present.isDirectory()) {
       throw refusal("ENOTDIR", "a directory does not replace what is none", to)
     }
@@ -144,7 +145,11 @@ const presentAt = async (path: string): Promise<BigIntStats | undefined> => {
   }
 }
 
-const isSame = (a: BigIntStats, b: BigIntStats): boolean => a.ino === b.ino && a.dev === b.dev
+/** Where a file system has no numbers for files, their names without links tell. */
+const isSameFile = async (a: string, statA: BigIntStats, b: string, statB: BigIntStats): Promise<boolean> =>
+  isKnown(statA) || isKnown(statB) || statA.dev !== statB.dev
+    ? isSame(statA, statB)
+    : (await realpath(a)) === (await realpath(b))
 
 /** By the names alone. */
 const isWithin = (outer: string, inner: string): boolean => {
@@ -157,7 +162,7 @@ const refuseInside = async (from: string, source: BigIntStats, to: string): Prom
   const above = resolve(dirname(from))
   for (let path = resolve(dirname(to)); path !== above && path !== parse(path).root; path = dirname(path)) {
     try {
-      if (isSame(source, await stat(path, { bigint: true }))) {
+      if (await isSameFile(from, source, path, await stat(path, { bigint: true }))) {
         throw refusal("EINVAL", "a directory is not copied into itself", to)
       }
     } catch (error) {

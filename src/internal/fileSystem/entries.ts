@@ -67,7 +67,7 @@ export const make = (kernel: Kernel.Service) => {
       if (looked instanceof Wrong) return Effect.fail(badArgument("remove", looked.problem, looked.cause))
       const { force = false, recursive = false } = looked
       return recursive
-        ? nodeWork(kernel, { method: "remove", path }, removeTree(path, force))
+        ? removeTree(kernel, { method: "remove", path }, force)
         : asking("remove", path, (done) => fs.rm(path, { force }, done))
     },
 

@@ -19,6 +19,7 @@ const reasons: ReadonlyMap<string, PlatformError.SystemErrorReason> = new Map([
   ["EISDIR", "BadResource"],
   ["ENOTDIR", "BadResource"],
   ["ELOOP", "BadResource"],
+  ["ESTALE", "BadResource"],
   ["EBADF", "BadResource"],
   ["ENXIO", "BadResource"],
   ["ENODEV", "BadResource"],

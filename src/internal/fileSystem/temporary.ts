@@ -15,7 +15,7 @@ import { aString, type Kind, optionsOf, Wrong } from "../arguments.js"
 import { leadsElsewhere } from "../file/names.js"
 import type { Restore } from "../settle.js"
 import { badArgument } from "./errors.js"
-import { nodeCallIn, nodeWork } from "./nodeCall.js"
+import { nodeCallIn } from "./nodeCall.js"
 import { using } from "./opening.js"
 import { removeTree } from "./trees.js"
 
@@ -70,8 +70,7 @@ export const make = (kernel: Kernel.Service) => {
     looked(method, options, (options, restore) => directoryIn(restore, method, options))
 
   /** Somebody may have been faster. */
-  const remove = (method: string, path: string): Failing<void> =>
-    nodeWork(kernel, { method, path }, removeTree(path, true))
+  const remove = (method: string, path: string): Failing<void> => removeTree(kernel, { method, path }, true)
 
   const file = (method: string, options?: FileSystem.MakeTempFileOptions): Failing<string> =>
     looked(method, options, (options, restore) =>

@@ -2,11 +2,20 @@
  * Directories and all that is below: node's own functions go on to the end whatever happens to whoever called them, so these
  * go step by step, and look before each step whether they are still wanted.
  */
-import type { Dirent } from "node:fs"
-import { chmod, lstat, readdir, rmdir, stat, unlink } from "node:fs/promises"
-import { join, relative } from "node:path"
+import type { PlatformError } from "@effect/platform/Error"
+import * as Effect from "effect/Effect"
+import { isUtf8 } from "node:buffer"
+import * as fs from "node:fs"
+import { chmod, lstat, opendir, readdir, rmdir, stat, unlink } from "node:fs/promises"
+import * as path from "node:path"
+import type { Kernel } from "../../Kernel.js"
+import { Win32Error } from "../../Win32Error.js"
+import { asUserKnows, type Place, retell } from "../held/Place.js"
+import { type Held, join, Room } from "../held/Room.js"
+import { isMissing, type Opened, type PathLike, type Requests, wayOf } from "../held/Way.js"
 import { errnoOf } from "../kernel/errno.js"
-import type { Stop } from "./nodeCall.js"
+import { fromErrno, fromWin32 } from "./errors.js"
+import { nodeCallIn, nodeWork, type Stop } from "./nodeCall.js"
 
 class Stopped extends Error {}
 
@@ -37,10 +46,10 @@ const ofFew = async <A>(items: ReadonlyArray<A>, work: (item: A) => Promise<void
 
 // --- listing
 
-const isDirectory = async (entry: Dirent, path: string): Promise<boolean> => {
+const isDirectory = async (entry: fs.Dirent, name: string): Promise<boolean> => {
   if (!entry.isSymbolicLink()) return entry.isDirectory()
   try {
-    return (await stat(path)).isDirectory()
+    return (await stat(name)).isDirectory()
   } catch {
     return false
   }
@@ -50,11 +59,11 @@ const isDirectory = async (entry: Dirent, path: string): Promise<boolean> => {
 export const list = (root: string) => async (stop: Stop): Promise<Array<string>> => {
   const names: Array<string> = []
   const waiting = [root]
-  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+  for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
     goOn(stop)
-    for (const entry of await readdir(path, { withFileTypes: true })) {
-      const child = join(path, entry.name)
-      names.push(relative(root, child))
+    for (const entry of await readdir(directory, { withFileTypes: true })) {
+      const child = path.join(directory, entry.name)
+      names.push(path.relative(root, child))
       if (await isDirectory(entry, child)) waiting.push(child)
     }
   }
@@ -62,6 +71,17 @@ export const list = (root: string) => async (stop: Stop): Promise<Array<string>>
 }
 
 // --- removing
+
+/** Windows does not delete what is read-only: that is taken off first, as node does. */
+const removeFile = async (file: PathLike): Promise<void> => {
+  try {
+    await unlink(file)
+  } catch (error) {
+    if (errnoOf(error) !== "EPERM" || process.platform !== "win32") throw error
+    await chmod(file, 0o666)
+    await unlink(file)
+  }
+}
 
 /** Somebody else has removed it: so much the better. */
 const unlessGone = async (step: Promise<void>): Promise<void> => {
@@ -72,47 +92,131 @@ const unlessGone = async (step: Promise<void>): Promise<void> => {
   }
 }
 
-/** POSIX names are bytes, and need not be text. */
-type PathLike = string | Buffer
+const nameOf = (bytes: Buffer): PathLike => isUtf8(bytes) ? bytes.toString() : bytes
 
-const childOf = (path: PathLike, name: Buffer): PathLike =>
-  process.platform === "win32"
-    ? join(String(path), name.toString())
-    : Buffer.concat([Buffer.from(path), SEPARATOR, name])
+const ENTRIES = 256
 
-const SEPARATOR = Buffer.from("/")
-
-/** Windows does not delete what is read-only: that is taken off first, as node does. */
-const removeFile = async (path: PathLike): Promise<void> => {
+/** Removes all but the directories, which it answers. Not while they are read: not every file system then tells of all. */
+const removeFiles = async (directory: PathLike, stop: Stop): Promise<ReadonlyArray<PathLike>> => {
+  const directories: Array<PathLike> = []
+  const files: Array<PathLike> = []
+  const entries = await opendir(directory, { encoding: "buffer" as BufferEncoding, bufferSize: ENTRIES })
   try {
-    await unlink(path)
-  } catch (error) {
-    if (errnoOf(error) !== "EPERM" || process.platform !== "win32") throw error
-    await chmod(path, 0o666)
-    await unlink(path)
+    for (let entry = await entries.read(); entry !== null; entry = await entries.read()) {
+      // With that encoding names are no strings, which the types do not say.
+      const name = nameOf(entry.name as unknown as Buffer)
+      if (entry.isDirectory()) directories.push(name)
+      else files.push(name)
+    }
+  } finally {
+    await entries.close()
   }
-}
-
-const removeDirectory = async (path: PathLike, stop: Stop): Promise<void> => {
-  const entries = (await readdir(path, { withFileTypes: true, encoding: "buffer" } as never)) as unknown as Entries
-  await ofFew(entries, async (entry) => {
+  await ofFew(files, (name) => {
     goOn(stop)
-    const child = childOf(path, entry.name)
-    await unlessGone(entry.isDirectory() ? removeDirectory(child, stop) : removeFile(child))
+    return unlessGone(removeFile(join(directory, name)))
   })
-  goOn(stop)
-  await rmdir(path)
+  return directories
 }
 
-/** What `readdir` answers with `encoding: "buffer"`, which its types do not say. */
-type Entries = ReadonlyArray<{ readonly name: Buffer; isDirectory(): boolean }>
-
-export const removeTree = (path: string, force: boolean) => async (stop: Stop): Promise<void> => {
-  try {
-    const stats = await lstat(path)
-    goOn(stop)
-    await unlessGone(stats.isDirectory() ? removeDirectory(path, stop) : removeFile(path))
-  } catch (error) {
-    if (!force || errnoOf(error) !== "ENOENT") throw error
+/** node's functions, off the JavaScript thread, with their own errors. */
+const requestsOf = (kernel: Kernel.Service, options: Asked): Requests => {
+  const raw = <A>(effect: Effect.Effect<A, PlatformError>) => Effect.mapError(effect, ({ cause }) => cause)
+  return {
+    open: (restore, name, flags) =>
+      raw(nodeCallIn<Opened>(
+        restore,
+        kernel,
+        { ...options, dispose: ({ handle }) => fs.close(handle, () => {}) },
+        (done) =>
+          fs.open(name, flags, (error, handle) => {
+            if (error !== null) return done(error)
+            fs.fstat(handle, { bigint: true }, (error, stat) => {
+              if (error === null) done(null, { handle, stat })
+              else fs.close(handle, () => done(error))
+            })
+          })
+      )),
+    stat: (restore, name, follow) =>
+      raw(nodeCallIn<fs.BigIntStats>(
+        restore,
+        kernel,
+        options,
+        (done) => (follow ? fs.stat : fs.lstat)(name, { bigint: true }, done)
+      ))
   }
 }
+
+interface Asked {
+  readonly method: string
+  readonly path: string
+}
+
+/** Each directory is held while it is emptied: what somebody puts in its place is not. */
+class Removal {
+  readonly #room: Room<PlatformError>
+
+  constructor(private readonly kernel: Kernel.Service, private readonly asked: Asked) {
+    const { method, path } = asked
+    this.#room = new Room(
+      wayOf(kernel, requestsOf(kernel, asked)),
+      (error) => error instanceof Win32Error ? fromWin32(method)(error) : fromErrno(method, path)(error)
+    )
+  }
+
+  run(force: boolean): Effect.Effect<void, PlatformError> {
+    const room = this.#room
+    const { path: whole } = this.asked
+    const name = path.basename(whole)
+    // These are no entries that could be removed, which the system says at the end.
+    const target = /^\.{0,2}$/.test(name) ? room.root(whole) : room.child(room.root(path.dirname(whole)), name, whole)
+    const removed = Effect.flatMap(
+      this.#named(target, (system) => lstat(system)),
+      (stat) => stat.isDirectory() ? this.#directory(target) : this.#named(target, removeFile)
+    )
+    const forced = force ? Effect.catchIf(removed, isMissing, () => Effect.void) : removed
+    return Effect.ensuring(forced, Effect.suspend(() => room.close()))
+  }
+
+  #directory(directory: Held): Effect.Effect<void, PlatformError> {
+    const room = this.#room
+    const emptied = room.using(
+      [directory],
+      () => this.#step(directory.place, (stop) => removeFiles(directory.system, stop))
+    )
+    const below = (name: PathLike) =>
+      Effect.catchIf(Effect.suspend(() => this.#directory(room.child(directory, name))), isMissing, () => Effect.void)
+    // Not held meanwhile, but compared when it is opened again: there may be thousands below each other.
+    return Effect.flatMap(emptied, (names) => Effect.forEach(names, below, { discard: true })).pipe(
+      Effect.zipRight(room.drop(directory)),
+      Effect.zipRight(this.#named(directory, (system) => rmdir(system)))
+    )
+  }
+
+  /** Asks for a name, while the directory is held that it is in. */
+  #named<A>(target: Held, work: (system: PathLike) => Promise<A>): Effect.Effect<A, PlatformError> {
+    const { name, parent, path: user } = target
+    if (parent === undefined) return this.#step({ system: user, user }, () => work(name))
+    return this.#room.using([parent], () => {
+      const system = join(parent.system, name)
+      return this.#step({ system: `${system}`, user }, () => work(system))
+    })
+  }
+
+  /** Some of node's functions. */
+  #step<A>(place: Place, work: (stop: Stop) => Promise<A>): Effect.Effect<A, PlatformError> {
+    return nodeWork(this.kernel, this.asked, async (stop) => {
+      try {
+        goOn(stop)
+        return await work(stop)
+      } catch (error) {
+        throw retell(error, asUserKnows(place))
+      }
+    })
+  }
+}
+
+export const removeTree = (
+  kernel: Kernel.Service,
+  asked: Asked,
+  force: boolean
+): Effect.Effect<void, PlatformError> => Effect.suspend(() => new Removal(kernel, asked).run(force))

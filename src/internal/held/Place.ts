@@ -34,3 +34,14 @@ export const asUserKnows = ({ system, user }: Place): (text: string) => string =
   // A descriptor's number must not be taken for the beginning of a longer one.
   return (text) => text.split(held).reduce((told, rest) => told + (/^\d/.test(rest) ? held : known) + rest)
 }
+
+/** Puts it into an error of node's, which has just been made for us; answers it. */
+export const retell = <E>(error: E, told: (text: string) => string): E => {
+  if (!(error instanceof Error)) return error
+  const texts = error as unknown as Record<string, unknown>
+  for (const property of ["message", "path", "dest", "stack"]) {
+    const text = texts[property]
+    if (typeof text === "string") texts[property] = told(text)
+  }
+  return error
+}

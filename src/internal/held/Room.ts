@@ -8,11 +8,10 @@
 import * as Effect from "effect/Effect"
 import type { BigIntStats } from "node:fs"
 import { sep } from "node:path"
-import { errnoOf } from "../kernel/errno.js"
 import type { Restore } from "../settle.js"
 import { isSame } from "./identity.js"
-import { inside, type Place } from "./Place.js"
-import { isGone, type Opened, type PathLike, type Way } from "./Way.js"
+import { asUserKnows, inside, type Place, retell } from "./Place.js"
+import { isMissing, isNoDirectory, type Opened, type PathLike, type Way } from "./Way.js"
 
 export class Held {
   /** What it is, once it has been opened. */
@@ -40,20 +39,21 @@ export class Held {
   }
 }
 
-/** Another directory, or something else, has the name of one that was held. */
+/** Something else has the name of a directory that was held, or nothing has. */
 export class Replaced extends Error {
-  readonly code = "ESTALE"
+  readonly code: "ENOENT" | "ESTALE"
 
-  /** `missing`: nothing has. */
-  constructor(readonly path: string, readonly missing: boolean) {
-    super(`ESTALE: something else has taken the place of the directory, '${path}'`)
+  constructor(readonly path: string, missing: boolean) {
+    super(`${missing ? "nothing" : "something else"} has the name of the directory by now, '${path}'`)
+    this.code = missing ? "ENOENT" : "ESTALE"
   }
 }
 
 /** So many are open that nobody uses just now, at most. */
 const MOST = 256
 
-const join = (directory: PathLike, name: PathLike): PathLike =>
+/** The path of a name in a directory. */
+export const join = (directory: PathLike, name: PathLike): PathLike =>
   typeof directory === "string" && typeof name === "string"
     ? inside(directory, name)
     : Buffer.concat([Buffer.from(directory), Buffer.from(sep), Buffer.from(name)])
@@ -71,8 +71,8 @@ export class Room<E> {
   }
 
   /** Nothing is asked of the system yet. */
-  child(parent: Held, name: PathLike): Held {
-    return new Held(parent, name, inside(parent.path, `${name}`), false)
+  child(parent: Held, name: PathLike, path: string = inside(parent.path, `${name}`)): Held {
+    return new Held(parent, name, path, false)
   }
 
   /** Holds directories for as long as `use` runs. */
@@ -187,15 +187,12 @@ export class Room<E> {
     )
   }
 
-  #asked<A>({ path, stat }: Held, effect: Effect.Effect<A, unknown>): Effect.Effect<A, E> {
-    return Effect.mapError(
-      effect,
-      (error) =>
-        this.explain(
-          stat !== undefined && isGone(error) ? new Replaced(path, errnoOf(error) === "ENOENT") : error,
-          path
-        )
-    )
+  #asked<A>(directory: Held, effect: Effect.Effect<A, unknown>): Effect.Effect<A, E> {
+    return Effect.mapError(effect, (error) => {
+      const { path, stat } = directory
+      if (stat !== undefined && isNoDirectory(error)) return this.explain(new Replaced(path, isMissing(error)), path)
+      return this.explain(retell(error, asUserKnows({ system: `${this.#pathOf(directory)}`, user: path })), path)
+    })
   }
 
   #replaced({ path }: Held): Effect.Effect<never, E> {

@@ -8,6 +8,7 @@
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import type { Kernel } from "../../Kernel.js"
+import { Win32Error } from "../../Win32Error.js"
 import { callIn } from "../call.js"
 import * as C from "../constants.js"
 import { errnoOf } from "../kernel/errno.js"
@@ -125,6 +126,8 @@ const comparing = (requests: Requests): Way => {
 
 // --- Windows
 
+const isDenied = ({ reason }: Win32Error): boolean => reason === "PermissionDenied"
+
 /**
  * `FILE_LIST_DIRECTORY` takes part in sharing, which a right to attributes alone does not. An empty directory can be made a junction
  * under the handle all the same: so what has the name is looked at, and again when it has been used.
@@ -133,34 +136,47 @@ const handles = (kernel: Kernel.Service, requests: Requests): Way => {
   const look = looking(requests)
   const close = (handle: number): Effect.Effect<void> =>
     Effect.ignore(callIn((effect) => effect, kernel, "CloseHandle", { handle }))
+  const opened = (restore: Restore, path: PathLike, follow: boolean, access: number) => {
+    const arguments_ = {
+      path: `${path}`,
+      access,
+      share: C.FILE_SHARE_READ | C.FILE_SHARE_WRITE,
+      disposition: C.OPEN_EXISTING,
+      flags: C.FILE_FLAG_BACKUP_SEMANTICS | (follow ? 0 : C.FILE_FLAG_OPEN_REPARSE_POINT),
+      mode: 0
+    }
+    const dispose = (handle: number): void => void kernel.engine.call("CloseHandle", { handle })
+    return callIn(restore, kernel, "CreateFileW", arguments_, { path: `${path}`, dispose })
+  }
   return {
     holds: true,
     sure: false,
     needsAbove: true,
-    open: (restore, path, follow) => {
-      const arguments_ = {
-        path: `${path}`,
-        access: C.FILE_LIST_DIRECTORY,
-        share: C.FILE_SHARE_READ | C.FILE_SHARE_WRITE,
-        disposition: C.OPEN_EXISTING,
-        flags: C.FILE_FLAG_BACKUP_SEMANTICS | (follow ? 0 : C.FILE_FLAG_OPEN_REPARSE_POINT),
-        mode: 0
-      }
-      const dispose = (handle: number): void => void kernel.engine.call("CloseHandle", { handle })
-      return Effect.flatMap(
-        callIn(restore, kernel, "CreateFileW", arguments_, { path: `${path}`, dispose }),
-        (handle) =>
+    open: (restore, path, follow) =>
+      opened(restore, path, follow, C.FILE_LIST_DIRECTORY).pipe(
+        // What may not be listed can be used all the same.
+        Effect.catchIf(isDenied, () => opened(restore, path, follow, C.FILE_READ_ATTRIBUTES)),
+        Effect.flatMap((handle) =>
           Effect.onError(Effect.map(look(restore, path, follow), (stat) => ({ handle, stat })), () => close(handle))
-      )
-    },
+        )
+      ),
     look,
     close,
     within: (_, path) => path
   }
 }
 
-/** Its name means something else by now. */
-export const isGone = (error: unknown): boolean => {
-  const code = errnoOf(error)
-  return code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP"
-}
+const reasonOf = (error: unknown): string | undefined =>
+  error instanceof Win32Error && error.reason === "NotFound" ? "ENOENT" : errnoOf(error)
+
+const causeOf = (error: unknown): unknown => (error as { readonly cause?: unknown } | undefined)?.cause
+
+/** There is nothing of that name. */
+export const isMissing = (error: unknown): boolean =>
+  error !== undefined && (reasonOf(error) === "ENOENT" || isMissing(causeOf(error)))
+
+const ELSE: ReadonlySet<string | undefined> = new Set(["ENOENT", "ENOTDIR", "ELOOP"])
+
+/** There is no directory of that name. */
+export const isNoDirectory = (error: unknown): boolean =>
+  error !== undefined && (ELSE.has(reasonOf(error)) || isNoDirectory(causeOf(error)))

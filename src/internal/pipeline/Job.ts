@@ -13,6 +13,8 @@ export interface Job {
   /** All directories of the copy. */
   readonly room: Room<PipelineError>
   readonly made: Made
+  /** Directories that were there before. */
+  readonly found: Set<Held>
   readonly progress: Progress
   /** Whether it is the real kernel32: reads can go past the cache, and files are sparse only when they are told to be. */
   readonly win32: boolean

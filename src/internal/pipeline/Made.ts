@@ -9,7 +9,8 @@ import type { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
 import { type Identity, isSame, isSameBirth } from "../held/identity.js"
 import { inside, type Place, placeIn } from "../held/Place.js"
-import { type Held, Replaced, type Room } from "../held/Room.js"
+import type { Held, Room } from "../held/Room.js"
+import { isMissing } from "../held/Way.js"
 import { errnoOf } from "./failures.js"
 import { forEachInTurns } from "./turns.js"
 
@@ -26,11 +27,17 @@ const isDirectory = (thing: Thing): thing is Held => "follow" in thing
 
 export class Made {
   readonly #made: Array<Thing> = []
+  readonly #directories = new Set<Held>()
   /** Files and links that stood where ours stand now. Nothing brings them back. */
   replaced = 0
 
   directory(directory: Held): void {
     this.#made.push(directory)
+    this.#directories.add(directory)
+  }
+
+  has(directory: Held): boolean {
+    return this.#directories.has(directory)
   }
 
   /** A file under its final name, or a link. `identity` is that of the open file, or of the link that has just been made. */
@@ -58,8 +65,7 @@ export class Made {
 
   /** Removes the directories that have stayed empty, deepest first: an interrupted copy keeps its complete files only. */
   removeEmptyDirectories(room: Room<PipelineError>): Effect.Effect<void, never, Kernel> {
-    const directories = this.#made.filter(isDirectory)
-    return forEachInTurns(reversed(directories), (directory) => Effect.asVoid(remove(room, directory)))
+    return forEachInTurns(reversed([...this.#directories]), (directory) => Effect.asVoid(remove(room, directory)))
   }
 }
 
@@ -76,7 +82,7 @@ const remove = (room: Room<PipelineError>, thing: Thing): Effect.Effect<boolean,
     isDirectory(thing)
       ? removeDirectory(room, thing)
       : room.using([thing.directory], () => removeNamed(placeIn(thing.directory.place, thing.name), thing.identity)),
-    ({ cause }) => Effect.succeed(cause instanceof Replaced && cause.missing)
+    (error) => Effect.succeed(isMissing(error))
   )
 
 /** One that is not empty stays. */

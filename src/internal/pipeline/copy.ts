@@ -30,6 +30,7 @@ export const copyTree = (
       settings,
       room,
       made: new Made(),
+      found: new Set(),
       progress: new Progress(settings.onProgress),
       win32: kernel.name === "win32",
       locks: kernel.engine.kernel.opensAlone === true,

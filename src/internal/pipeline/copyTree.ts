@@ -142,8 +142,11 @@ const copyFiles = (job: Job, { files }: Plan): Effect.Effect<void, PipelineError
 const finishDirectories = (job: Job, { directories, files }: Plan): Effect.Effect<void, PipelineError> => {
   const deepestFirst = [...directories].reverse()
   const finished = forEachInTurns(deepestFirst, (directory) => orCollected(job, finishDirectory(job, directory)))
-  if (job.settings.verify !== "durable") return finished
-  const changed = directories.length > 0 ? deepestFirst.map(({ target }) => target) : files.map(({ to }) => to)
-  const flushed = Effect.forEach(changed, (one) => orCollected(job, syncDirectory(job, one)), { discard: true })
-  return Effect.zipRight(finished, flushed)
+  const { resume, verify } = job.settings
+  const root = directories[0]?.target
+  // The one above the whole has got an entry too, if not from this copy then perhaps from the one that it goes on with.
+  const above = root === undefined ? files[0]?.to : job.made.has(root) || resume ? root.parent : undefined
+  return verify !== "durable" || above === undefined
+    ? finished
+    : Effect.zipRight(finished, orCollected(job, syncDirectory(job, above)))
 }

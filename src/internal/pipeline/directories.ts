@@ -2,16 +2,15 @@
  * The directories of a copy: made before what is in them, and given their times and permissions after it, deepest first.
  */
 import * as Effect from "effect/Effect"
-import { chmodSync, lstatSync, mkdirSync, utimesSync } from "node:fs"
-import { open } from "node:fs/promises"
+import { chmodSync, closeSync, fsync, lstatSync, mkdirSync, openSync, utimesSync } from "node:fs"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
-import { type Place, placeIn } from "../held/Place.js"
+import { inside, type Place, placeIn } from "../held/Place.js"
 import type { Held } from "../held/Room.js"
-import { isGone } from "../held/Way.js"
+import { isNoDirectory } from "../held/Way.js"
 import { timeText } from "../times.js"
-import { alreadyExists, attempt, cannot, errnoOf, failing, failure } from "./failures.js"
+import { alreadyExists, cannot, errnoOf, failing, failure } from "./failures.js"
 import type { Job } from "./Job.js"
 import { otherCase, partialName } from "./names.js"
 import { permissions } from "./permissions.js"
@@ -22,14 +21,14 @@ import { quoted } from "./text.js"
 const windows = process.platform === "win32"
 
 /**
- * Writable for us while it is filled. `found` is done with one that was there already, while it is held. A link in the place of a
+ * Writable for us while it is filled. `use` is done with one that was there already, while it is held. A link in the place of a
  * directory would lead the copy out of the destination; only as the destination itself it is meant.
  */
 export const makeDirectory = <R>(
-  { made, room, settings }: Job,
+  { found, made, room, settings }: Job,
   { stat, target }: PlannedDirectory,
   isRoot: boolean,
-  found: () => Effect.Effect<void, PipelineError, R>
+  use: () => Effect.Effect<void, PipelineError, R>
 ): Effect.Effect<void, PipelineError, R> => {
   const parent = target.parent!
   return room.using([parent], () =>
@@ -42,7 +41,11 @@ export const makeDirectory = <R>(
       }
       if (!settings.overwrite && !settings.resume) throw alreadyExists(place.user)
       target.follow = isRoot
-      return Effect.mapError(room.using([target], found), (error) => isGone(error.cause) ? notADirectory(place) : error)
+      const there = room.using([target], () => {
+        found.add(target)
+        return use()
+      })
+      return Effect.mapError(there, (error) => isNoDirectory(error.cause) ? notADirectory(place) : error)
     }))
 }
 
@@ -59,41 +62,63 @@ const isNew = (place: Place, mode: number): boolean => {
 const notADirectory = ({ user }: Place): PipelineError =>
   failure("AlreadyExists", user, `${quoted(user)} is there and is not a directory, so it cannot be copied into.`)
 
-/** Gives it its permissions and times, and looks whether its name still means it. */
+/**
+ * Gives it its permissions and times, flushes it where that is asked for, and looks whether the names of both still mean what was
+ * copied. A directory that was found keeps what it has, but of a copy that is resumed it was made by the one before, perhaps.
+ */
 export const finishDirectory = (job: Job, directory: PlannedDirectory): Effect.Effect<void, PipelineError> => {
-  const { room } = job
+  const { found, made, room, settings } = job
   const { source, target } = directory
-  const finish = room.using([target], () =>
-    failing(() => {
-      setTimes(job, directory)
-      return Effect.void
-    }))
+  const isOurs = made.has(target)
+  if (!isOurs && !found.has(target)) return Effect.void
+  const set = Effect.suspend(() => isOurs || settings.resume ? setTimes(job, directory, isOurs) : Effect.void)
+  const finish = room.using([target], () => settings.verify === "durable" ? flushed(target.place, set) : set)
   return Effect.zipRight(finish, Effect.zipRight(room.verify(target), room.verify(source)))
 }
 
-const setTimes = ({ settings }: Job, { stat, target }: PlannedDirectory): void =>
-  attempt("set the times of", target.place, () => {
-    const { system } = target.place
-    if (settings.permissions && !windows) chmodSync(system, permissions(stat.mode))
-    if (settings.times) utimesSync(system, timeText(stat.atimeNs), timeText(stat.mtimeNs))
-  })
+const setTimes = (
+  { settings }: Job,
+  { stat, target }: PlannedDirectory,
+  isOurs: boolean
+): Effect.Effect<void, PipelineError> =>
+  Effect.try({
+    try: () => {
+      const { system } = target.place
+      if (settings.permissions && !windows) chmodSync(system, permissions(stat.mode))
+      if (settings.times) utimesSync(system, timeText(stat.atimeNs), timeText(stat.mtimeNs))
+    },
+    catch: (error) => error
+  }).pipe(
+    Effect.catchAll((error) =>
+      !isOurs && isRefused(error) ? Effect.void : Effect.fail(cannot("set the times of", target.place)(error))
+    )
+  )
 
-/** The names in a directory are durable when the directory is. Windows has no such call. */
+const isRefused = (error: unknown): boolean => errnoOf(error) === "EPERM" || errnoOf(error) === "EACCES"
+
+/** What has got an entry is durable when it is flushed itself. */
 export const syncDirectory = ({ room }: Job, directory: Held): Effect.Effect<void, PipelineError> =>
-  windows ? Effect.void : room.using([directory], () => {
-    const { place } = directory
-    return Effect.tryPromise({
-      try: async () => {
-        const opened = await open(place.system, "r")
-        try {
-          await opened.sync()
-        } finally {
-          await opened.close()
-        }
-      },
-      catch: cannot("flush the directory", place)
+  room.using([directory], () => flushed(directory.place, Effect.void))
+
+/** Opened before something is done to it, which may take the right to. Windows has no such call. */
+const flushed = (place: Place, change: Effect.Effect<void, PipelineError>): Effect.Effect<void, PipelineError> => {
+  if (windows) return change
+  const refused = cannot("flush the directory", place)
+  let flushing = false
+  const flush = (fd: number) =>
+    Effect.async<void, PipelineError>((resume) => {
+      flushing = true
+      fsync(fd, (error) => {
+        closeSync(fd)
+        resume(error === null ? Effect.void : Effect.fail(refused(error)))
+      })
     })
-  })
+  return Effect.acquireUseRelease(
+    Effect.try({ try: () => openSync(inside(place.system, "."), "r"), catch: refused }),
+    (fd) => Effect.zipRight(change, flush(fd)),
+    (fd) => Effect.sync(() => flushing || closeSync(fd))
+  )
+}
 
 /**
  * Refuses names that differ only in case, where they are one to the destination. It is asked itself: every directory of every

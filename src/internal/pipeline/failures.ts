@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { make, PipelineError, type Reason } from "../../PipelineError.js"
 import * as Win32Error from "../../Win32Error.js"
 import { leadsElsewhere } from "../file/names.js"
-import { asUserKnows, type Place } from "../held/Place.js"
+import { asUserKnows, type Place, retell } from "../held/Place.js"
 import { Replaced } from "../held/Room.js"
 import { statusOf } from "../kernel/errno.js"
 import { quoted, withoutPeriod } from "./text.js"
@@ -38,8 +38,7 @@ export const cannot = (doing: string, place: string | Place) => (error: unknown)
 const fromSystem = (error: unknown, place: string | Place): Win32Error.Win32Error => {
   const told = typeof place === "string" ? asTold : asUserKnows(place)
   if (error instanceof Win32Error.Win32Error) return forUser(error, told)
-  retell(error as Error, told)
-  const { message, syscall = "node:fs" } = error as NodeJS.ErrnoException
+  const { message, syscall = "node:fs" } = retell(error, told) as NodeJS.ErrnoException
   const path = typeof place === "string" ? place : place.user
   return Win32Error.make({ code: statusOf(error), syscall, path, detail: `(${message})`, cause: error })
 }
@@ -49,7 +48,6 @@ const asTold = (text: string): string => text
 const forUser = (error: Win32Error.Win32Error, told: (text: string) => string): Win32Error.Win32Error => {
   if (told === asTold) return error
   const { cause, code, detail, handle, path, reason, syscall, text } = error
-  if (cause instanceof Error) retell(cause, told)
   return Win32Error.make({
     code,
     reason,
@@ -58,16 +56,8 @@ const forUser = (error: Win32Error.Win32Error, told: (text: string) => string): 
     text,
     path: path === undefined ? undefined : told(path),
     detail: detail === undefined ? undefined : told(detail),
-    cause
+    cause: retell(cause, told)
   })
-}
-
-/** The error is node's, and has just been made for us. */
-const retell = (error: Error, told: (text: string) => string): void => {
-  for (const property of ["message", "path", "dest", "stack"] as const) {
-    const text = (error as Error & Record<string, unknown>)[property]
-    if (typeof text === "string") (error as unknown as Record<string, unknown>)[property] = told(text)
-  }
 }
 
 /** Does what node throws at, and throws a `PipelineError`. */

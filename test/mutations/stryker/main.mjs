@@ -1,7 +1,7 @@
-// `npm run test:stryker [-- PART …]`: Stryker changes every place of the engine, one at a time: each condition, each operator, each
-// block. What no test finds must stand in `survivors.json`, with the reason why none can or should; another one is a failure. Without
-// a part, all of `parts.mjs`. What has not changed since the last time is not run again, nor is what a test judges that has changed under its
-// old name: `--fresh` runs everything.
+// `npm run test:stryker [-- PART …]`: Stryker changes every place of the engine, one at a time: each condition, each
+// operator, each block. What no test finds must stand in `survivors.json`, with the reason why none can or should;
+// another one is a failure. Without a part, all of `parts.mjs`. What has not changed since the last time is not run
+// again, nor is what a test judges that has changed under its old name: `--fresh` runs everything.
 import { spawnSync } from "node:child_process"
 import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
@@ -44,7 +44,7 @@ const original = (source, { end, start }) => {
 }
 const short = (text) => text.replace(/\s+/g, " ").trim()
 
-/** What names a mutant, wherever its line has gone. */
+/** The name of a mutant, wherever its line has gone. */
 const keyOf = ({ file, line, from, to }) => [file, line, from, to].join("\n")
 
 const listed = JSON.parse(readFileSync(new URL("survivors.json", import.meta.url), "utf8"))

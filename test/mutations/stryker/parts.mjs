@@ -1,5 +1,5 @@
-// What is changed, and the unit tests that judge it: those that find most in least time come first. A test that only uses a thing costs
-// time at each of its mutants, and finds little, so each part has its own.
+// The parts to change, and the unit tests that judge them: tests that find most in least time come first. A test that
+// only uses a thing costs time at each of its mutants, and finds little, so each part has its own.
 const engine = (...names) => names.map((name) => `src/internal/engine/${name}.ts`)
 
 export const parts = {

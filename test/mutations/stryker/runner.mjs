@@ -1,5 +1,5 @@
-// Stryker's test runner for the tests of the engine: all of them and the sources in one script, which is loaded anew for each mutant,
-// so that none sees what another has left behind. Ends with the first test that fails.
+// Stryker's test runner for the tests of the engine: all of them and the sources in one script, which is loaded anew
+// for each mutant, so that none sees what another has left behind. Ends with the first test that fails.
 import { declareClassPlugin, PluginKind } from "@stryker-mutator/api/plugin"
 import { DryRunStatus, TestStatus, toMutantRunResult } from "@stryker-mutator/api/test-runner"
 import { build } from "esbuild"
@@ -15,15 +15,15 @@ import { collect } from "./tests.mjs"
 const SLOW =
   /^every schedule of (three operations|two fibers)|one completion that frees 50,000|^metrics › of the moment/
 /**
- * A test that has not ended when the event loop has come round so often, so far apart, never ends: on a busy machine the time between
- * grows with that of the tests, none of which waits for a second.
+ * A test that has not ended when the event loop has come round so often, so far apart, never ends: on a busy machine
+ * the time between grows with that of the tests, none of which waits for a second.
  */
 const ROUNDS = 60
 const ROUND_MS = 50
 
 const stryker = globalThis.__stryker__ ??= {}
 
-/** What a mutant leaves running may fail at any time; the test that sees it fails in any case. */
+/** Work that a mutant leaves running may fail at any time; the test that sees it fails in any case. */
 let stray
 process.on("uncaughtException", (error) => stray?.(error))
 process.on("unhandledRejection", (error) => stray?.(error))

@@ -1,4 +1,4 @@
-// What Stryker changes, and what judges it. `main.mjs` starts it.
+// The files that Stryker changes, and the tests that judge them. `main.mjs` starts it.
 import { part, parts } from "./parts.mjs"
 
 export default {

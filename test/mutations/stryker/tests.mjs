@@ -1,5 +1,6 @@
-// What the unit tests use of `@effect/vitest`, without vitest: tests are collected here, and run by `runner.mjs` one by one in its
-// own process. Most of them take less than a millisecond, where a start of vitest for each mutant takes a second or two.
+// The part of `@effect/vitest` that the unit tests use, without vitest: tests are collected here, and run by
+// `runner.mjs` one by one in its own process. Most of them take less than a millisecond, where a start of vitest for
+// each mutant takes a second or two.
 import {
   ASYMMETRIC_MATCHERS_OBJECT,
   customMatchers,

@@ -12,7 +12,7 @@ const same = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one
 
 const sizes = (one: Program) => ({ chunkSize: 1 + one.below(64), inFlight: 1 + one.below(4) })
 
-/** What was seen of a file, in one of the ways to go through it. */
+/** Reads a file, in one of the ways to go through it. */
 const seen = (one: Program, file: File.File, length: number): Effect.Effect<Uint8Array, Win32Error> =>
   Effect.suspend(() => {
     const options = sizes(one)

@@ -49,7 +49,7 @@ export const churn: Actor = (one, simulated, index) =>
     }
   })
 
-/** Somebody else's handle: bound, used, unbound, and still theirs. */
+/** Borrows a handle: binds, uses and unbinds it, and finds it still open. */
 const borrowing = (one: Program, { kernel }: Simulated, path: string): Effect.Effect<void, Win32Error, Kernel> =>
   Effect.suspend(() => {
     const open = kernel.disk.storage.open({
@@ -70,7 +70,7 @@ const borrowing = (one: Program, { kernel }: Simulated, path: string): Effect.Ef
     const close = Effect.async<void>((resume) => {
       kernel.call("CloseHandle", { handle }, () => resume(Exit.void))
     })
-    // What is quarantined keeps its handle.
+    // A quarantined operation keeps its handle.
     return Effect.ensuring(
       Effect.zipRight(use, use),
       Effect.suspend(() => one.profile.hangs ? Effect.void : Effect.uninterruptible(close))

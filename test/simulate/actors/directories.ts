@@ -1,6 +1,6 @@
 /**
- * A directory that is watched while others work in it. What is told, replayed, comes to what is there, unless changes were lost,
- * which is told as well.
+ * A directory that is watched while others work in it. What is told, replayed, comes to what is there, unless changes
+ * were lost, which is told as well.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -66,7 +66,7 @@ const work = (one: Program, home: string) =>
 
 export const watching: Actor = (one, { kernel }, index) =>
   Effect.gen(function*() {
-    // Nobody tells the simulated disk what happens to real files.
+    // The simulated disk does not hear of changes to real files.
     if (one.place.real) return
     const home = `watched ${index}`
     const directory = yield* Directory.open(home, { bufferSize: [65_536, 1024][one.below(2)] })
@@ -79,7 +79,7 @@ export const watching: Actor = (one, { kernel }, index) =>
     const watch = Effect.gen(function*() {
       while (!told.ended) {
         if (pauses) yield* Effect.sleep(one.below(200))
-        // Of what it had been given, a stream that is stopped may not have shown all.
+        // A stream that is stopped may not have shown everything that it had been given.
         if ((yield* one.perhaps(Effect.as(all, true))) === undefined) told.lost = true
       }
     })

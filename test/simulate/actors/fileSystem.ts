@@ -13,7 +13,7 @@ export const fileSystem: Actor = (one, _, index) =>
     if (!one.place.real) return
     const fs = yield* ThreadpoolFileSystem.make
     const path = one.path(`system ${index}`)
-    /** What is in it; `undefined` where nobody knows. */
+    /** Its contents; `undefined` where they are unknown. */
     let known: Uint8Array | undefined
     const wrote = (done: unknown, bytes: Uint8Array) => {
       known = done === undefined || one.profile.hangs ? undefined : bytes

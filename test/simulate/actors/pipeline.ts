@@ -1,6 +1,6 @@
 /**
- * `Pipeline`: a name is there only when the file is whole, and what was stopped leaves nothing partial. On real files, because it
- * looks at names by node:fs.
+ * `Pipeline`: a name is there only when the file is whole, and what was stopped leaves nothing partial. On real files,
+ * because it looks at names by node:fs.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -20,7 +20,7 @@ const options = (one: Program): CopyOptions => ({
   preserve: one.below(2) === 1 ? [] : ["times", "permissions"]
 })
 
-/** What is there has its final name and is whole; where nothing fails, nothing else is there. */
+/** Checks that every file with a final name is whole, and where nothing fails, that no other is there. */
 const whole = (one: Program, directory: string, files: ReadonlyMap<string, Uint8Array>, copied: boolean) =>
   Effect.gen(function*() {
     const names = existsSync(one.path(directory)) ? readdirSync(one.path(directory)) : []

@@ -1,6 +1,7 @@
 /**
- * Whether the model admits a trace. Two judges: the accounting of the model that the portable kernel runs on, which is fed
- * what the trace's kernel answered and refuses what breaks a rule; and a file and a pipe as they must look to a reader.
+ * Whether the model admits a trace. Two judges: the accounting of the model that the portable kernel runs on, which is
+ * fed what the trace's kernel answered and refuses what breaks a rule; and a file and a pipe as they must look to a
+ * reader.
  */
 import * as C from "../../../src/internal/constants.js"
 import type { Block } from "../../../src/internal/kernel/Kernel.js"
@@ -257,7 +258,7 @@ const couldBe = (
 ): boolean => {
   const over = surely.filter(covers(at))
   const writer = before.filter(covers(at)).find(({ operation }) => byteOf(operation) === byte)
-  // Nobody's byte: as it was at first, or the gap that a write beyond the end has left.
+  // A byte without a writer is the first one, or in the gap that a write beyond the end has left.
   if (writer === undefined) return over.length === 0 && byte === (at < INITIAL.length ? INITIAL.byte : 0)
   return !over.some((later) => later.issued > writer.ended && later.ended < read.issued)
 }

@@ -22,7 +22,7 @@ export type Event =
     readonly answer: number
     /** `InternalHigh` where no packet is to follow. */
     readonly bytes: number
-    /** What an operation without a packet has read. */
+    /** The bytes that an operation without a packet has read. */
     readonly data: Uint8Array | undefined
   }
   | {
@@ -46,7 +46,7 @@ export interface Trace {
   readonly stuck: ReadonlyArray<number>
 }
 
-/** What a file holds at first: bytes of no operation. */
+/** The first contents of a file: bytes of no operation. */
 export const INITIAL = { length: 1_000, byte: 0xff }
 
 /** Longer than any packet of a healthy kernel takes, also on a busy machine. */
@@ -98,7 +98,7 @@ class Recorder {
   readonly #operations: Array<Recorded> = []
   readonly #driver: Driver
   readonly #ends: Array<Bound> = []
-  /** What holds the name of the pipe. */
+  /** The instance that holds the name of the pipe. */
   #name: number | undefined = undefined
 
   constructor(readonly kernel: Kernel, readonly script: Script, readonly directory: string) {
@@ -241,7 +241,9 @@ class Recorder {
 
   // --- the end
 
-  /** On a pipe: each end sends one byte more and the other reads up to it, so that every byte before is accounted for. */
+  /**
+   * On a pipe: each end sends one byte more and the other reads up to it, so that every byte before is accounted for.
+   */
   async #drain(): Promise<void> {
     if (this.script.subject === "file" || this.#ends.some(({ closed }) => closed)) return
     for (const operation of this.#operations) if (!operation.done) this.#cancel(operation)

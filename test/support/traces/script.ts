@@ -10,7 +10,7 @@ export type End = 0 | 1
 
 export type Step =
   | { readonly _tag: "read" | "write"; readonly end: End; readonly length: number; readonly offset: number }
-  /** Of one that was submitted, done or not: `CancelIoEx`. */
+  /** Cancels one that was submitted, done or not: `CancelIoEx`. */
   | { readonly _tag: "cancel"; readonly which: number }
   /** The event loop turns: completions that have come are heard. */
   | { readonly _tag: "turn" }
