@@ -110,7 +110,9 @@ export interface OpenOptions {
   /**
    * - `openExisting` (default): fails with `NotFound` when there is none.
    * - `createNew`: fails with `AlreadyExists` when there is one. Atomic.
-   * - `createAlways`: makes it, or empties the one there is.
+   * - `createAlways`: makes it, or empties the one there is. Windows refuses that of a file with the attribute hidden
+   * or
+   *   system: `PermissionDenied`. `openAlways` and `truncate` do it.
    * - `openAlways`: makes it when there is none.
    * - `truncateExisting`: empties the one there is. Needs write access.
    */
@@ -1045,10 +1047,15 @@ export interface LockOptions {
  * 158 when the lock was gone before it was given back, and with `Unsupported` on the portable kernel: node offers no lock that
  * excludes other processes.
  *
+ * Needs a file that is open to be read or written: `access: "append"` is not enough (`PermissionDenied`). A lock that
+ * does not wait, and one of a file without skip mode, is asked for off the JavaScript thread, again and again where it
+ * is to wait.
+ *
  * On Windows locked bytes are closed to the reads and writes of everybody else (33 too), and an exclusive lock excludes those of
- * other handles of this process; on Wine locks exclude only locks. Do not take two locks of one range through the same `File`
- * at once: the system gives back the exclusive one first, whoever asks. What an interrupted wait leaves to quarantine
- * may be granted late, and is then held until the process ends.
+ * other handles of this process; a shared one forbids writing to everybody, its own holder too. On Wine locks exclude
+ * only locks. Do not take two locks of one range through the same `File` at once: the system gives back the exclusive
+ * one first, whoever asks. What an interrupted wait leaves to quarantine may be granted late, and is then held until
+ * the process ends.
  *
  * @example
  * ```ts
@@ -1433,7 +1440,8 @@ export const sectors = (self: File): Effect.Effect<Sectors, Win32Error.Win32Erro
 export interface Sectors extends StorageInformation {}
 
 /**
- * `FlushFileBuffers`: what was written is on the device when this succeeds.
+ * `FlushFileBuffers`: what was written is on the device when this succeeds. Needs the right to write or to append:
+ * `PermissionDenied` for a file that is open to be read.
  *
  * @example
  * ```ts

@@ -143,6 +143,12 @@ export interface ListenOptions extends Options {
    * Who may connect, as a security descriptor in SDDL. Default: the current user alone, who also owns the pipe; not the
    * administrators, not the system. `Unsupported` on the portable kernel, whose pipes are always the user's alone. Clients on
    * other machines are refused whatever it says (`PIPE_REJECT_REMOTE_CLIENTS`).
+   *
+   * It is the descriptor of the pipe, given with its first instance. The server makes all others under it, so its own
+   * user needs the right to (`FILE_CREATE_PIPE_INSTANCE`, which is in `FA` and in `GW`), or on Windows each of them
+   * fails with `PermissionDenied`. Without an integrity label the pipe is of medium integrity: programs of low
+   * integrity get `PermissionDenied` whatever the list says, those of the same user at medium integrity reach an
+   * elevated server. In an AppContainer the name is one like `LOCAL\app`, and the list must hold the package's SID.
    */
   readonly security?: string | undefined
 }
@@ -175,7 +181,7 @@ export interface ConnectOptions extends Options {
 export interface Information extends PipeInformation {}
 
 /**
- * What `PeekNamedPipe` tells.
+ * What `peek` tells.
  *
  * @since 0.2.0
  * @category models
@@ -264,11 +270,11 @@ const listenProblem = (path: string, settings: server.Settings): Effect.Effect<n
  * Closing the scope cancels what waits, turns away who has come and was not accepted, and gives the name up. Connections that
  * have been accepted live on in their own scopes; on Windows the name stays taken until the last of them is closed.
  *
- * `name` is `app`, or `\\.\pipe\app`; upper and lower case are the same. On the portable kernel it is a Unix domain socket in
- * a directory of the user's own (`$XDG_RUNTIME_DIR/effect-threadpool-io`, or one of the temporary directory), with mode 0600 in a
- * directory of mode 0700, and beside it another one, with a dot behind its name, by which others learn that the server
- * lives. Those that a dead server has left behind are taken over; anything else under their names stays, and `listen`
- * fails with `AlreadyExists`.
+ * `name` is `app`, or `\\.\pipe\app`, or in an AppContainer `LOCAL\app`; upper and lower case are the same. On the
+ * portable kernel it is a Unix domain socket in a directory of the user's own (`$XDG_RUNTIME_DIR/effect-threadpool-io`,
+ * or one of the temporary directory), with mode 0600 in a directory of mode 0700, and beside it another one, with a dot
+ * behind its name, by which others learn that the server lives. Those that a dead server has left behind are taken
+ * over; anything else under their names stays, and `listen` fails with `AlreadyExists`.
  *
  * @example
  * ```ts
@@ -831,7 +837,7 @@ export const sink = (self: Connection): Sink.Sink<void, Uint8Array, never, Win32
 // -----------------------------------------------------------------------------
 
 /** A call on the handle of a connection. */
-const callOn = <K extends "DisconnectNamedPipe" | "GetNamedPipeInfo" | "PeekNamedPipe">(
+const callOn = <K extends "DisconnectNamedPipe" | "GetNamedPipeInfo">(
   self: Connection,
   name: K
 ): Effect.Effect<Calls[K][1], Win32Error.Win32Error> =>
@@ -844,8 +850,11 @@ const callOn = <K extends "DisconnectNamedPipe" | "GetNamedPipeInfo" | "PeekName
     : notAConnection(name, self)
 
 /**
- * `PeekNamedPipe`: how many bytes could be read at once, and how many are left of the message that is read next. Takes nothing.
- * Fails with `BrokenPipe` when the other end is gone and nothing is left.
+ * How many bytes could be read at once, and how many are left of the message that is read next. Takes nothing. Fails
+ * with `BrokenPipe` when the other end is gone and nothing is left.
+ *
+ * It is an operation like the others (`FSCTL_PIPE_PEEK`), and one of the `maxInFlight`. `PeekNamedPipe` is not called:
+ * on Windows it may wait for ever for the event of a handle that is in skip mode.
  *
  * @example
  * ```ts
@@ -859,7 +868,22 @@ const callOn = <K extends "DisconnectNamedPipe" | "GetNamedPipeInfo" | "PeekName
  * @since 0.2.0
  * @category accessors
  */
-export const peek = (self: Connection): Effect.Effect<Peek, Win32Error.Win32Error> => callOn(self, "PeekNamedPipe")
+export const peek = (self: Connection): Effect.Effect<Peek, Win32Error.Win32Error> =>
+  Effect.suspend(() => {
+    const buffer = new Uint8Array(c.FILE_PIPE_PEEK_BUFFER.size)
+    const peeking = Operation.peek(buffer)
+    return isOurs(self)
+      ? Effect.map(ThreadpoolIo.transfer(self.io, peeking), () => peekOf(buffer))
+      : notAConnection(peeking.request.syscall, self)
+  })
+
+const peekOf = (buffer: Uint8Array): Peek => {
+  const view = new DataView(buffer.buffer)
+  return {
+    bytesAvailable: view.getUint32(c.FILE_PIPE_PEEK_BUFFER.ReadDataAvailable, true),
+    bytesLeftInMessage: view.getUint32(c.FILE_PIPE_PEEK_BUFFER.MessageLength, true)
+  }
+}
 
 /**
  * `GetNamedPipeInfo`, `GetNamedPipeHandleStateW`, and the process at the other end where the system tells. `Unsupported` on the

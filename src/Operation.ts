@@ -682,6 +682,17 @@ export const unsafeIoControlCode = (options: { readonly name: string; readonly c
 
 const lookAtCode = optionsOf<{ readonly name: string; readonly code: number }>({ name: aString, code: aNumber })
 
+/** @internal Not public: `NamedPipe.peek` reads what it brings. */
+export const peek = (buffer: Uint8Array): Proto & { readonly _tag: "Peek" } => ({
+  [TypeId]: TypeId,
+  _tag: "Peek",
+  request: {
+    ...transfer("read", { buffer }, false),
+    syscall: "DeviceIoControl(FSCTL_PIPE_PEEK)",
+    kind: "peek"
+  }
+})
+
 /** @internal Not public: who locks must unlock, which `File.withLock` and `File.lock` do. */
 export const lock = (options: {
   readonly offset: number | bigint

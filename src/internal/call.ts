@@ -15,6 +15,8 @@ export interface CallOptions<K extends CallName> extends Engine.CallOptions<K> {
   readonly path?: string | undefined
   readonly handle?: number | undefined
   readonly detail?: string | undefined
+  /** An interruption that comes when the call can only be waited for is not told where it has succeeded. */
+  readonly reportsLate?: boolean | undefined
   /** Makes a call return that has begun and that nobody waits for any more. */
   readonly stop?: (() => void) | undefined
 }
@@ -60,6 +62,9 @@ export const callIn = <K extends CallName>(
         if (!running.settled) options.stop?.()
       },
       (cause) => {
+        if (options.reportsLate === true && running.status === ERROR_SUCCESS) {
+          return Effect.succeed(running.value as Calls[K][1])
+        }
         running.discard()
         return running.givenUp
           ? Effect.zipRight(

@@ -99,6 +99,14 @@ export const PIPE_READMODE_MESSAGE = 2
 export const PIPE_TYPE_MESSAGE = 4
 export const PIPE_REJECT_REMOTE_CLIENTS = 8
 export const PIPE_UNLIMITED_INSTANCES = 255
+/** `GetFileType`. */
+export const FILE_TYPE_PIPE = 3
+/** ntifs.h: what NtCreateNamedPipeFile takes. */
+export const FILE_CREATE = 2
+export const OBJ_CASE_INSENSITIVE = 0x40
+export const FILE_PIPE_MESSAGE_TYPE = 1
+export const FILE_PIPE_REJECT_REMOTE_CLIENTS = 2
+export const FILE_PIPE_MESSAGE_MODE = 1
 
 // --- OpenProcessToken, GetTokenInformation, ConvertStringSecurityDescriptorToSecurityDescriptorW
 export const TOKEN_QUERY = 0x0008
@@ -192,6 +200,28 @@ export const OVERLAPPED = { size: 32, Internal: 0, InternalHigh: 8, Offset: 16, 
 
 /** `SECURITY_ATTRIBUTES` on x64 and arm64. */
 export const SECURITY_ATTRIBUTES = { size: 24, nLength: 0, lpSecurityDescriptor: 8, bInheritHandle: 16 } as const
+
+/** `OBJECT_ATTRIBUTES` and `UNICODE_STRING` on x64 and arm64. */
+export const OBJECT_ATTRIBUTES = {
+  size: 48,
+  Length: 0,
+  RootDirectory: 8,
+  ObjectName: 16,
+  Attributes: 24,
+  SecurityDescriptor: 32,
+  SecurityQualityOfService: 40
+} as const
+export const UNICODE_STRING = { size: 16, Length: 0, MaximumLength: 2, Buffer: 8 } as const
+
+/** `FILE_PIPE_PEEK_BUFFER`, up to its data. */
+export const FILE_PIPE_PEEK_BUFFER = {
+  size: 16,
+  NamedPipeState: 0,
+  ReadDataAvailable: 4,
+  NumberOfMessages: 8,
+  MessageLength: 12
+} as const
+export const FSCTL_PIPE_PEEK = 0x11400c
 
 /** `TP_CALLBACK_ENVIRON` version 3 on x64 and arm64 (rule 28). */
 export const TP_CALLBACK_ENVIRON_V3 = {

@@ -11,17 +11,20 @@ import { call, callIn } from "./call.js"
 import type { Calls } from "./kernel/Kernel.js"
 import type { Restore } from "./settle.js"
 
-/** A handle that comes after an interruption, when nobody waits for it any more, is closed. */
+/**
+ * A handle that comes after an interruption, when nobody waits for it any more, is closed, and with it those `besides`.
+ */
 export const openHandleIn = <K extends "CreateFileW" | "CreateNamedPipeW">(
   restore: Restore,
   kernel: Kernel.Service,
   name: K,
-  arguments_: Calls[K][0]
+  arguments_: Calls[K][0],
+  besides: ReadonlyArray<number> = []
 ): Effect.Effect<number, Win32Error> =>
   callIn(restore, kernel, name, arguments_, {
     path: arguments_.path,
-    dispose: (handle) => {
-      kernel.engine.call("CloseHandle", { handle })
+    dispose: (opened) => {
+      for (const handle of [opened, ...besides]) kernel.engine.call("CloseHandle", { handle })
     }
   })
 

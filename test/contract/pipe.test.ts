@@ -270,6 +270,22 @@ contract("a pipe", ({ claim }) => {
       yield* NamedPipe.accept(server)
       expect((yield* Fiber.join(connecting)).side).toBe("client")
     })
+    claim("that several wait for serves each of them, whenever they come to its name", function*() {
+      for (let round = 0; round < 5; round++) {
+        const name = fresh()
+        const waiting = yield* Effect.fork(Effect.replicateEffect(
+          Effect.flatMap(NamedPipe.connect(name, { waitForServer: true }), (client) => readText(client)),
+          4,
+          { concurrency: 4 }
+        ))
+        yield* sleep(round)
+        const server = yield* NamedPipe.listen(name)
+        for (let client = 0; client < 4; client++) {
+          yield* NamedPipe.writeAll(yield* NamedPipe.accept(server), text("you"))
+        }
+        expect(yield* Fiber.join(waiting)).toEqual(["you", "you", "you", "you"])
+      }
+    })
     claim("is waited for no longer than asked", function*() {
       const connecting = NamedPipe.connect(fresh(), { waitForServer: true, timeout: 100 })
       expect(yield* failureOf(connecting)).toMatchObject({ code: 121, reason: "TimedOut" })

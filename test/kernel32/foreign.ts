@@ -20,6 +20,7 @@ export const CloseHandle = declare("int CloseHandle(HANDLE)")
 export const GetLastError = declare("DWORD GetLastError()")
 export const ReadFile = declare("int ReadFile(HANDLE, uintptr_t, DWORD, uintptr_t, uintptr_t)")
 export const GetOverlappedResult = declare("int GetOverlappedResult(HANDLE, uintptr_t, _Out_ DWORD *, int)")
+const PeekNamedPipe = declare("int PeekNamedPipe(HANDLE, uintptr_t, DWORD, uintptr_t, _Out_ DWORD *, uintptr_t)")
 const VirtualQuery = declare("size_t VirtualQuery(uintptr_t, _Out_ uint8_t *, size_t)")
 const CreateToolhelp32Snapshot = declare("HANDLE CreateToolhelp32Snapshot(DWORD, DWORD)")
 const Thread32First = declare("int Thread32First(HANDLE, _Inout_ uint8_t *)")
@@ -41,6 +42,13 @@ export const makePipe = (): { readonly server: number; readonly client: number }
   const client = CreateFileW(name, GENERIC_READ_WRITE, 0, 0, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, 0)
   if (server === INVALID_HANDLE_VALUE || client === INVALID_HANDLE_VALUE) throw new Error(`pipe: ${GetLastError()}`)
   return { server, client }
+}
+
+/** Bytes that could be read from this end. */
+export const peek = (pipe: number): number => {
+  const available = [0]
+  if (PeekNamedPipe(pipe, 0, 0, 0, available, 0) === 0) throw new Error(`PeekNamedPipe: ${GetLastError()}`)
+  return available[0]!
 }
 
 /** A file opened without FILE_FLAG_OVERLAPPED. */

@@ -3,7 +3,7 @@ export const internalExports: Readonly<Record<string, ReadonlyArray<string>>> = 
   BufferPool: ["PoolBufferImpl", "leaseOf"],
   CleanupGroup: ["acquire", "close"],
   Kernel: ["fromInternal"],
-  Operation: ["isOperation", "lock", "sizeOf", "vectored"],
+  Operation: ["isOperation", "lock", "peek", "sizeOf", "vectored"],
   Threadpool: ["acquire", "close"],
   ThreadpoolIo: ["acquire", "cancellableIn", "close", "errorOf", "failure", "transfer", "warnQuarantined"],
   WatchBackend: ["make"]

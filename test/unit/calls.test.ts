@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest"
 import * as c from "../../src/internal/constants.js"
 import type { Bindings } from "../../src/internal/kernel/win32/bindings.js"
 import { makeCalls } from "../../src/internal/kernel/win32/calls.js"
+import { Capabilities } from "../../src/internal/kernel/win32/capabilities.js"
 
 /** The arguments of CreateFileW. */
 const created = (path: string, flags: number) => {
@@ -15,7 +16,14 @@ const created = (path: string, flags: number) => {
     view: (_: number, bytes: number) => new Uint8Array(bytes),
     CreateFileW: { async: (...arguments_: ReadonlyArray<unknown>) => calls.push(arguments_.slice(0, -1)) }
   } as unknown as Bindings
-  makeCalls(native, 1)("CreateFileW", { path, access: 1, share: 7, disposition: 3, flags, mode: 0 }, () => {})
+  makeCalls(native, new Capabilities(native), 1)("CreateFileW", {
+    path,
+    access: 1,
+    share: 7,
+    disposition: 3,
+    flags,
+    mode: 0
+  }, () => {})
   return calls
 }
 

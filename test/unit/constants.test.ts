@@ -104,6 +104,14 @@ const flags = {
   PIPE_TYPE_MESSAGE: 0x0000_0004,
   PIPE_REJECT_REMOTE_CLIENTS: 0x0000_0008,
   PIPE_UNLIMITED_INSTANCES: 255,
+  FILE_TYPE_PIPE: 0x0003,
+  FILE_CREATE: 0x0000_0002,
+  OBJ_CASE_INSENSITIVE: 0x0000_0040,
+  FILE_PIPE_MESSAGE_TYPE: 0x0000_0001,
+  FILE_PIPE_REJECT_REMOTE_CLIENTS: 0x0000_0002,
+  FILE_PIPE_MESSAGE_MODE: 0x0000_0001,
+  // CTL_CODE(FILE_DEVICE_NAMED_PIPE, 3, METHOD_BUFFERED, FILE_READ_DATA)
+  FSCTL_PIPE_PEEK: (0x11 << 16) | (1 << 14) | (3 << 2),
   TOKEN_QUERY: 0x0008,
   TokenUser: 1,
   SDDL_REVISION_1: 1,
@@ -227,6 +235,27 @@ describe("rule 28: the layout for 64 bits of", () => {
       ["hEvent", POINTER]
     ], 8))
     expect(constants.OVERLAPPED.size).toBe(32)
+  })
+  it("OBJECT_ATTRIBUTES, UNICODE_STRING and FILE_PIPE_PEEK_BUFFER", () => {
+    expect(constants.OBJECT_ATTRIBUTES).toEqual(laidOut([
+      ["Length", DWORD],
+      ["RootDirectory", POINTER],
+      ["ObjectName", POINTER],
+      ["Attributes", DWORD],
+      ["SecurityDescriptor", POINTER],
+      ["SecurityQualityOfService", POINTER]
+    ], 8))
+    expect(constants.UNICODE_STRING).toEqual(laidOut([
+      ["Length", WCHAR],
+      ["MaximumLength", WCHAR],
+      ["Buffer", POINTER]
+    ], 8))
+    expect(constants.FILE_PIPE_PEEK_BUFFER).toEqual(laidOut([
+      ["NamedPipeState", DWORD],
+      ["ReadDataAvailable", DWORD],
+      ["NumberOfMessages", DWORD],
+      ["MessageLength", DWORD]
+    ], 4))
   })
   it("SECURITY_ATTRIBUTES", () => {
     expect(constants.SECURITY_ATTRIBUTES).toEqual(laidOut([

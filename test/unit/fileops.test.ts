@@ -15,13 +15,13 @@ import * as File from "../../src/File.js"
 import * as C from "../../src/internal/constants.js"
 import type { Block, Calls, Issue, Kernel as Internal, LockParameters } from "../../src/internal/kernel/Kernel.js"
 import { DONE_WITHOUT_PACKET } from "../../src/internal/kernel/Kernel.js"
-import { isSilent } from "../../src/internal/kernel/win32/wine.js"
 import * as Kernel from "../../src/Kernel.js"
 import { isBalanced } from "../../src/Ledger.js"
 import * as Operation from "../../src/Operation.js"
 import { eventually } from "../support/lab.js"
 import * as simulated from "../support/simulated.js"
 
+type Lock = Calls["LockFileEx"][0]
 type Unlock = Calls["UnlockFileEx"][0]
 
 interface Bench {
@@ -31,6 +31,12 @@ interface Bench {
   /** Every UnlockFileEx, answered with the status that is set. */
   readonly unlocked: Array<Unlock>
   unlockStatus: number
+  /** Every LockFileEx past the port, answered with the next of these, and with success when there is none. */
+  readonly tried: Array<Lock>
+  readonly lockStatuses: Array<number>
+  /** With `holds`, each waits for the test. */
+  holds: boolean
+  readonly held: Array<() => void>
 }
 
 type Body = (bench: Bench) => Generator<YieldWrap<Effect.Effect<any, any, Kernel.Kernel | Scope.Scope>>, void, never>
@@ -44,9 +50,26 @@ const claim = (
   it.live(name, () => {
     const { control, kernel } = simulated.make()
     const original = kernel.call.bind(kernel)
-    const bench = { control, kernel, unlocked: [] as Array<Unlock>, unlockStatus: 0 }
-    kernel.call = ((name: string, arguments_: never, done: (status: number) => void) => {
-      if (name !== "UnlockFileEx") return original(name as "CloseHandle", arguments_, done)
+    const bench: Omit<Bench, "file"> = {
+      control,
+      kernel,
+      unlocked: [],
+      unlockStatus: 0,
+      tried: [],
+      lockStatuses: [],
+      holds: false,
+      held: []
+    }
+    kernel.call = ((name: string, arguments_: never, done: (status: number, value?: unknown) => void) => {
+      if (name === "LockFileEx") {
+        bench.tried.push(arguments_)
+        const status = bench.lockStatuses.shift() ?? 0
+        const answer = () => status === 0 ? done(0, "held") : done(status)
+        if (bench.holds) bench.held.push(answer)
+        else setImmediate(answer)
+        return () => false
+      }
+      if (name !== "UnlockFileEx") return original(name as "CloseHandle", arguments_, done as never)
       bench.unlocked.push(arguments_)
       setImmediate(() => done(bench.unlockStatus))
       return () => false
@@ -88,14 +111,14 @@ describe("a lock that waits in the system", () => {
     expect(yield* Fiber.join(fiber)).toBe(0)
     expect(unlocked).toEqual([{ handle: file.io.handle, ...range }])
   })
-  claim("shared and at once says so", function*({ control, file }) {
-    control.script(simulated.pend)
-    const fiber = yield* Effect.fork(File.withLock(file, { exclusive: false, wait: false }, Effect.void))
-    yield* eventually("pending", () => control.pending.length === 1)
-    expect(lockOf(control.pending[0]!.issue).flags).toBe(C.LOCKFILE_FAIL_IMMEDIATELY)
-    // Windows may say only later that it is taken.
-    control.pending[0]!.complete({ status: C.ERROR_LOCK_VIOLATION, bytes: 0 })
-    expect(yield* Effect.flip(Fiber.join(fiber))).toMatchObject({ code: 33, reason: "Busy" })
+  claim("shared says so", function*({ control, file }) {
+    let flags = -1
+    control.decide = (issue) => {
+      flags = lockOf(issue).flags
+      return simulated.inline(granted)
+    }
+    yield* File.withLock(file, { exclusive: false }, Effect.void)
+    expect(flags).toBe(0)
   })
   claim("interrupted, is cancelled, and nothing is given back", function*({ control, file, unlocked }) {
     control.script(simulated.pend)
@@ -154,31 +177,76 @@ describe("a lock that waits in the system", () => {
   })
 })
 
-describe("a lock where the system cannot wait", () => {
-  claim("is tried again until it is granted", function*({ control, file, kernel, unlocked }) {
-    Object.defineProperty(kernel, "waitsForLocks", { value: false })
-    const taken = simulated.failAtStart(C.ERROR_LOCK_VIOLATION)
-    control.script(taken, taken, taken, simulated.inline(granted))
+describe("a lock that does not wait", () => {
+  const attempt = { ...range, exclusive: true }
+  const cannotWait = ({ kernel }: Bench) => Object.defineProperty(kernel, "waitsForLocks", { value: false })
+  const { ERROR_ACCESS_DENIED, ERROR_LOCK_VIOLATION } = C
+  /** A failure of it may bring a packet, which would end whatever has its place by then. */
+  const nothingThroughThePort = ({ control }: Bench) =>
+    expect(control.log.filter((verb) => verb === "lock" || verb === "StartThreadpoolIo")).toEqual([])
+
+  for (const skipMode of [true, false]) {
+    claim(`is asked for past the completion port, ${skipMode ? "with" : "without"} skip mode`, function*(bench) {
+      const { file, lockStatuses, tried, unlocked } = bench
+      const { handle } = file.io
+      yield* File.withLock(file, { ...range, wait: false }, Effect.void)
+      lockStatuses.push(ERROR_LOCK_VIOLATION)
+      const shared = File.withLock(file, { exclusive: false, wait: false }, Effect.die("it ran"))
+      expect(yield* Effect.flip(shared)).toMatchObject({ code: 33, reason: "Busy", syscall: "LockFileEx" })
+      expect(tried).toEqual([{ handle, ...attempt }, { handle, offset: 0n, length: 2n ** 64n - 1n, exclusive: false }])
+      expect(unlocked).toEqual([{ handle, ...range }])
+      nothingThroughThePort(bench)
+    }, { skipMode })
+  }
+  claim("is tried again until it is granted, where the system cannot wait", function*(bench) {
+    const { file, lockStatuses, tried, unlocked } = bench
+    cannotWait(bench)
+    lockStatuses.push(ERROR_LOCK_VIOLATION, ERROR_LOCK_VIOLATION, ERROR_LOCK_VIOLATION)
     yield* File.withLock(file, range, Effect.void)
-    expect([control.log.filter((verb) => verb === "lock").length, unlocked.length]).toEqual([4, 1])
+    expect([tried.length, unlocked.length]).toEqual([4, 1])
+    nothingThroughThePort(bench)
   })
-  claim("and fails at once with anything but 33", function*({ control, file, kernel }) {
-    Object.defineProperty(kernel, "waitsForLocks", { value: false })
-    control.script(simulated.failAtStart(C.ERROR_ACCESS_DENIED))
-    expect(yield* Effect.flip(File.withLock(file, range, Effect.void))).toMatchObject({ code: 5 })
+  claim("is tried again without skip mode, where a failure could bring a packet", function*(bench) {
+    bench.lockStatuses.push(ERROR_LOCK_VIOLATION)
+    yield* File.withLock(bench.file, range, Effect.void)
+    expect([bench.tried.length, bench.unlocked.length]).toEqual([2, 1])
+    nothingThroughThePort(bench)
+  }, { skipMode: false })
+  claim("fails at once with anything but 33", function*(bench) {
+    cannotWait(bench)
+    bench.lockStatuses.push(ERROR_ACCESS_DENIED)
+    expect(yield* Effect.flip(File.withLock(bench.file, range, Effect.void))).toMatchObject({ code: 5 })
+    expect(bench.tried.length).toBe(1)
+  })
+  claim("interrupted, and granted all the same, is given back once", function*(bench) {
+    let ran = false
+    bench.holds = true
+    const locking = File.withLock(bench.file, { ...range, wait: false }, Effect.sync(() => ran = true))
+    const fiber = yield* Effect.fork(locking)
+    yield* eventually("asked for", () => bench.held.length === 1)
+    yield* Fiber.interruptFork(fiber)
+    yield* Effect.sleep(1)
+    bench.held[0]!()
+    expect(Exit.isInterrupted(yield* Fiber.await(fiber))).toBe(true)
+    expect({ ran, unlocked: bench.unlocked }).toEqual({
+      ran: false,
+      unlocked: [{ handle: bench.file.io.handle, ...range }]
+    })
+  })
+  claim("interrupted, and taken, is not given back", function*(bench) {
+    bench.holds = true
+    bench.lockStatuses.push(ERROR_LOCK_VIOLATION)
+    const fiber = yield* Effect.fork(File.withLock(bench.file, { ...range, wait: false }, Effect.die("it ran")))
+    yield* eventually("asked for", () => bench.held.length === 1)
+    yield* Fiber.interruptFork(fiber)
+    yield* Effect.sleep(1)
+    bench.held[0]!()
+    expect(Exit.isInterrupted(yield* Fiber.await(fiber))).toBe(true)
+    expect(bench.unlocked).toEqual([])
   })
 })
 
 describe("TRUE without a packet, which Wine answers", () => {
-  const issue = (kind: "lock" | "ioctl" | "read", parameters?: number): Issue =>
-    ({ kind, parameters }) as unknown as Issue
-  it("is known of locks and of the codes of file systems, and of nothing else", () => {
-    expect(isSilent(issue("lock"))).toBe(true)
-    expect(isSilent(issue("ioctl", C.IO_CONTROL_CODES.FSCTL_SET_SPARSE))).toBe(true)
-    expect(isSilent(issue("ioctl", 0x0011400c))).toBe(false)
-    expect(isSilent(issue("ioctl", C.IO_CONTROL_CODES.IOCTL_STORAGE_QUERY_PROPERTY))).toBe(false)
-    expect(isSilent(issue("read"))).toBe(false)
-  })
   for (const skipMode of [true, false]) {
     claim(
       `completes inline, ${skipMode ? "with" : "without"} skip mode, and pairs its Start with Cancel`,
@@ -187,10 +255,10 @@ describe("TRUE without a packet, which Wine answers", () => {
         const original = kernel.issue.bind(kernel)
         kernel.issue = (issue) => {
           const status = original(issue)
-          return issue.kind === "lock" && status === 0 ? DONE_WITHOUT_PACKET : status
+          return issue.kind === "ioctl" && status === 0 ? DONE_WITHOUT_PACKET : status
         }
         control.script(simulated.silent(granted))
-        yield* File.withLock(file, range, Effect.void)
+        yield* File.submit(file, Operation.deviceIoControl({ code: "FSCTL_SET_SPARSE" }))
         const { completedByCallback, completedInline, started } = file.io.object.counters.read()
         expect({ completedByCallback, completedInline, started })
           .toEqual({ completedByCallback: 0, completedInline: 1, started: 1 })

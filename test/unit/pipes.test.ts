@@ -98,7 +98,8 @@ describe("the name of a pipe", () => {
   it("has 247 characters at most, and no others than it may have", () => {
     expect(nameProblem(pathOf("x".repeat(247)))).toBeUndefined()
     expect(nameProblem(pathOf("app-1_{é}.v2"))).toBeUndefined()
-    for (const name of ["", "x".repeat(248), "a\0", "a\\b", "a/b", "..", ".", "a ", "a."]) {
+    expect(nameProblem(pathOf("LOCAL\\app"))).toBeUndefined()
+    for (const name of ["", "LOCAL\\", "local\\a\\b", "x".repeat(248), "a\0", "a\\b", "a/b", "..", ".", "a ", "a."]) {
       expect(nameProblem(pathOf(name))).toBeTypeOf("string")
     }
   })

@@ -10,7 +10,7 @@ import * as Operation from "../../Operation.js"
 import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { aBoolean, anOffset, isAnEffect, optionsOf, refusal, Wrong, wrong } from "../arguments.js"
-import { call } from "../call.js"
+import { call, callIn } from "../call.js"
 import * as c from "../constants.js"
 import { offsetProblem } from "../engine/offset.js"
 import type { Restore } from "../settle.js"
@@ -49,13 +49,28 @@ const LONGEST_PAUSE_MILLIS = 50
 
 /** Succeeds when the lock is held: also when the fiber has been interrupted just then. */
 const take = (restore: Restore, self: File, options: LockOptions, range: Range): Effect.Effect<void, Win32Error> => {
-  const exclusive = options.exclusive ?? true ? c.LOCKFILE_EXCLUSIVE_LOCK : 0
-  const attempt = (flags: number) =>
-    Effect.asVoid(ThreadpoolIo.cancellableIn(restore, self.io, Operation.lock({ ...range, flags: exclusive | flags })))
-  if (options.wait === false) return attempt(c.LOCKFILE_FAIL_IMMEDIATELY)
-  if (self.kernel.engine.kernel.waitsForLocks) return attempt(0)
+  const { length, offset, problem } = range
+  const { io, kernel } = self
+  const exclusive = options.exclusive ?? true
+  const waiting = Operation.lock({ ...range, flags: exclusive ? c.LOCKFILE_EXCLUSIVE_LOCK : 0 })
+  // With skip mode no failure brings a packet: only then it goes through the port. What is refused, is refused there as
+  // well.
+  if (problem !== undefined || (options.wait !== false && kernel.engine.kernel.waitsForLocks && io.skipMode)) {
+    return Effect.asVoid(ThreadpoolIo.cancellableIn(restore, io, waiting))
+  }
+  const { handle, object } = io
+  const attempt = callIn(restore, kernel, "LockFileEx", { handle, offset, length, exclusive }, {
+    path: self.path,
+    handle,
+    object,
+    reportsLate: true,
+    dispose: () => {
+      if (object.open) kernel.engine.call("UnlockFileEx", { handle, offset, length }, { object })
+    }
+  })
+  if (options.wait === false) return Effect.asVoid(attempt)
   const untilFree = (pause: number): Effect.Effect<void, Win32Error> =>
-    Effect.catchAll(attempt(c.LOCKFILE_FAIL_IMMEDIATELY), (error) =>
+    Effect.catchAll(Effect.asVoid(attempt), (error) =>
       error.code === c.ERROR_LOCK_VIOLATION
         ? Effect.zipRight(
           restore(Effect.sleep(pause)),

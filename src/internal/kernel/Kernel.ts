@@ -2,6 +2,7 @@
  * Floor 2: what a kernel is. `kernel32.dll`, the portable kernel and the simulated one all are this interface and nothing
  * more. No Effect, no exceptions for things that can go wrong at run time: a Win32 status answers.
  */
+import { FILE_PIPE_PEEK_BUFFER } from "../constants.js"
 import type { SlotTable } from "./SlotTable.js"
 
 /** A piece of memory that the kernel may write to after JavaScript has moved on: never memory of V8's own. */
@@ -22,7 +23,9 @@ export interface Issues {
   readonly connect: undefined
   /** `TransactNamedPipe`: writes `input` as one message and reads the answer. */
   readonly transact: undefined
-  /** `LockFileEx`; the offset is the operation's. */
+  /** `FSCTL_PIPE_PEEK`: fills a `FILE_PIPE_PEEK_BUFFER` without data. 234 is a success. */
+  readonly peek: undefined
+  /** `LockFileEx` that waits; the offset is the operation's. */
   readonly lock: LockParameters
   /** `DeviceIoControl`: the code. `input` goes in, the memory takes what comes out. */
   readonly ioctl: number
@@ -41,7 +44,7 @@ export interface WatchParameters {
 }
 
 export interface LockParameters {
-  /** `LOCKFILE_EXCLUSIVE_LOCK`, `LOCKFILE_FAIL_IMMEDIATELY`. */
+  /** `LOCKFILE_EXCLUSIVE_LOCK`, or 0. */
   readonly flags: number
   readonly lengthLow: number
   readonly lengthHigh: number
@@ -123,11 +126,22 @@ export interface PipeInformation {
   readonly peerProcessId: number | undefined
 }
 
-/** What `PeekNamedPipe` tells, in bytes. */
+/** What `FSCTL_PIPE_PEEK` tells, in bytes. */
 export interface PipePeek {
   readonly bytesAvailable: number
   /** What is left of the message that is read next; 0 on a pipe of bytes. */
   readonly bytesLeftInMessage: number
+}
+
+/** Writes a `FILE_PIPE_PEEK_BUFFER` for a kernel that has pipes of its own; answers its size. */
+export const writePeek = (into: Uint8Array, start: number, peek: PipePeek): number => {
+  const at = FILE_PIPE_PEEK_BUFFER
+  const view = new DataView(into.buffer, into.byteOffset + start, at.size)
+  view.setUint32(at.NamedPipeState, 0, true)
+  view.setUint32(at.ReadDataAvailable, peek.bytesAvailable, true)
+  view.setUint32(at.NumberOfMessages, 0, true)
+  view.setUint32(at.MessageLength, peek.bytesLeftInMessage, true)
+  return at.size
 }
 
 /** Sector sizes, in bytes. */
@@ -175,9 +189,8 @@ export interface Calls {
   /** `CopyFileW`, never over a file that is there: what is in it, its time of modification, and its attributes or mode. */
   readonly CopyFileW: [{ readonly from: string; readonly to: string }, void]
   /**
-   * `CreateNamedPipeW`: duplex, overlapped, `PIPE_REJECT_REMOTE_CLIENTS`; answers an instance. The `first` one holds the name and
-   * never serves: with `FILE_FLAG_FIRST_PIPE_INSTANCE`, and with its own client come and gone, so that nobody can connect to it.
-   * 5 or 231 where the name is taken.
+   * `CreateNamedPipeW`: duplex, overlapped, `PIPE_REJECT_REMOTE_CLIENTS`; answers an instance. The `first` one holds
+   * the name and never serves: nobody can connect to it. 5 or 231 where the name is taken.
    */
   readonly CreateNamedPipeW: [
     {
@@ -187,16 +200,31 @@ export interface Calls {
       readonly maxInstances: number
       readonly outBufferSize: number
       readonly inBufferSize: number
-      /** A security descriptor as SDDL; by default one that lets in the current user alone. */
+      /**
+       * A security descriptor as SDDL; by default one that lets in the current user alone. The first one's is that of
+       * all.
+       */
       readonly security: string | undefined
+      /**
+       * Hears, before the end of the first one, of instances whose clients came while the name was being taken. They
+       * are whose call it is.
+       */
+      readonly early?: ((handle: number) => void) | undefined
     },
     number
   ]
   readonly DisconnectNamedPipe: [{ readonly handle: number }, void]
   /** Whether reads keep messages apart (`PIPE_READMODE_MESSAGE`). */
   readonly SetNamedPipeHandleState: [{ readonly handle: number; readonly messages: boolean }, void]
-  readonly PeekNamedPipe: [{ readonly handle: number }, PipePeek]
   readonly GetNamedPipeInfo: [{ readonly handle: number }, PipeInformation]
+  /**
+   * `LockFileEx(LOCKFILE_FAIL_IMMEDIATELY)`; 33 where it is taken. Past the completion port: through it, a failure may
+   * bring a packet all the same.
+   */
+  readonly LockFileEx: [
+    { readonly handle: number; readonly offset: bigint; readonly length: bigint; readonly exclusive: boolean },
+    "held"
+  ]
   /** `UnlockFileEx`. Its OVERLAPPED only says where; it never pends. */
   readonly UnlockFileEx: [{ readonly handle: number; readonly offset: bigint; readonly length: bigint }, void]
   /** `GetFileInformationByHandleEx(FileStorageInfo)`, or what older systems tell of the volume. */

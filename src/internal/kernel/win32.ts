@@ -6,8 +6,10 @@ import {
   ERROR_GEN_FAILURE,
   ERROR_INVALID_PARAMETER,
   ERROR_SUCCESS,
+  FILE_DEVICE_FILE_SYSTEM,
   FILE_SKIP_COMPLETION_PORT_ON_SUCCESS,
   FILE_SKIP_SET_EVENT_ON_HANDLE,
+  FILE_TYPE_PIPE,
   MAXDWORD
 } from "../constants.js"
 import { CallbackBudget, MAX_WAITING_CALLBACKS } from "./budget.js"
@@ -19,6 +21,7 @@ import { bind, type Bindings } from "./win32/bindings.js"
 import { BoundHandles, statusOf } from "./win32/bound.js"
 import { Callbacks } from "./win32/callbacks.js"
 import { makeCalls } from "./win32/calls.js"
+import { Capabilities } from "./win32/capabilities.js"
 import type { Completions, Sink } from "./win32/completions.js"
 import { closedWithWorker } from "./win32/handles.js"
 import { issuers } from "./win32/issuers.js"
@@ -27,7 +30,6 @@ import { Win32Pools } from "./win32/pool.js"
 import { Relay } from "./win32/relay.js"
 import type { NodeApi, RelayLibrary } from "./win32/relayLibrary.js"
 import { loadRelay, missing, nodeApi, packagedLibrary } from "./win32/relayLibrary.js"
-import { isSilent } from "./win32/wine.js"
 
 /** Why there is no kernel32 here. */
 export interface LoadFailure {
@@ -38,7 +40,11 @@ export interface LoadFailure {
   readonly cause: unknown
 }
 
-const SKIP_MODES = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE
+/** Synchronous functions on pipes may wait for the handle's own event: it is left as it is. */
+const SKIP_MODES = {
+  pipe: FILE_SKIP_COMPLETION_PORT_ON_SUCCESS,
+  other: FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE
+} as const
 
 // ntdll: FILE_INFORMATION_CLASS, and the bits of FILE_MODE_INFORMATION that say "opened without FILE_FLAG_OVERLAPPED"
 const FileModeInformation = 16
@@ -110,6 +116,7 @@ class Win32Kernel implements Kernel {
   readonly call: Kernel["call"]
   readonly pools: Win32Pools
   readonly #native: Bindings
+  readonly #capabilities: Capabilities
   readonly #memory: SlotMemory
   readonly #page: Block
   readonly #view: DataView
@@ -120,7 +127,8 @@ class Win32Kernel implements Kernel {
 
   constructor(native: Bindings, options: LoadOptions) {
     this.#native = native
-    this.waitsForLocks = !native.isWine
+    this.#capabilities = new Capabilities(native)
+    this.waitsForLocks = this.#capabilities.waitsForLocks
     this.#memory = new SlotMemory(native)
     this.slots = new SlotTable(
       (slab) => {
@@ -138,7 +146,7 @@ class Win32Kernel implements Kernel {
     const budget = new CallbackBudget(waits ? MAX_WAITING_CALLBACKS : Infinity)
     this.pools = new Win32Pools(native, budget, waits)
     this.#bound = new BoundHandles(native, budget, completions)
-    const call = makeCalls(native, limitOf(process.env["UV_THREADPOOL_SIZE"]))
+    const call = makeCalls(native, this.#capabilities, limitOf(process.env["UV_THREADPOOL_SIZE"]))
     this.call = completions.way === "relay" ? closedWithWorker(native, call) : call
   }
 
@@ -182,7 +190,8 @@ class Win32Kernel implements Kernel {
   }
 
   setSkipMode(handle: number): number {
-    const done = this.#native.SetFileCompletionNotificationModes(handle, SKIP_MODES)
+    const modes = SKIP_MODES[this.#native.GetFileType(handle) === FILE_TYPE_PIPE ? "pipe" : "other"]
+    const done = this.#native.SetFileCompletionNotificationModes(handle, modes)
     return done !== 0 ? ERROR_SUCCESS : this.#native.GetLastError()
   }
 
@@ -236,7 +245,7 @@ class Win32Kernel implements Kernel {
       ? (kind === "read" ? this.#native.ReadFile : this.#native.WriteFile)(handle, address, length, 0, overlapped)
       : issuers[kind](this.#native, { handle, overlapped, address, length, issue })
     if (done === 0) return this.#native.GetLastError() || ERROR_GEN_FAILURE
-    return this.#native.isWine && isSilent(issue) ? DONE_WITHOUT_PACKET : ERROR_SUCCESS
+    return ofFileSystem(issue) && !this.#capabilities.controlCodesPost ? DONE_WITHOUT_PACKET : ERROR_SUCCESS
   }
 
   transferred(slot: number): number {
@@ -312,6 +321,10 @@ class Win32Kernel implements Kernel {
     }
   }
 }
+
+/** Control codes of pipes are not among these. */
+const ofFileSystem = ({ kind, parameters }: Issue): boolean =>
+  kind === "ioctl" && (parameters as number) >>> 16 === FILE_DEVICE_FILE_SYSTEM
 
 /** What it answers decides what becomes of memory that the system may be writing to: no other value stands for a status. */
 const custom = (issue: CustomIssue, arguments_: Parameters<CustomIssue>[0]): number => {

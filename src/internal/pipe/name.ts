@@ -4,6 +4,8 @@
  */
 const PREFIX = "\\\\.\\pipe\\"
 const LONGEST = 256
+/** Where the pipes of an AppContainer are. */
+const LOCAL = /^LOCAL\\/i
 
 /** `\\.\pipe\name`, from either form. */
 export const pathOf = (name: string): string =>
@@ -16,7 +18,7 @@ export const pathOf = (name: string): string =>
 
 /** What is wrong with the name in a path that `pathOf` made, or `undefined`. */
 export const nameProblem = (path: string): string | undefined => {
-  const name = path.slice(PREFIX.length)
+  const name = path.slice(PREFIX.length).replace(LOCAL, "")
   if (name === "") return "The name of the pipe is empty."
   if (path.length > LONGEST) return `The path of a pipe has at most ${LONGEST} characters, not ${path.length}.`
   if (name.includes("\0")) return "The name of the pipe has a NUL character."

@@ -54,7 +54,13 @@ export class PipeServer {
   fibers: ReadonlyArray<Fiber.RuntimeFiber<void>> = []
   #starting: number
 
-  constructor(readonly kernel: Kernel.Service, readonly settings: Settings, readonly anchor: number) {
+  /** `early`: instances whose clients came while the name was being taken. */
+  constructor(
+    readonly kernel: Kernel.Service,
+    readonly settings: Settings,
+    readonly anchor: number,
+    readonly early: Array<number>
+  ) {
     this.#starting = Math.min(settings.backlog, settings.maxInstances)
     // As many again may have come and not been accepted: clients after those find the pipe busy.
     this.backlog = new Backlog(settings.backlog, settings.maxInstances)
@@ -81,8 +87,19 @@ const creation = (settings: Settings, first: boolean): Calls["CreateNamedPipeW"]
   security: settings.security
 })
 
-const createIn = (restore: Restore, kernel: Kernel.Service, settings: Settings, first: boolean) =>
-  openHandleIn(restore, kernel, "CreateNamedPipeW", creation(settings, first))
+const takeName = (
+  restore: Restore,
+  kernel: Kernel.Service,
+  settings: Settings
+): Effect.Effect<PipeServer, Win32Error.Win32Error> =>
+  Effect.suspend(() => {
+    const early: Array<number> = []
+    const arguments_ = { ...creation(settings, true), early: (handle: number) => void early.push(handle) }
+    return Effect.map(
+      openHandleIn(restore, kernel, "CreateNamedPipeW", arguments_, early),
+      (anchor) => new PipeServer(kernel, settings, anchor, early)
+    )
+  })
 
 /** With a cause, 5 is about the portable kernel's directory. */
 const isTaken = ({ cause, code }: Win32Error.Win32Error): boolean =>
@@ -94,14 +111,13 @@ export const openIn = (
   kernel: Kernel.Service,
   settings: Settings
 ): Effect.Effect<PipeServer, Win32Error.Win32Error> =>
-  createIn(restore, kernel, settings, true).pipe(
+  takeName(restore, kernel, settings).pipe(
     Effect.mapError((error) =>
       isTaken(error)
         ? Win32Error.make({ ...error, reason: "AlreadyExists", detail: "A server, of whatever user, has this name." })
         : error
     ),
-    Effect.flatMap((anchor) => {
-      const server = new PipeServer(kernel, settings, anchor)
+    Effect.flatMap((server) => {
       const fork = Effect.forkDaemon(Effect.interruptible(keepWaiting(server)))
       const starting = Effect.map(Effect.replicateEffect(fork, settings.backlog), (fibers) => {
         server.fibers = fibers
@@ -130,7 +146,11 @@ export const close = (server: PipeServer): Effect.Effect<void> =>
     const waiting = server.backlog.close()
     return Fiber.interruptAll(server.fibers).pipe(
       Effect.zipRight(Effect.forEach(waiting, turnAway, { discard: true })),
-      Effect.zipRight(Effect.ignore(call(server.kernel, "CloseHandle", { handle: server.anchor })))
+      Effect.zipRight(Effect.forEach(
+        [...server.early.splice(0), server.anchor],
+        (handle) => Effect.ignore(call(server.kernel, "CloseHandle", { handle })),
+        { discard: true }
+      ))
     )
   }).pipe(Effect.uninterruptible)
 
@@ -187,10 +207,16 @@ const instanceIn = (
   restore: Restore,
   server: PipeServer
 ): Effect.Effect<ThreadpoolIo.ThreadpoolIo, Win32Error.Win32Error> =>
-  Effect.flatMap(
-    createIn(restore, server.kernel, server.settings, false),
-    (handle) => bindOrClose(server.kernel, handle, { ...server.settings.io, path: server.settings.path })
-  )
+  Effect.suspend(() => {
+    const { early, kernel, settings } = server
+    const handle = early.shift()
+    return Effect.flatMap(
+      handle === undefined
+        ? openHandleIn(restore, kernel, "CreateNamedPipeW", creation(settings, false))
+        : Effect.succeed(handle),
+      (handle) => bindOrClose(kernel, handle, { ...settings.io, path: settings.path })
+    )
+  })
 
 /** A client that has come and gone before it was seen: the instance is disconnected, and waits for the next one. */
 const goneAlready = ({ code }: Win32Error.Win32Error): boolean =>

@@ -88,14 +88,6 @@ export class Pipes {
           : this.#addInstance(arguments_.path, done, handles),
       DisconnectNamedPipe: ({ handle }, done, handles) =>
         this.#onEnd(handle, handles, done, (end) => done(end.disconnect(), undefined)),
-      PeekNamedPipe: ({ handle }, done, handles) =>
-        this.#onEnd(handle, handles, done, (end) => {
-          const status = end.readable()
-          done(
-            status,
-            status === C.ERROR_SUCCESS ? { bytesAvailable: end.available, bytesLeftInMessage: 0 } : undefined
-          )
-        }),
       SetNamedPipeHandleState: ({ handle, messages }, done, handles) =>
         this.#onEnd(
           handle,

@@ -7,6 +7,7 @@
 import type * as net from "node:net"
 import * as C from "../../constants.js"
 import { Queue } from "../gate.js"
+import { writePeek } from "../Kernel.js"
 import type { Done, TakeBack } from "../model.js"
 import type { PortableFile, PortableOperation, PortableStorage } from "../portable.js"
 
@@ -41,15 +42,6 @@ export class PipeEnd implements PortableFile {
 
   constructor(readonly storage: PortableStorage, readonly name: Name | undefined, socket: net.Socket | undefined) {
     if (socket !== undefined) this.attach(socket)
-  }
-
-  get available(): number {
-    return this.#available
-  }
-
-  /** 0, or why there will be no more bytes than there are. */
-  readable(): number {
-    return this.#available > 0 ? C.ERROR_SUCCESS : this.#state
   }
 
   // --- the socket
@@ -133,6 +125,7 @@ export class PipeEnd implements PortableFile {
     const { kind } = operation.issue!
     if (kind === "connect") return this.#connect(operation)
     if (kind === "read") return this.#read(operation)
+    if (kind === "peek") return this.#peek(operation)
     return kind === "write" ? this.#write(operation) : C.ERROR_NOT_SUPPORTED
   }
 
@@ -153,6 +146,13 @@ export class PipeEnd implements PortableFile {
     if (this.#available > 0 || this.#state !== C.ERROR_SUCCESS) return this.#take(operation)
     this.#reads.push(operation)
     return C.ERROR_IO_PENDING
+  }
+
+  #peek(operation: PortableOperation): number {
+    if (this.#available === 0 && this.#state !== C.ERROR_SUCCESS) return this.#state
+    const { block, start } = operation.issue!
+    operation.bytes = writePeek(block!.bytes, start, { bytesAvailable: this.#available, bytesLeftInMessage: 0 })
+    return C.ERROR_SUCCESS
   }
 
   #write(operation: PortableOperation): number {

@@ -144,17 +144,35 @@ export class DiskFile implements SimulatedFile {
   }
 
   #lock(operation: SimulatedOperation): number {
+    if (!this.#mayLock) return C.ERROR_ACCESS_DENIED
     const { flags, lengthHigh, lengthLow } = operation.issue!.parameters as LockParameters
     const { offsetHigh, offsetLow } = operation.issue!
-    return this.disk.locksOf(this.open.file).take(operation, {
+    const status = this.disk.locksOf(this.open.file).take(operation, {
       owner: this,
       from: join(offsetHigh, offsetLow),
       length: join(lengthHigh, lengthLow),
       exclusive: (flags & C.LOCKFILE_EXCLUSIVE_LOCK) !== 0
     }, (flags & C.LOCKFILE_FAIL_IMMEDIATELY) === 0)
+    if (status === C.ERROR_LOCK_VIOLATION && !operation.object.skipMode) {
+      // The file system has answered by itself, and the I/O manager tells the port all the same.
+      operation.follows = "packet"
+      this.disk.system.end(operation, () => operation.finish(status))
+    }
+    return status
+  }
+
+  /** The right to append is not enough. */
+  get #mayLock(): boolean {
+    return this.open.readable || (this.open.writable && !this.open.appends)
+  }
+
+  tryLock(from: bigint, length: bigint, exclusive: boolean): number {
+    if (!this.#mayLock) return C.ERROR_ACCESS_DENIED
+    return this.disk.locksOf(this.open.file).hold({ owner: this, from, length, exclusive })
   }
 
   unlock(from: bigint, length: bigint): number {
+    if (!this.#mayLock) return C.ERROR_ACCESS_DENIED
     return this.disk.locksOf(this.open.file).giveBack(this, from, length)
   }
 
@@ -178,10 +196,15 @@ class Locks {
 
   constructor(readonly system: System) {}
 
+  hold(lock: Lock): number {
+    if (!this.#free(lock)) return C.ERROR_LOCK_VIOLATION
+    this.#held.push(lock)
+    return C.ERROR_SUCCESS
+  }
+
   take(operation: SimulatedOperation, lock: Lock, wait: boolean): number {
-    if (this.#free(lock)) {
+    if (this.hold(lock) === C.ERROR_SUCCESS) {
       // Held from this moment: how its owner hears of it is another matter.
-      this.#held.push(lock)
       const way = this.system.way()
       if (way === "inline") return C.ERROR_SUCCESS
       if (way === "early") operation.finish(C.ERROR_SUCCESS)

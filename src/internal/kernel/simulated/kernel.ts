@@ -261,10 +261,13 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
         if (messages && !end.messages) throw C.ERROR_INVALID_PARAMETER
         end.readsMessages = messages
       }),
-    PeekNamedPipe: ({ handle }, done, { file }) =>
-      this.#onPipe("PeekNamedPipe", file(handle), done, (end) => refused(end.peek())),
     GetNamedPipeInfo: ({ handle }, done, { file }) =>
       this.#onPipe("GetNamedPipeInfo", file(handle), done, (end) => end.information()),
+    LockFileEx: ({ exclusive, handle, length, offset }, done, { file }) =>
+      this.#onDisk("LockFileEx", file(handle), done, (opened) => {
+        refused(opened.tryLock(offset, length, exclusive) || undefined)
+        return "held" as const
+      }),
     UnlockFileEx: ({ handle, length, offset }, done, { file }) =>
       this.#onDisk("UnlockFileEx", file(handle), done, (opened) => {
         refused(opened.unlock(offset, length) || undefined)

@@ -25,6 +25,8 @@ export class MemoryFile {
   size = 0
   mode: number
   links = 1
+  /** `FILE_ATTRIBUTE_HIDDEN` or `FILE_ATTRIBUTE_SYSTEM`, which somebody else has given it. */
+  hidden = false
   accessTimeNs = 0n
   modifiedTimeNs = 0n
 
@@ -170,6 +172,8 @@ export class MemoryFiles implements Files<OpenFile> {
     const creates = disposition !== C.OPEN_EXISTING && disposition !== C.TRUNCATE_EXISTING
     refuseUnless(creates || present !== undefined, C.ERROR_FILE_NOT_FOUND)
     refuseUnless(present === undefined || !writable || has(present.mode, 0o222), C.ERROR_ACCESS_DENIED)
+    // CREATE_ALWAYS must name such an attribute to replace a file that has it.
+    refuseUnless(disposition !== C.CREATE_ALWAYS || present?.hidden !== true, C.ERROR_ACCESS_DENIED)
     const file = present ?? this.create(path, mode)
     const truncates = disposition === C.CREATE_ALWAYS || disposition === C.TRUNCATE_EXISTING
     if (truncates && present !== undefined) this.#cut(file, 0)

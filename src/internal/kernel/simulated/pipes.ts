@@ -3,7 +3,7 @@
  * connection. What a read has taken it delivers, however it is cancelled; what a write has put in the inbox has been written.
  */
 import * as C from "../../constants.js"
-import type { Calls, PipeInformation, PipePeek } from "../Kernel.js"
+import { type Calls, type PipeInformation, writePeek } from "../Kernel.js"
 import type { SimulatedFile, SimulatedOperation, System } from "./system.js"
 
 const PREFIX = "\\\\.\\pipe\\"
@@ -182,6 +182,7 @@ export class PipeEnd implements SimulatedFile {
     if (kind === "connect") return this.#connect(operation)
     if (kind === "read") return this.#read(operation)
     if (kind === "write") return this.#write(operation)
+    if (kind === "peek") return this.system.run(operation, () => this.#peek(operation))
     return kind === "transact" ? this.#transact(operation) : C.ERROR_NOT_SUPPORTED
   }
 
@@ -211,6 +212,16 @@ export class PipeEnd implements SimulatedFile {
       this.system.world.later(this.system.latency(), () => this.#serve())
     }
     return C.ERROR_IO_PENDING
+  }
+
+  #peek(operation: SimulatedOperation): number {
+    if (this.#inbox.length === 0 && this.state !== "connected") return absent(this.state, false)
+    const left = this.messages ? this.#inbox[0]?.length ?? 0 : 0
+    operation.transfer((memory) => {
+      operation.bytes = writePeek(memory, 0, { bytesAvailable: this.#size, bytesLeftInMessage: left })
+    })
+    // As Windows: there is more than the buffer has room for.
+    return this.#size > 0 ? C.ERROR_MORE_DATA : C.ERROR_SUCCESS
   }
 
   #write(operation: SimulatedOperation): number {
@@ -359,11 +370,6 @@ export class PipeEnd implements SimulatedFile {
     if (this.state !== "connected") done(absent(this.state, true))
     else if (this.#peer!.#inbox.length === 0 && this.#writes.length === 0) done(C.ERROR_SUCCESS)
     else this.#flushes.push(done)
-  }
-
-  peek(): PipePeek | number {
-    if (this.#inbox.length === 0 && this.state !== "connected") return absent(this.state, false)
-    return { bytesAvailable: this.#size, bytesLeftInMessage: this.messages ? this.#inbox[0]?.length ?? 0 : 0 }
   }
 
   information(): PipeInformation {

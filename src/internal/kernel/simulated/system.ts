@@ -44,6 +44,7 @@ const functions: { readonly [K in IssueKind]: string } = {
   write: "WriteFile",
   connect: "ConnectNamedPipe",
   transact: "TransactNamedPipe",
+  peek: "DeviceIoControl(FSCTL_PIPE_PEEK)",
   lock: "LockFileEx",
   ioctl: "DeviceIoControl",
   scatter: "ReadFileScatter",
@@ -216,4 +217,4 @@ export class SimulatedOperation extends Operation<SimulatedFile> {
 }
 
 const writes = (kind: IssueKind): boolean =>
-  kind === "read" || kind === "transact" || kind === "watch" || kind === "ioctl"
+  kind === "read" || kind === "transact" || kind === "watch" || kind === "ioctl" || kind === "peek"

@@ -70,8 +70,10 @@ export const bind = (koffi: Koffi) => {
   const pinned = koffi.alloc("uintptr_t", 1)
 
   return {
-    /** Wine says so by a function that Windows does not have. */
-    isWine: ntdll.has("wine_get_version"),
+    /** Wine tells its version by a function that Windows does not have. */
+    wineVersion: ntdll.has("wine_get_version")
+      ? (ntdll.function("wine_get_version", "str", []) as unknown as () => string)()
+      : undefined,
     view: (address: number, bytes: number): Uint8Array => new Uint8Array(koffi.view(address, bytes)),
 
     /** A library of our own. Throws where it cannot be loaded. */
@@ -182,9 +184,20 @@ export const bind = (koffi: Koffi) => {
     ReadFileScatter: kernel32.function("ReadFileScatter", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
     WriteFileGather: kernel32.function("WriteFileGather", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER]),
     CancelIoEx: kernel32.function("CancelIoEx", BOOL, [HANDLE, POINTER]),
+    CreateEventW: kernel32.function("CreateEventW", HANDLE, [POINTER, BOOL, BOOL, POINTER]),
+    GetOverlappedResult: kernel32.function("GetOverlappedResult", BOOL, [HANDLE, POINTER, POINTER, BOOL]),
+    CreateIoCompletionPort: kernel32.function("CreateIoCompletionPort", HANDLE, [HANDLE, HANDLE, POINTER, DWORD]),
+    GetQueuedCompletionStatus: kernel32.function("GetQueuedCompletionStatus", BOOL, [
+      HANDLE,
+      POINTER,
+      POINTER,
+      POINTER,
+      DWORD
+    ]),
 
     CreateFileW: kernel32.function("CreateFileW", HANDLE, ["str16", DWORD, DWORD, POINTER, DWORD, DWORD, HANDLE]),
     CloseHandle: kernel32.function("CloseHandle", BOOL, [HANDLE]),
+    GetFileType: kernel32.function("GetFileType", DWORD, [HANDLE]),
     GetHandleInformation: kernel32.function("GetHandleInformation", BOOL, [HANDLE, POINTER]),
     FlushFileBuffers: kernel32.function("FlushFileBuffers", BOOL, [HANDLE]),
     GetFileInformationByHandle: kernel32.function("GetFileInformationByHandle", BOOL, [HANDLE, POINTER]),
@@ -211,9 +224,24 @@ export const bind = (koffi: Koffi) => {
       DWORD,
       POINTER
     ]),
+    NtCreateNamedPipeFile: ntdll.function("NtCreateNamedPipeFile", NTSTATUS, [
+      POINTER,
+      DWORD,
+      POINTER,
+      POINTER,
+      DWORD,
+      DWORD,
+      DWORD,
+      DWORD,
+      DWORD,
+      DWORD,
+      DWORD,
+      DWORD,
+      DWORD,
+      POINTER
+    ]),
     DisconnectNamedPipe: kernel32.function("DisconnectNamedPipe", BOOL, [HANDLE]),
     SetNamedPipeHandleState: kernel32.function("SetNamedPipeHandleState", BOOL, [HANDLE, POINTER, POINTER, POINTER]),
-    PeekNamedPipe: kernel32.function("PeekNamedPipe", BOOL, [HANDLE, POINTER, DWORD, POINTER, POINTER, POINTER]),
     GetNamedPipeInfo: kernel32.function("GetNamedPipeInfo", BOOL, [HANDLE, POINTER, POINTER, POINTER, POINTER]),
     GetNamedPipeHandleStateW: kernel32.function("GetNamedPipeHandleStateW", BOOL, [
       HANDLE,

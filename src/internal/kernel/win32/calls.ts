@@ -20,6 +20,7 @@ import {
 } from "../../constants.js"
 import type { CallDone, CallName, Calls, FileInformation, Kernel } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
+import type { Capabilities } from "./capabilities.js"
 import { directoryCalls } from "./directoryCalls.js"
 import { fileCalls } from "./fileCalls.js"
 import { reserve } from "./memory.js"
@@ -32,6 +33,8 @@ export type Implementation<K extends CallName> = (arguments_: Calls[K][0], scrat
 export interface Scratch {
   readonly address: number
   readonly view: DataView
+  /** An event for an OVERLAPPED there, from its first use on. */
+  event?: number | undefined
 }
 
 /** The end of an `.async` call of a function that answers a BOOL. */
@@ -43,8 +46,8 @@ const SCRATCH_BYTES = 64
 const INVALID_HANDLE_VALUE = -1
 
 /** `limit`: how many may run at once. */
-export const makeCalls = (native: Bindings, limit: number): Kernel["call"] => {
-  const implementations = makeImplementations(native)
+export const makeCalls = (native: Bindings, capabilities: Capabilities, limit: number): Kernel["call"] => {
+  const implementations = makeImplementations(native, capabilities)
   const scratch = makeScratch(native, limit)
   const waiting = new Set<() => void>()
 
@@ -93,7 +96,10 @@ const makeScratch = (native: Bindings, limit: number): Array<Scratch> => {
   }))
 }
 
-const makeImplementations = (native: Bindings): { [K in CallName]: Implementation<K> } => {
+const makeImplementations = (
+  native: Bindings,
+  capabilities: Capabilities
+): { [K in CallName]: Implementation<K> } => {
   /** For a BOOL: inside the callback of an `.async` call the last error is the one of the thread that made it. */
   const answer: Answer = (done) => (error, result) => {
     if (error !== null) done(ERROR_GEN_FAILURE, undefined, error)
@@ -101,7 +107,7 @@ const makeImplementations = (native: Bindings): { [K in CallName]: Implementatio
   }
 
   return {
-    ...pipeCalls(native, answer),
+    ...pipeCalls(native, capabilities, answer),
     ...fileCalls(native, answer),
 
     CreateFileW: ({ access, disposition, flags, path, share }, _, done) => {
@@ -178,7 +184,7 @@ const makeImplementations = (native: Bindings): { [K in CallName]: Implementatio
       native.CopyFileW.async(source, target, 1, answer(done))
     },
 
-    ...directoryCalls(native, answer),
+    ...directoryCalls(native, capabilities, answer),
 
     WaitForThreadpoolIoCallbacks: ({ threadpoolIo }, _, done) =>
       native.WaitForThreadpoolIoCallbacks.async(

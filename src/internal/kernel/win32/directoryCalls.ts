@@ -12,11 +12,16 @@ import {
 } from "../../constants.js"
 import type { Bindings } from "./bindings.js"
 import type { Answer, Implementation } from "./calls.js"
+import type { Capabilities } from "./capabilities.js"
 import { toSystemPath } from "./path.js"
 
 type Names = "GetFileAttributesW" | "PrepareDirectoryChanges"
 
-export const directoryCalls = (native: Bindings, answer: Answer): { readonly [K in Names]: Implementation<K> } => ({
+export const directoryCalls = (
+  native: Bindings,
+  { tellsRemoval }: Capabilities,
+  answer: Answer
+): { readonly [K in Names]: Implementation<K> } => ({
   /** FILE_LIST_DIRECTORY is FILE_READ_DATA, so that CreateFileW opens a file as well. */
   PrepareDirectoryChanges: ({ handle }, { address, view }, done) =>
     native.GetFileInformationByHandle.async(
@@ -26,7 +31,7 @@ export const directoryCalls = (native: Bindings, answer: Answer): { readonly [K 
         if (status !== ERROR_SUCCESS) return done(status, undefined, cause)
         const attributes = view.getUint32(BY_HANDLE_FILE_INFORMATION.FileAttributes, true)
         if ((attributes & FILE_ATTRIBUTE_DIRECTORY) === 0) return done(ERROR_DIRECTORY, undefined)
-        done(ERROR_SUCCESS, { tellsRemoval: !native.isWine })
+        done(ERROR_SUCCESS, { tellsRemoval })
       })
     ),
 

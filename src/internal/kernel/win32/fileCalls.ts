@@ -10,6 +10,7 @@ import { allocate, free } from "./memory.js"
 import { toSystemPath } from "./path.js"
 
 type FileCallName =
+  | "LockFileEx"
   | "UnlockFileEx"
   | "GetStorageInformation"
   | "SetAllocationInformation"
@@ -27,6 +28,11 @@ const isUnknownClass = (status: number): boolean =>
 
 const TWO_32 = 2n ** 32n
 
+/** In the low bit of `hEvent`: no packet comes to the port, whatever the operation comes to. */
+const WITHOUT_PACKET = 1
+/** Behind the OVERLAPPED in the memory of a call: bytes that nobody looks at. */
+const TRANSFERRED = C.OVERLAPPED.size
+
 export const fileCalls = (native: Bindings, answer: Answer): { [K in FileCallName]: Implementation<K> } => {
   /** A step that an earlier one's completion makes: what koffi throws there nobody else would catch. */
   const guarded = (done: (status: number, value: undefined, cause?: unknown) => void, step: () => void): void => {
@@ -37,11 +43,36 @@ export const fileCalls = (native: Bindings, answer: Answer): { [K in FileCallNam
     }
   }
 
+  const writeOverlapped = (view: DataView, offset: bigint, hEvent: number): void => {
+    for (let at = 0; at < C.OVERLAPPED.size; at += 8) view.setBigUint64(at, 0n, true)
+    view.setUint32(C.OVERLAPPED.Offset, Number(offset % TWO_32), true)
+    view.setUint32(C.OVERLAPPED.OffsetHigh, Number(offset / TWO_32), true)
+    view.setBigUint64(C.OVERLAPPED.hEvent, BigInt(hEvent), true)
+  }
+
   return {
+    LockFileEx: ({ exclusive, handle, length, offset }, scratch, done) => {
+      const { address, view } = scratch
+      if (scratch.event === undefined) {
+        const event = native.CreateEventW(0, 1, 0, 0)
+        if (event === 0) return refuse(done, native.GetLastError() || C.ERROR_NOT_ENOUGH_MEMORY)
+        scratch.event = event
+      }
+      writeOverlapped(view, offset, scratch.event | WITHOUT_PACKET)
+      const flags = C.LOCKFILE_FAIL_IMMEDIATELY | (exclusive ? C.LOCKFILE_EXCLUSIVE_LOCK : 0)
+      const told = (status: number, _: undefined, cause?: unknown): void =>
+        done(status, status === C.ERROR_SUCCESS ? "held" : undefined, cause)
+      const ended = answer(told)
+      const begun = answer((status, _, cause) => {
+        if (status !== C.ERROR_IO_PENDING) return told(status, undefined, cause)
+        guarded(told, () => native.GetOverlappedResult.async(handle, address, address + TRANSFERRED, 1, ended))
+      })
+      const [low, high] = [Number(length % TWO_32), Number(length / TWO_32)]
+      native.LockFileEx.async(handle, flags, 0, low, high, address, begun)
+    },
+
     UnlockFileEx: ({ handle, length, offset }, { address, view }, done) => {
-      for (let at = 0; at < C.OVERLAPPED.size; at += 8) view.setBigUint64(at, 0n, true)
-      view.setUint32(C.OVERLAPPED.Offset, Number(offset % TWO_32), true)
-      view.setUint32(C.OVERLAPPED.OffsetHigh, Number(offset / TWO_32), true)
+      writeOverlapped(view, offset, 0)
       native.UnlockFileEx.async(handle, 0, Number(length % TWO_32), Number(length / TWO_32), address, answer(done))
     },
 

@@ -21,11 +21,20 @@ export const closedWithWorker = (native: Bindings, call: Kernel["call"]): Kernel
   const opened = new Set<number>()
   return ((name: CallName, arguments_: never, done: (status: number, value: unknown, cause?: unknown) => void) => {
     if (OPENS.has(name)) {
-      return call(name, arguments_, (status: number, value: unknown, cause?: unknown) => {
-        if (status === 0) {
-          opened.add(value as number)
-          environmentHooks.add(hookOf(value as number))
+      const open = (handle: number): void => {
+        opened.add(handle)
+        environmentHooks.add(hookOf(handle))
+      }
+      const { early } = arguments_ as { readonly early?: (handle: number) => void }
+      const heard = early === undefined ? arguments_ : {
+        ...arguments_ as object,
+        early: (handle: number) => {
+          open(handle)
+          early(handle)
         }
+      } as never
+      return call(name, heard, (status: number, value: unknown, cause?: unknown) => {
+        if (status === 0) open(value as number)
         done(status, value, cause)
       })
     }

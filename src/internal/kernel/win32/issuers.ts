@@ -2,6 +2,7 @@
  * The first verb: every overlapped function but the two that are on the hot path. Each makes its one call and answers its
  * BOOL; nobody comes between that and GetLastError.
  */
+import { FSCTL_PIPE_PEEK } from "../../constants.js"
 import type { Issue, IssueKind, LockParameters, WatchParameters } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
 
@@ -21,6 +22,9 @@ export const issuers: { readonly [K in Exclude<IssueKind, "read" | "write" | "cu
   connect: (native, { handle, overlapped }) => native.ConnectNamedPipe(handle, overlapped),
   transact: (native, { address, handle, issue, length, overlapped }) =>
     native.TransactNamedPipe(handle, issue.input!.address, issue.inputLength, address, length, 0, overlapped),
+
+  peek: (native, { address, handle, length, overlapped }) =>
+    native.DeviceIoControl(handle, FSCTL_PIPE_PEEK, 0, 0, address, length, 0, overlapped),
 
   lock: (native, { handle, issue, overlapped }) => {
     const { flags, lengthHigh, lengthLow } = issue.parameters as LockParameters

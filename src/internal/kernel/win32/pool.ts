@@ -84,6 +84,10 @@ const makeDefaultPool = (native: Bindings, parks: boolean): Pool => {
  * koffi: a page fault. So the end of the environment itself, before koffi hears of it, submits one work item for every thread,
  * ahead of all completions: `NtDelayExecution(_, &forever)`. No thread of the pool gets to a completion again. A worker, which
  * the process outlives, then waits a moment for the threads that were just about to enter koffi.
+ *
+ * Where a thread parks, its first argument (`Alertable`) is the low byte of the address of the callback's instance: an
+ * alert or an APC would end the park unless that is 0, and control flow guard would end the process if it did not list
+ * the function. Both are rare enough, and only where completions come by `broker` or `callback`.
  */
 const makePark = (native: Bindings, page: number): number => {
   const work = native.CreateThreadpoolWork(native.NtDelayExecutionAddress, page + PAGE.forever, page + PAGE.high)

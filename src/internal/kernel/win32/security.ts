@@ -11,8 +11,10 @@ const PAGE = { size: 4096, answer: 0, length: 8, attributes: 16, user: 64, userL
 
 const SID = { SubAuthorityCount: 1, IdentifierAuthority: 2, SubAuthority: 8 } as const
 
-/** The address of a `SECURITY_ATTRIBUTES`, good until `free`; or a status. */
-export type Attributes = { readonly address: number; readonly free: () => void } | number
+/** The address of a `SECURITY_ATTRIBUTES`, and of the descriptor in it, good until `free`; or a status. */
+export type Attributes =
+  | { readonly address: number; readonly descriptor: number; readonly free: () => void }
+  | number
 
 /** An access list that holds nobody but the user, protected from what would be inherited; FA is `FILE_ALL_ACCESS`. */
 export const onlyUser = (sid: string): string => `O:${sid}D:P(A;;FA;;;${sid})`
@@ -38,7 +40,7 @@ export class Security {
     const descriptor = this.#descriptor(onlyUser(sid))
     if (descriptor <= 0) return -descriptor
     writeAttributes(this.#view, PAGE.attributes, descriptor)
-    return this.#default = { address: this.#address + PAGE.attributes, free: () => {} }
+    return this.#default = { address: this.#address + PAGE.attributes, descriptor, free: () => {} }
   }
 
   /** The attributes that the SDDL says, in memory of the caller's of `SECURITY_ATTRIBUTES.size` bytes. */
@@ -46,7 +48,7 @@ export class Security {
     const descriptor = this.#descriptor(sddl)
     if (descriptor <= 0) return -descriptor
     writeAttributes(into.view, 0, descriptor)
-    return { address: into.address, free: () => void this.#native.LocalFree(descriptor) }
+    return { address: into.address, descriptor, free: () => void this.#native.LocalFree(descriptor) }
   }
 
   /** The address of the security descriptor, or minus the last error. */
