@@ -3,54 +3,35 @@
  * Nothing outside of the trees is touched, and a copy that says it has succeeded is one.
  */
 import { expect } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import type { Kernel } from "../../src/Kernel.js"
 import * as Pipeline from "../../src/Pipeline.js"
 import type { PipelineError } from "../../src/PipelineError.js"
+import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
 import { contract, failureOf } from "../support/claims.js"
-import { snapshot } from "../support/interposer.js"
+import { interposed, snapshot } from "../support/interposer.js"
 import * as lab from "../support/lab.js"
-
-const SECRET = "what nobody is to read"
-const PLANTED = "what somebody else has put there"
-
-const FILES = { "a": "first", "sub/b": "second", "sub/deep/c": "third", "z": "last" } as const
-
-const write = (root: string, files: Record<string, string>) => {
-  for (const [name, contents] of Object.entries(files)) {
-    fs.mkdirSync(join(root, name, ".."), { recursive: true })
-    fs.writeFileSync(join(root, name), contents)
-  }
-}
-
-/** A source, a place for its copy, and what is neither. */
-class World {
-  readonly source: string
-  readonly copy: string
-  readonly outside: string
-  readonly aside: string
-  readonly before: ReadonlyArray<string>
-
-  constructor(readonly base: string) {
-    this.source = join(base, "source")
-    this.copy = join(base, "copy")
-    this.outside = join(base, "outside")
-    this.aside = join(base, "aside")
-    write(this.source, FILES)
-    write(this.outside, { secret: SECRET, b: SECRET, c: SECRET, "deep/c": SECRET, "kept/x": SECRET })
-    fs.chmodSync(join(this.outside, "secret"), 0o600)
-    fs.chmodSync(this.outside, 0o751)
-    fs.mkdirSync(this.aside)
-    this.before = snapshot(this.outside)
-  }
-
-  assertOutsideIsUntouched(): void {
-    expect(snapshot(this.outside)).toEqual(this.before)
-  }
-}
+import { type Kind, PLANTED, SECRET, World } from "../support/swaps.js"
 
 const world = Effect.map(lab.directory, (directory) => new World(directory))
+
+/** The directories that this process has open in one, where the system tells. */
+const openBelow = (directory: string): ReadonlyArray<string> => {
+  if (process.platform !== "linux") return []
+  return fs.readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      const path = fs.readlinkSync(`/proc/self/fd/${fd}`)
+      // A file that an interrupted open has brought is closed a little later.
+      return path.startsWith(directory) && fs.statSync(`/proc/self/fd/${fd}`).isDirectory() ? [path] : []
+    } catch {
+      return []
+    }
+  })
+}
 
 /** Calls `act` once, when so many files have their names. */
 const atFile = (count: number, act: () => void) => {
@@ -85,7 +66,7 @@ contract("exchanged while it runs", ({ claim, only }) => {
           const error: PipelineError = yield* failureOf(Pipeline.copyTree(here.source, here.copy, atFile(count, swap)))
           expect(error.reason).toBe("Changed")
           expect(error.message).not.toContain("/proc")
-          here.assertOutsideIsUntouched()
+          expect(here.touched).toEqual([])
         }
       }
     }
@@ -102,7 +83,7 @@ contract("exchanged while it runs", ({ claim, only }) => {
         const options = { ...atFile(count, swap), onFailure: "keep" } as const
         const error: PipelineError = yield* failureOf(Pipeline.copyTree(here.source, here.copy, options))
         expect(error.reason).toBe("Changed")
-        here.assertOutsideIsUntouched()
+        expect(here.touched).toEqual([])
         for (const line of snapshot(here.copy)) expect(line).not.toContain(SECRET)
       }
     }
@@ -130,6 +111,103 @@ contract("exchanged while it runs", ({ claim, only }) => {
     expect(fs.readFileSync(replaced!, "utf8")).toBe(PLANTED)
     expect(error.left).toContain(replaced)
     for (const left of error.left) expect(replaced!.startsWith(left)).toBe(true)
-    here.assertOutsideIsUntouched()
+    expect(here.touched).toEqual([])
   })
+
+  /** Exchanges something before the k-th request, and puts it back some requests later, for every k. */
+  const sweep = function*(
+    name: string,
+    exchanged: ReadonlyArray<string>,
+    run: (here: World) => Effect.Effect<unknown, unknown, Kernel>,
+    prepare: (here: World) => Effect.Effect<unknown, unknown, Kernel>,
+    isDone: (here: World) => ReadonlyArray<string>
+  ) {
+    const kinds: ReadonlyArray<Kind> = ["link", "directory", "file", "hardLink"]
+    let rounds = 0
+    let succeeded = 0
+    for (const target of exchanged) {
+      for (let at = 1, more = true; more; at++) {
+        const kind = kinds[(at + rounds) % kinds.length]!
+        const back = at + [1, 3, Infinity][rounds % 3]!
+        const said = `${name}, ${target} a ${kind} from request ${at} to ${back}`
+        const requests = yield* Effect.scoped(Effect.gen(function*() {
+          const here = yield* world
+          yield* Effect.orDie(prepare(here))
+          const { exit, requests } = yield* interposed((request) => {
+            if (request === at) here.exchange(target, kind)
+            if (request === back) here.restore()
+          }, run(here))
+          expect(here.touched, said).toEqual([])
+          if (Exit.isSuccess(exit)) succeeded++
+          if (name !== "remove" && !target.startsWith("source")) expect(here.removed, said).toEqual([])
+          // A hard link makes the file one of the tree's own.
+          if (kind !== "hardLink") expect(here.leaked(here.copy), said).toEqual([])
+          // Exchanged after it has been looked at for the last time, it is exchanged after the copy.
+          const there = isDone(here)
+          here.restore()
+          if (Exit.isFailure(exit)) expect(Cause.isFailure(exit.cause), `${said}: ${exit.cause}`).toBe(true)
+          else expect(there.length === 0 ? there : isDone(here), said).toEqual([])
+          expect(openBelow(here.base), said).toEqual([])
+          return requests
+        }))
+        rounds++
+        more = at < requests
+      }
+    }
+    expect(rounds).toBeGreaterThan(20)
+    expect(succeeded).toBeGreaterThan(0)
+    expect(succeeded).toBeLessThan(rounds)
+  }
+
+  const DIRECTORIES = ["copy", "copy/sub", "copy/sub/deep"]
+  const options = { concurrency: 2, chunkSize: 4096, inFlight: 1 } as const
+
+  onPosix(
+    "at any moment of a copy: what succeeds is the copy of the source, and nothing outside is touched",
+    function*() {
+      yield* sweep(
+        "copy",
+        [...DIRECTORIES, "source/sub", "source/sub/deep"],
+        (here) => Pipeline.copyTree(here.source, here.copy, options),
+        () => Effect.void,
+        (here) => here.differences
+      )
+    },
+    120_000
+  )
+
+  onPosix("at any moment of a copy that goes on with another: the same", function*() {
+    yield* sweep(
+      "resume",
+      [...DIRECTORIES, "source/sub"],
+      (here) => Pipeline.copyTree(here.source, here.copy, { ...options, resume: true, verify: "durable" }),
+      (here) =>
+        Effect.zipRight(
+          Pipeline.copyTree(here.source, here.copy),
+          Effect.sync(() => fs.unlinkSync(join(here.copy, "sub/deep/c")))
+        ),
+      (here) => here.differences
+    )
+  }, 120_000)
+
+  onPosix("at any moment of an undo: nothing outside is removed", function*() {
+    yield* sweep(
+      "undo",
+      DIRECTORIES,
+      (here) => Effect.flip(Pipeline.copyTree(here.source, here.copy, atFile(2, () => here.removeSource()))),
+      () => Effect.void,
+      () => []
+    )
+  }, 120_000)
+
+  onPosix("at any moment of a removal: nothing outside is removed", function*() {
+    const fileSystem = yield* ThreadpoolFileSystem.make
+    yield* sweep(
+      "remove",
+      DIRECTORIES,
+      (here) => fileSystem.remove(here.copy, { recursive: true }),
+      (here) => Pipeline.copyTree(here.source, here.copy),
+      (here) => fs.existsSync(here.copy) ? ["copy"] : []
+    )
+  }, 120_000)
 })

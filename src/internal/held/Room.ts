@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type { BigIntStats } from "node:fs"
 import { sep } from "node:path"
 import type { Restore } from "../settle.js"
-import { isSame } from "./identity.js"
+import { isOther } from "./identity.js"
 import { asUserKnows, inside, type Place, retell } from "./Place.js"
 import { isMissing, isNoDirectory, type Opened, type PathLike, type Way } from "./Way.js"
 
@@ -157,7 +157,7 @@ export class Room<E> {
 
   /** Where nothing holds the one above, it may have been another one by then. */
   #look(restore: Restore, directory: Held, { stat }: Opened): Effect.Effect<void, E> {
-    if (directory.stat !== undefined && !isSame(directory.stat, stat)) return this.#replaced(directory)
+    if (directory.stat !== undefined && isOther(directory.stat, stat)) return this.#replaced(directory)
     const { parent } = directory
     return this.way.sure || parent === undefined ? Effect.void : this.#compare(restore, parent)
   }
@@ -183,7 +183,7 @@ export class Room<E> {
     const look = this.way.look(restore, this.#pathOf(directory), directory.follow)
     return Effect.flatMap(
       this.#asked(directory, look),
-      (stat) => directory.stat !== undefined && isSame(directory.stat, stat) ? Effect.void : this.#replaced(directory)
+      (stat) => directory.stat !== undefined && !isOther(directory.stat, stat) ? Effect.void : this.#replaced(directory)
     )
   }
 

@@ -18,5 +18,10 @@ export const isKnown = ({ ino }: Pick<Identity, "ino">): boolean => ino !== 0n &
 export const isSame = (a: Pick<Identity, "dev" | "ino">, b: Pick<Identity, "dev" | "ino">): boolean =>
   a.ino === b.ino && a.dev === b.dev && isKnown(a)
 
-/** The number of a file that has gone is given to the next one, which has been born later. */
-export const isSameBirth = (a: Identity, b: Identity): boolean => isSame(a, b) && a.birthtimeNs === b.birthtimeNs
+/** `false` where the numbers tell nothing, too: what is held must not be lost for that. */
+export const isOther = (a: Pick<Identity, "dev" | "ino">, b: Pick<Identity, "dev" | "ino">): boolean =>
+  a.ino !== b.ino || a.dev !== b.dev
+
+/** The number of a file that has gone is given to the next one, which has been born later. Without numbers birth tells alone. */
+export const isSameBirth = (a: Identity, b: Identity): boolean =>
+  !isOther(a, b) && a.birthtimeNs === b.birthtimeNs && (isKnown(a) || a.birthtimeNs !== 0n)

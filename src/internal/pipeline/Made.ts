@@ -7,7 +7,7 @@ import { type BigIntStats, chmodSync, lstatSync, rmdirSync, unlinkSync } from "n
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
-import { type Identity, isSame, isSameBirth } from "../held/identity.js"
+import { type Identity, isOther, isSameBirth } from "../held/identity.js"
 import { inside, type Place, placeIn } from "../held/Place.js"
 import type { Held, Room } from "../held/Room.js"
 import { isMissing } from "../held/Way.js"
@@ -91,7 +91,7 @@ const removeDirectory = (room: Room<PipelineError>, directory: Held): Effect.Eff
   if (parent === undefined || stat === undefined) return Effect.succeed(false)
   const removed = Effect.sync(() => {
     const path = inside(parent.place.system, name as string)
-    return isGone(path, (there) => isSame(there, stat), () => rmdirSync(path))
+    return isGone(path, (there) => !isOther(there, stat), () => rmdirSync(path))
   })
   return Effect.zipRight(room.drop(directory), room.using([parent], () => removed))
 }

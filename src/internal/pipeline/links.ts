@@ -6,9 +6,10 @@ import { type BigIntStats, lstatSync, lutimesSync, readlinkSync, statSync, symli
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
+import { isOther } from "../held/identity.js"
 import { inside, type Place, placeIn } from "../held/Place.js"
 import { timeText } from "../times.js"
-import { attempt, cannot, failure } from "./failures.js"
+import { attempt, cannot, changed, failing, failure } from "./failures.js"
 import type { Job } from "./Job.js"
 import { partialName } from "./names.js"
 import type { PlannedLink } from "./plan.js"
@@ -17,7 +18,18 @@ import { quoted } from "./text.js"
 
 /** Under `overwrite` a link is made beside the name and renamed over it, as a file is. */
 export const makeLink = (job: Job, link: PlannedLink): Effect.Effect<void, PipelineError, Kernel> =>
-  job.room.using(windows ? [link.from, link.to] : [link.to], () => makeHeld(job, link, link.to.place))
+  job.room.using([link.from, link.to], () =>
+    failing(() => {
+      refuseAnother(link)
+      return makeHeld(job, link, link.to.place)
+    }))
+
+/** What was a link when the tree was walked may have been put there for a moment. */
+const refuseAnother = ({ from, name, stat }: PlannedLink): void => {
+  const source = placeIn(from.place, name)
+  const now = attempt("read", source, () => look(source))
+  if (now === undefined || isOther(now, stat)) throw changed(source.user)
+}
 
 const makeHeld = (job: Job, link: PlannedLink, directory: Place): Effect.Effect<void, PipelineError, Kernel> => {
   const { locks, made, settings } = job

@@ -1,0 +1,135 @@
+/**
+ * Two trees and what is neither of them, and somebody who exchanges what is in the trees. For copies, undos and
+ * removals: nothing outside is touched, and what says that it has succeeded has.
+ */
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { snapshot } from "./interposer.js"
+
+export const SECRET = "what nobody is to read"
+export const PLANTED = "what somebody else has put there"
+
+export const FILES = { "a": "first", "sub/b": "second", "sub/deep/c": "third", "z": "last" } as const
+
+const write = (root: string, files: Record<string, string>) => {
+  for (const [name, contents] of Object.entries(files)) {
+    fs.mkdirSync(join(root, name, ".."), { recursive: true })
+    fs.writeFileSync(join(root, name), contents)
+  }
+}
+
+const contentsOf = (path: string): string | undefined => {
+  try {
+    return fs.lstatSync(path).isFile() ? fs.readFileSync(path, "utf8") : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const filesIn = (root: string, prefix = ""): ReadonlyArray<readonly [name: string, contents: string]> =>
+  fs.readdirSync(join(root, prefix), { withFileTypes: true }).flatMap((entry) => {
+    const name = join(prefix, entry.name)
+    if (entry.isDirectory()) return filesIn(root, name)
+    return entry.isFile() ? [[name, fs.readFileSync(join(root, name), "utf8")] as const] : []
+  })
+
+export class World {
+  readonly source: string
+  readonly copy: string
+  /** Neither of the two. */
+  readonly outside: string
+  /** Where somebody keeps what he has taken away. */
+  readonly aside: string
+  readonly #before: ReadonlyArray<string>
+  #taken: { readonly path: string; readonly kept: string } | undefined
+
+  constructor(readonly base: string) {
+    this.source = join(base, "source")
+    this.copy = join(base, "copy")
+    this.outside = join(base, "outside")
+    this.aside = join(base, "aside")
+    write(this.source, FILES)
+    write(this.outside, { secret: SECRET, b: SECRET, c: SECRET, "deep/c": SECRET, "kept/x": SECRET })
+    fs.chmodSync(join(this.outside, "secret"), 0o600)
+    fs.chmodSync(this.outside, 0o751)
+    fs.mkdirSync(this.aside)
+    this.#before = snapshot(this.outside)
+  }
+
+  /** Everything outside that is not as it was. */
+  get touched(): ReadonlyArray<string> {
+    const now = snapshot(this.outside)
+    return [
+      ...now.filter((line) => !this.#before.includes(line)),
+      ...this.#before.filter((line) => !now.includes(line))
+    ]
+  }
+
+  /** Names in a tree of files and links that show what is outside. */
+  leaked(root: string): ReadonlyArray<string> {
+    return fs.existsSync(root) ? snapshot(root).filter((line) => line.includes(SECRET)) : []
+  }
+
+  /** Names that are not in the copy as it was in the source, or as it is now. */
+  get differences(): ReadonlyArray<string> {
+    const sources = [Object.entries(FILES), filesIn(this.source)]
+    const differ = sources.map((files) =>
+      files.flatMap(([name, contents]) => contentsOf(join(this.copy, name)) === contents ? [] : [name])
+    )
+    return differ.find((names) => names.length === 0) ?? differ[0]!
+  }
+
+  /** Something that was put there, and has been removed by somebody else than who has put it there. */
+  get removed(): ReadonlyArray<string> {
+    if (this.#taken === undefined) return []
+    const { path } = this.#taken
+    const there = fs.lstatSync(path, { throwIfNoEntry: false })
+    if (there === undefined || there.isDirectory() && !fs.existsSync(join(path, "b"))) return [path]
+    return []
+  }
+
+  /** Nothing that has not been copied yet can be any more. */
+  removeSource(): void {
+    for (const name of Object.keys(FILES)) {
+      if (!fs.existsSync(join(this.copy, name))) fs.rmSync(join(this.source, name), { force: true })
+    }
+  }
+
+  /** Puts something in the place of a name. Answers whether there was anything to take away. */
+  exchange(name: string, kind: Kind): boolean {
+    const path = join(this.base, name)
+    if (fs.lstatSync(path, { throwIfNoEntry: false }) === undefined) return false
+    const kept = join(this.aside, "kept")
+    fs.renameSync(path, kept)
+    this.#taken = { path, kept }
+    kinds[kind](path, this)
+    return true
+  }
+
+  /** Puts it back, if that still can be done. */
+  restore(): void {
+    if (this.#taken === undefined) return
+    const { kept, path } = this.#taken
+    this.#taken = undefined
+    fs.rmSync(path, { force: true, recursive: true })
+    try {
+      fs.renameSync(kept, path)
+    } catch {
+      // The directory that it was in has gone.
+    }
+  }
+}
+
+const kinds = {
+  /** To a directory, or to a file. */
+  link: (path: string, { outside }: World) =>
+    fs.symlinkSync(/(copy|sub|deep)$/.test(path) ? outside : join(outside, "secret"), path),
+  directory: (path: string) => {
+    fs.mkdirSync(path)
+    fs.writeFileSync(join(path, "b"), PLANTED)
+  },
+  file: (path: string) => fs.writeFileSync(path, PLANTED),
+  hardLink: (path: string, { outside }: World) => fs.linkSync(join(outside, "kept/x"), path)
+} as const
+
+export type Kind = keyof typeof kinds
