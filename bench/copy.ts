@@ -1,4 +1,5 @@
-// Copy speed of whole processes, side by side: ours against what @effect/platform offers, on a large file and on a tree.
+// Copy speed of whole processes, side by side: ours against what @effect/platform offers, on a large file and on a
+// tree.
 //   npm run bench:copy -- [--runs 5] [--mib 512] [--tree node_modules] [--modules] [--json]
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"

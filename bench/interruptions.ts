@@ -1,5 +1,5 @@
-// Very many operations, two of three interrupted at a random moment, on a pipe and on a file: every byte accounted for, the
-// ledgers balanced, and the resident memory flat. Exit code 1 when anything of that does not hold.
+// Very many operations, two of three interrupted at a random moment, on a pipe and on a file: every byte accounted for,
+// the ledgers balanced, and the resident memory flat. Exit code 1 when anything of that does not hold.
 //   npm run stress -- [--operations 100000] [--seed N] [--kernel auto|win32|portable]; npm run stress:kernel32
 import * as Effect from "effect/Effect"
 import { parseArgs } from "node:util"
@@ -22,7 +22,9 @@ const seed = Number(values.seed)
 
 const ROUNDS = 20
 
-/** What the process may have grown by since a fifth of the rounds, when everything has run often enough to be compiled. */
+/**
+ * The most that the process may grow after a fifth of the rounds, when everything has run often enough to be compiled.
+ */
 const MOST_GROWTH = 16 << 20
 
 const resident: Array<number> = []

@@ -1,5 +1,5 @@
-// The benchmark, started by run.mjs: `npm run bench` on the portable kernel, `npm run bench:kernel32` on the real kernel32.
-// `-- --help` tells more.
+// The benchmark, started by run.mjs: `npm run bench` on the portable kernel, `npm run bench:kernel32` on the real
+// kernel32. `-- --help` tells more.
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -105,7 +105,7 @@ const options = (): Options | "help" => {
 
 const out = (text: string): void => void process.stdout.write(`${text}\n`)
 
-/** What runs now, on a terminal only, in one line that the next one writes over. */
+/** Shows the running contestant, on a terminal only, in one line that the next one writes over. */
 const progress = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text.slice(0, process.stderr.columns - 1)}`)
 }
@@ -132,7 +132,7 @@ const runScenario = (
           warmMillis: quick ? 200 : 1000,
           progress,
           beforeCase: collectGarbage,
-          // Nobody pays for the garbage of another.
+          // No contestant pays for the garbage of another.
           before: collectYoung
         })
         progress("")
@@ -193,7 +193,7 @@ const compared = ({ revision }: { readonly revision: string }, results: Readonly
 
 const start = (options: Options): void => {
   const fiber = Effect.runFork(program(options))
-  // What runs is waited for and the directory removed; whoever asks a second time does not wait.
+  // Waits for the running contestant and removes the directory; a second signal does not wait.
   process.once("SIGINT", () => {
     process.once("SIGINT", () => process.exit(130))
     Effect.runFork(Fiber.interrupt(fiber))

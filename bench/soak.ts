@@ -1,8 +1,9 @@
-// The library for minutes, on pipes and files: operations interrupted and timed out at random, scopes closed over what is in flight,
-// workers terminated and processes ended in the middle of their work. What is read must be right, the ledger balance after each
-// round, and handles, resident memory, slots and callback registrations stay flat.
+// The library for minutes, on pipes and files: operations interrupted and timed out at random, scopes closed over what
+// is in flight, workers terminated and processes ended in the middle of their work. What is read must be right, the
+// ledger balance after each round, and handles, resident memory, slots and callback registrations stay flat.
 //   npm run soak:kernel32 -- [--minutes 10] [--seed N]; npm run soak
-// Prints a line a minute, and a verdict. Exit code 1 when anything of that does not hold; 130 after Ctrl-C, with the figures so far.
+// Prints a line a minute, and a verdict. Exit code 1 when anything of that does not hold; 130 after Ctrl-C, with the
+// figures so far.
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -47,16 +48,20 @@ const HALF = 500
 const WORKERS_EVERY = 4
 const WORKERS = 10
 
-/** What is measured after this part of the time is what the end is compared with: everything has been loaded, compiled and used. */
+/** The end is compared with the state after this part of the time: everything has been loaded, compiled and used. */
 const WARM = 0.25
 
 /**
- * What the process itself may have more of by then. The heap after a collection tells what is held; resident memory also has what
- * V8 and Wine keep of what has been freed, and that grows in steps: one of 24 MiB was seen in ten minutes, and then none.
+ * The most that the process itself may have grown by then. The heap after a collection tells what is held; resident
+ * memory also has what V8 and Wine keep of what has been freed, and that grows in steps: one of 24 MiB was seen in ten
+ * minutes, and then none.
  */
 const MOST = { handles: 4, resident: 64 << 20, heap: 8 << 20, registrations: 0 } as const
 
-/** And what a process of workers may have more of, for each of them: a terminated one leaves what the kernel may still write to. */
+/**
+ * And what a process of workers may have more of, for each of them: a terminated one leaves what the kernel may still
+ * write to.
+ */
 const MOST_PER_WORKER = { handles: 0, resident: 4 << 20, registrations: 1 } as const
 
 /** Handles of Node's own that come and go. */

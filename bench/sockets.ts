@@ -1,6 +1,7 @@
-// Sockets by overlapped calls beside node's own, on the loopback of the real kernel32: `npm run bench:sockets`. WSASend and
-// WSARecv through koffi's ws2_32.dll, each one operation of `ThreadpoolIo.submit`, against `net.Socket`. Ping-pong is 64
-// bytes there and back; bulk is 64 KiB a call in one direction. Rounds alternate, so that a busy machine is busy for both.
+// Sockets by overlapped calls beside node's own, on the loopback of the real kernel32: `npm run bench:sockets`. WSASend
+// and WSARecv through koffi's ws2_32.dll, each one operation of `ThreadpoolIo.submit`, against `net.Socket`. Ping-pong
+// is 64 bytes there and back; bulk is 64 KiB a call in one direction. Rounds alternate, so that a busy machine is busy
+// for both.
 import * as Effect from "effect/Effect"
 import { connect as netConnect, createServer, type Socket } from "node:net"
 import * as BufferPool from "../src/BufferPool.js"

@@ -24,8 +24,8 @@ export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/PoolBuffer
 export type TypeId = typeof TypeId
 
 /**
- * A buffer lent by the pool of a kernel until its scope closes. The library owns the memory; you own its contents between
- * two operations. The kernel reads and writes it in place, without the copy that a `Uint8Array` of yours costs.
+ * A buffer lent by the pool of a kernel until its scope closes. The library owns the memory; you own its contents
+ * between two operations. The kernel reads and writes it in place, without the copy that a `Uint8Array` of yours costs.
  *
  * @since 0.1.0
  * @category models
@@ -35,8 +35,8 @@ export interface PoolBuffer {
   /** Bytes asked for. */
   readonly size: number
   /**
-   * A view of the memory. Throws once the buffer has been returned: after that the memory belongs to somebody else, so do
-   * not keep the view either.
+   * A view of the memory. Throws once the buffer has been returned: after that the memory belongs to somebody else, so
+   * do not keep the view either.
    */
   readonly bytes: Uint8Array
 }
@@ -72,8 +72,8 @@ export class PoolBufferImpl implements PoolBuffer {
 }
 
 /**
- * Borrows a buffer of `size` bytes (1 to 2^32 - 1) for the length of the scope. Its contents are whatever was there. When
- * the scope closes while an operation still uses the buffer, the memory goes back once that operation has settled.
+ * Borrows a buffer of `size` bytes (1 to 2^32 - 1) for the length of the scope. Its contents are whatever was there.
+ * When the scope closes while an operation still uses the buffer, the memory goes back once that operation has settled.
  *
  * Fails with `InvalidArgument` for a size that is not possible and with `Exhausted` when the system has no memory left.
  * On Windows the memory comes from `VirtualAlloc`, page-aligned, as `FILE_FLAG_NO_BUFFERING` demands.

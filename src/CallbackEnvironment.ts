@@ -66,27 +66,30 @@ export interface CallbackEnvironment extends Pipeable.Pipeable {
 }
 
 /**
- * What an environment says. There is no finalization callback and no activation context: the one would call JavaScript
- * after everything has been closed, the other is a matter of the thread that JavaScript never runs on.
+ * The settings of an environment. There is no finalization callback and no activation context: the one would call
+ * JavaScript after everything has been closed, the other is a matter of the thread that JavaScript never runs on.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Options {
-  /** `SetThreadpoolCallbackPool`: a pool, or what one of its own shall be like. Default: the library's pool of four threads. */
+  /**
+   * `SetThreadpoolCallbackPool`: a pool, or what one of its own shall be like. Default: the library's pool of four
+   * threads.
+   */
   readonly threadpool?: Threadpool.Threadpool | Threadpool.Options | undefined
   /** `SetThreadpoolCallbackCleanupGroup`: a group, or `true` for one of its own. Default: none. */
   readonly cleanupGroup?: CleanupGroup.CleanupGroup | boolean | undefined
   /** `SetThreadpoolCallbackPriority`: among the callbacks of one pool. Default `normal`. */
   readonly priority?: "high" | "normal" | "low" | undefined
   /**
-   * `SetThreadpoolCallbackRunsLong`: the pool starts another thread sooner. Callbacks run as long as JavaScript keeps them
-   * waiting. Default `false`.
+   * `SetThreadpoolCallbackRunsLong`: the pool starts another thread sooner. Callbacks run as long as JavaScript keeps
+   * them waiting. Default `false`.
    */
   readonly runsLong?: boolean | undefined
   /**
-   * `SetThreadpoolCallbackLibrary`: the name of a DLL that this process has loaded, and that stays loaded while callbacks run.
-   * The library's own callback never goes away, and needs none.
+   * `SetThreadpoolCallbackLibrary`: the name of a DLL that this process has loaded, and that stays loaded while
+   * callbacks run. The library's own callback never goes away, and needs none.
    */
   readonly library?: string | undefined
 }
@@ -122,13 +125,13 @@ export const isCallbackEnvironment = (u: unknown): u is CallbackEnvironment => c
 /**
  * An environment for `provide`, with the pool and the group that are its own where it was asked for them.
  *
- * When the scope closes, no new objects are made in it; its own cleanup group closes, with all members; then its own pool;
- * then the environment. A pool or a group that was given stays. Objects that are open without a group are
- * not touched: pool and environment go when the last of them has gone.
+ * When the scope closes, no new objects are made in it; its own cleanup group closes, with all members; then its own
+ * pool; then the environment. A pool or a group that was given stays. Objects that are open without a group are not
+ * touched: pool and environment go when the last of them has gone.
  *
- * Fails with `Closed` for a pool or group whose scope has closed, with `InvalidArgument` for one of another kernel, with
- * `NotFound` for a DLL that is not loaded, and as `Threadpool.make` does. On the portable kernel threads, priorities, long
- * callbacks and DLLs are without effect.
+ * Fails with `Closed` for a pool or group whose scope has closed, with `InvalidArgument` for one of another kernel,
+ * with `NotFound` for a DLL that is not loaded, and as `Threadpool.make` does. On the portable kernel threads,
+ * priorities, long callbacks and DLLs are without effect.
  *
  * @example
  * ```ts
@@ -163,7 +166,7 @@ export const make = (
         })))
   )
 
-/** What goes with the environment. */
+/** The parts that close with the environment. */
 interface Own {
   threadpool: Threadpool.Threadpool | undefined
   cleanupGroup: CleanupGroup.CleanupGroup | undefined
@@ -247,7 +250,8 @@ const close = ({ cleanupGroup, environment, threadpool }: Own): Effect.Effect<vo
  * Runs an effect with its I/O in this environment: every object that is made meanwhile is on its pool and in its group.
  * `ThreadpoolIo.bind` alone has no environment.
  *
- * The environment belongs to the `Kernel` service and takes its place: an operation costs the same with and without one.
+ * The environment belongs to the `Kernel` service and takes its place: an operation costs the same with and without
+ * one.
  *
  * @example
  * ```ts
@@ -280,8 +284,8 @@ export const provide: {
 )
 
 /**
- * A `Kernel` whose I/O is in an environment, made of a `Kernel`: an application says once which pool it completes on. Closes as
- * `make` does.
+ * A `Kernel` whose I/O is in an environment, made of a `Kernel`: an application says once which pool it completes on.
+ * Closes as `make` does.
  *
  * @example
  * ```ts

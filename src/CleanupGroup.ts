@@ -66,10 +66,10 @@ export const isCleanupGroup = (u: unknown): u is CleanupGroup => carries(u, Type
 /**
  * `CreateThreadpoolCleanupGroup`. A `CallbackEnvironment` makes objects its members.
  *
- * When the scope closes: no new members; every member is drained here, in JavaScript (refused, cancelled, awaited, each up to
- * its `drainTimeout`), its handle closed or unbound; then `CloseThreadpoolCleanupGroupMembers` closes all of them at once, and
- * `CloseThreadpoolCleanupGroup` the group. The scope of a member that closes afterwards finds
- * nothing left to do; one that closes before takes its object out of the group.
+ * When the scope closes: no new members; every member is drained here, in JavaScript (refused, cancelled, awaited, each
+ * up to its `drainTimeout`), its handle closed or unbound; then `CloseThreadpoolCleanupGroupMembers` closes all of them
+ * at once, and `CloseThreadpoolCleanupGroup` the group. The scope of a member that closes afterwards finds nothing left
+ * to do; one that closes before takes its object out of the group.
  *
  * A member with a quarantined operation, or on a borrowed handle that the system cannot unbind, must not be closed: the
  * others are then closed one by one, and the group is kept, with a warning.

@@ -6,8 +6,8 @@
 import * as Brand from "effect/Brand"
 
 /**
- * The value of a `HANDLE` (not a file descriptor, not a pointer to one). The library makes them when it opens files; one
- * that another library has opened is branded with `Handle.make`.
+ * The value of a `HANDLE` (not a file descriptor, not a pointer to one). The library makes them when it opens files;
+ * one that another library has opened is branded with `Handle.make`.
  *
  * @since 0.1.0
  * @category models
@@ -15,8 +15,8 @@ import * as Brand from "effect/Brand"
 export type Handle = number & Brand.Brand<"effect-threadpool-io/Handle">
 
 /**
- * Brands a number as a `HANDLE`. Nothing is checked here: `ThreadpoolIo.make` refuses 0, -1 (`INVALID_HANDLE_VALUE`) and
- * everything that the system does not know, typed, with code 6.
+ * Brands a number as a `HANDLE`. Nothing is checked here: `ThreadpoolIo.make` refuses 0, -1 (`INVALID_HANDLE_VALUE`)
+ * and everything that the system does not know, typed, with code 6.
  *
  * @example
  * ```ts

@@ -6,8 +6,8 @@
 import { aNumber, optionsOf, throwWrong, Wrong } from "./internal/arguments.js"
 
 /**
- * The counters of one `ThreadpoolIo`, or of a whole `Kernel`. All but the last are numbers of operations since creation;
- * `queued` and `inFlight` are of this moment.
+ * The counters of one `ThreadpoolIo`, or of a whole `Kernel`. All but the last are numbers of operations since
+ * creation; `queued` and `inFlight` are of this moment.
  *
  * They keep the rule of pairing: `StartThreadpoolIo` before every operation, and exactly one of {completion callback,
  * `CancelThreadpoolIo`} after it.
@@ -44,8 +44,8 @@ export interface Ledger {
 }
 
 /**
- * Whether every operation that was started is accounted for: `started` = completed by callback + completed inline + failed
- * at start + quarantined + in flight.
+ * Whether every operation that was started is accounted for: `started` = completed by callback + completed inline +
+ * failed at start + quarantined + in flight.
  *
  * @example
  * ```ts
@@ -88,8 +88,8 @@ const counters = (name: string, self: Ledger): Ledger => {
 }
 
 /**
- * The share of operations that completed inline, without a callback, among those that completed: from 0 to 1, and 0 when none
- * has. It tells what skip mode saves.
+ * The share of operations that completed inline, without a callback, among those that completed: from 0 to 1, and 0
+ * when none has. It tells what skip mode saves.
  *
  * @example
  * ```ts

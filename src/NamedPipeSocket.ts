@@ -29,8 +29,8 @@ import * as NamedPipe from "./NamedPipe.js"
 import type * as Win32Error from "./Win32Error.js"
 
 /**
- * The connection of the socket, for the handlers of `run` and of a server: who is at the other end, the ledger. Look it up with
- * `Effect.serviceOption`.
+ * The connection of the socket, for the handlers of `run` and of a server: who is at the other end, the ledger. Look it
+ * up with `Effect.serviceOption`.
  *
  * @since 0.2.0
  * @category tags
@@ -59,15 +59,15 @@ export const PipeConnection: Context.Tag<PipeConnection, NamedPipe.Connection> =
  */
 export interface Options {
   /**
-   * With which codes `run` fails. Default: all but 1000 and 1006. The end of a pipe has no code, it counts as 1000; another code
-   * is one that was written here, in a `CloseEvent`, and the other end does not learn it.
+   * With which codes `run` fails. Default: all but 1000 and 1006. The end of a pipe has no code, it counts as 1000;
+   * another code is one that was written here, in a `CloseEvent`, and the other end does not learn it.
    */
   readonly closeCodeIsError?: ((code: number) => boolean) | undefined
   /** How many bytes a chunk has at most. Default 65,536. */
   readonly bufferSize?: number | undefined
   /**
-   * How many bytes there may be in chunks whose handlers have not ended, each counted with 1,024 more, before nothing is read until
-   * one does. Default 1 MiB.
+   * How many bytes there may be in chunks whose handlers have not ended, each counted with 1,024 more, before nothing
+   * is read until one does. Default 1 MiB.
    */
   readonly readLimit?: number | undefined
 }
@@ -89,14 +89,14 @@ const failedOpen = (cause: Win32Error.Win32Error) =>
 /**
  * A socket over connections that `open` opens, a new one in the scope of every `run`.
  *
- * - `run` hands each chunk, memory of the handler's own, to the handler, in order. Effects of handlers run beside each other; when
- *   they have too much in hand (`readLimit`), nothing more is read, and the other end waits. `run` ends with success when
- *   the other end has gone and the handlers have ended, and fails with what a handler fails with. Its end interrupts
- *   handlers and closes the connection.
- * - Writes go out whole, one after the other, in the order in which they were asked for, and each returns when it has been handed
- *   to the system; what has been handed over reaches the other end also when the connection is closed after it. An interrupted
- *   write is either taken back whole or, once it has begun, completed without being waited for. Before `run` has opened the
- *   connection, writes wait for it.
+ * - `run` hands each chunk, memory of the handler's own, to the handler, in order. Effects of handlers run beside each
+ *   other; when they have too much in hand (`readLimit`), nothing more is read, and the other end waits. `run` ends
+ *   with success when the other end has gone and the handlers have ended, and fails with what a handler fails with. Its
+ *   end interrupts handlers and closes the connection.
+ * - Writes go out whole, one after the other, in the order in which they were asked for, and each returns when it has
+ *   been handed to the system; what has been handed over reaches the other end also when the connection is closed after
+ *   it. An interrupted write is either taken back whole or, once it has begun, completed without being waited for.
+ *   Before `run` has opened the connection, writes wait for it.
  * - A `CloseEvent` ends `run` after everything that was written before it.
  * - A pipe cannot be closed in one direction: the end of a writer's scope tells the other end nothing.
  *
@@ -170,8 +170,8 @@ export const make = (name: string, given: ConnectOptions = {}): Effect.Effect<So
 }
 
 /**
- * The same as a channel: bytes, strings and `CloseEvent`s in, chunks out. What comes out faster than it is taken is kept, without
- * a limit: the platform's `Socket.toChannel` does not hold the other end back.
+ * The same as a channel: bytes, strings and `CloseEvent`s in, chunks out. What comes out faster than it is taken is
+ * kept, without a limit: the platform's `Socket.toChannel` does not hold the other end back.
  *
  * @example
  * ```ts

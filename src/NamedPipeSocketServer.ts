@@ -27,7 +27,7 @@ export interface ListenOptions extends Options, Omit<NamedPipe.ListenOptions, "m
 
 const failed = (reason: "Open" | "Unknown") => (cause: unknown) => new SocketServer.SocketServerError({ reason, cause })
 
-/** Of a handler that nobody waits for. */
+/** Logs the failure of a handler that no fiber waits for. */
 const report = <E>(cause: Cause.Cause<E>): Effect.Effect<void> =>
   Cause.isInterruptedOnly(cause) ? Effect.void : Effect.flatMap(
     FiberRef.get(FiberRef.unhandledErrorLogLevel),
@@ -52,14 +52,16 @@ const socketOf = (connection: NamedPipe.Connection, scope: Scope.CloseableScope,
 }
 
 /**
- * Takes the name (`NamedPipe.listen`) until the scope closes, and serves it while `run` runs: one fiber with the handler for each
- * client. Clients that come before are served first. `address` is a `UnixAddress` with the path of the pipe.
+ * Takes the name (`NamedPipe.listen`) until the scope closes, and serves it while `run` runs: one fiber with the
+ * handler for each client. Clients that come before are served first. `address` is a `UnixAddress` with the path of the
+ * pipe.
  *
- * - The socket of a handler is that one connection: it is closed when its `run` ends, and when the handler ends. A second
- *   `run` fails with `Close`. On its options and its behaviour see `NamedPipeSocket.fromConnection`.
- * - A handler that fails is reported at the level of `Effect.withUnhandledErrorLogLevel`; the other clients are served on.
- * - Interrupting `run` interrupts the handlers and closes their connections. The name stays taken, and `run` can run again.
- *   Closing the scope of the server ends `run` with a `SocketServerError` whose cause says `Closed`.
+ * - The socket of a handler is that one connection: it is closed when its `run` ends, and when the handler ends. A
+ *   second `run` fails with `Close`. On its options and its behaviour see `NamedPipeSocket.fromConnection`.
+ * - A handler that fails is reported at the level of `Effect.withUnhandledErrorLogLevel`; the other clients are served
+ *   on.
+ * - Interrupting `run` interrupts the handlers and closes their connections. The name stays taken, and `run` can run
+ *   again. Closing the scope of the server ends `run` with a `SocketServerError` whose cause says `Closed`.
  *
  * Only the current user on this machine can connect, unless `security` says otherwise.
  *

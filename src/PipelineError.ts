@@ -1,5 +1,5 @@
 /**
- * What `Pipeline` fails with: one error that says in a sentence for people what could not be done to which file, and why.
+ * The error of `Pipeline`: it says in a sentence for people what could not be done to which file, and why.
  *
  * @since 0.2.0
  */
@@ -7,12 +7,13 @@ import * as Data from "effect/Data"
 import type * as Win32Error from "./Win32Error.js"
 
 /**
- * What to match on: a reason of `Win32Error` where the system has refused (`cause` is that error), or one of ours.
+ * The reasons to match on: a reason of `Win32Error` where the system has refused (`cause` is that error), or one of
+ * ours.
  *
- * - `BadName`: a name that is not UTF-8, which node can neither open nor make; or one that would lead elsewhere, as `a:b` does on
- *   Windows into a stream of `a`.
- * - `Changed`: the source has changed while it was copied, or something else has taken the place of a directory that was copied
- *   from or to, as a link that would lead elsewhere.
+ * - `BadName`: a name that is not UTF-8, which node can neither open nor make; or one that would lead elsewhere, as
+ *   `a:b` does on Windows into a stream of `a`.
+ * - `Changed`: the source has changed while it was copied, or something else has taken the place of a directory that
+ *   was copied from or to, as a link that would lead elsewhere.
  * - `FilesFailed`: `collect` was asked for, and `failures` has what failed.
  * - `LinkNotMade`: the system says that it has made a symbolic link, and has not.
  * - `Mismatch`: what was read back is not what was written.
@@ -58,11 +59,11 @@ export class PipelineError extends Data.TaggedError("PipelineError")<{
   readonly sentence: string
   /** The `Win32Error` of what the system has refused; its `cause` is node's error where node was asked. */
   readonly cause?: unknown
-  /** Of `FilesFailed`: each of them. */
+  /** Each failure, for `FilesFailed`. */
   readonly failures: ReadonlyArray<PipelineError>
   /** Files and links that had been replaced before it failed: nothing brings them back. */
   readonly replaced: number
-  /** What this copy had made and could not remove again. */
+  /** Files and directories that this copy had made and could not remove again. */
   readonly left: ReadonlyArray<string>
 }> {
   override get message(): string {
@@ -71,8 +72,8 @@ export class PipelineError extends Data.TaggedError("PipelineError")<{
 }
 
 /**
- * Makes a `PipelineError`, without failures, and with nothing replaced or left, unless it is told. Throws a `TypeError` for
- * texts that are none.
+ * Makes a `PipelineError`, without failures, and with nothing replaced or left, unless it is told. Throws a `TypeError`
+ * for texts that are none.
  *
  * @example
  * ```ts

@@ -60,10 +60,11 @@ export interface Options {
   /** Threads that are there from the start and stay (`SetThreadpoolThreadMinimum`). Default 0. */
   readonly minThreads?: number | undefined
   /**
-   * Threads at most (`SetThreadpoolThreadMaximum`), from 1 to 500. Default 4, which is as fast as any: a thread does nothing but
-   * hand its completion over. Where completions come by `callback` (`Kernel.Options`), it also waits until JavaScript has
-   * taken it; private pools and handles of `ThreadpoolIo.bind` then have 120 such threads between them in one JavaScript
-   * environment, because the 257th that waits would crash the process. The portable kernel keeps that limit.
+   * Threads at most (`SetThreadpoolThreadMaximum`), from 1 to 500. Default 4, which is as fast as any: a thread does
+   * nothing but hand its completion over. Where completions come by `callback` (`Kernel.Options`), it also waits until
+   * JavaScript has taken it; private pools and handles of `ThreadpoolIo.bind` then have 120 such threads between them
+   * in one JavaScript environment, because the 257th that waits would crash the process. The portable kernel keeps that
+   * limit.
    */
   readonly maxThreads?: number | undefined
   /** `SetThreadpoolStackInformation`. Wine keeps it and does not apply it. */
@@ -95,12 +96,12 @@ export const isThreadpool = (u: unknown): u is Threadpool => carries(u, TypeId)
 /**
  * `CreateThreadpool`, with its threads and their stack. A `CallbackEnvironment` puts objects on it.
  *
- * When the scope closes, no new objects are made on it, and `CloseThreadpool` is called: at once, or after the last object and
- * the last cleanup group that use it have closed. It never waits.
+ * When the scope closes, no new objects are made on it, and `CloseThreadpool` is called: at once, or after the last
+ * object and the last cleanup group that use it have closed. It never waits.
  *
- * Fails with `InvalidArgument` when the numbers are no integers, do not fit each other or are too many, and with `Exhausted`
- * when other pools and bound handles have taken them. Threads and stacks have no meaning on the portable kernel:
- * there they are checked, and without effect.
+ * Fails with `InvalidArgument` when the numbers are no integers, do not fit each other or are too many, and with
+ * `Exhausted` when other pools and bound handles have taken them. Threads and stacks have no meaning on the portable
+ * kernel: there they are checked, and without effect.
  *
  * @example
  * ```ts
@@ -181,8 +182,8 @@ const stackProblem = ({ commit, reserve }: StackInformation): Win32Error.Win32Er
     )
 
 /**
- * `QueryThreadpoolStackInformation`. The portable kernel tells what `make` was given, or `undefined`. Fails with `Closed`
- * after the scope of the pool has closed.
+ * `QueryThreadpoolStackInformation`. The portable kernel tells what `make` was given, or `undefined`. Fails with
+ * `Closed` after the scope of the pool has closed.
  *
  * @example
  * ```ts

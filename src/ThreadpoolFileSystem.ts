@@ -1,6 +1,6 @@
 /**
- * The `FileSystem` of `@effect/platform` on thread-pool I/O: an application swaps one layer, and its file I/O becomes positional,
- * concurrent, and cancelled when it is interrupted.
+ * The `FileSystem` of `@effect/platform` on thread-pool I/O: an application swaps one layer, and its file I/O becomes
+ * positional, concurrent, and cancelled when it is interrupted.
  *
  * @since 0.2.0
  */
@@ -32,12 +32,12 @@ export const TypeId: unique symbol = internalTypeId
 export type TypeId = typeof TypeId
 
 /**
- * A file that this file system has opened: besides a cursor, which each of `read`, `readAlloc`, `write`, `writeAll`, `seek` and
- * `truncate` waits its turn for, it can be read and written at any position. Positional operations run at once, as many as
- * there are, and neither wait for the cursor nor move it.
+ * A file that this file system has opened: besides a cursor, which each of `read`, `readAlloc`, `write`, `writeAll`,
+ * `seek` and `truncate` waits its turn for, it can be read and written at any position. Positional operations run at
+ * once, as many as there are, and neither wait for the cursor nor move it.
  *
- * `fd` is -1, which every function of `node:fs` refuses: what is open is a handle, and another file's descriptor might have
- * its number.
+ * `fd` is -1, which every function of `node:fs` refuses: what is open is a handle, and another file's descriptor might
+ * have its number.
  *
  * @since 0.2.0
  * @category models
@@ -101,25 +101,29 @@ export const isPositionalFile = (u: unknown): u is PositionalFile => carries(u, 
 /**
  * The file system on a kernel of yours, and in its `CallbackEnvironment` if it has one.
  *
- * - Through thread-pool I/O: what files hold. `open` and everything on an open file, `readFile`, `readFileString`, `writeFile`,
- *   `writeFileString`, `copyFile`, the files of `copy`, `truncate`, `stream`, `sink`, and the file of `makeTempFile`.
+ * - Through thread-pool I/O: what files hold. `open` and everything on an open file, `readFile`, `readFileString`,
+ *   `writeFile`, `writeFileString`, `copyFile`, the files of `copy`, `truncate`, `stream`, `sink`, and the file of
+ *   `makeTempFile`.
  * - Through `Directory`: `watch`, unless a `WatchBackend` is there when it is made.
  * - Through `node:fs`: what is no I/O on an open handle, which is the rest.
  *
- * Interruption stops I/O and waits until the kernel has let go; of functions of `node:fs`, which cannot be stopped, it waits for
- * the one that runs, and of a tree (`copy`, `remove`, `readDirectory`) no other is begun. Both waits end after `drainTimeout`.
+ * Interruption stops I/O and waits until the kernel has let go; of functions of `node:fs`, which cannot be stopped, it
+ * waits for the one that runs, and of a tree (`copy`, `remove`, `readDirectory`) no other is begun. Both waits end
+ * after `drainTimeout`.
  *
  * It does what `NodeFileSystem` does, and is tested beside it. What is different on purpose:
  *
- * - Errors have the nearest reason where `NodeFileSystem` has `Unknown`: `PermissionDenied` (EPERM, EROFS, and a write to a file that
- *   was opened to read), `AlreadyExists` (ENOTEMPTY), `WriteZero` (ENOSPC, EDQUOT, EFBIG), `InvalidData` (EINVAL, ENAMETOOLONG).
- *   Of I/O, `syscall` and `description` are those of Windows, and the `Win32Error` is the `cause`.
+ * - Errors have the nearest reason where `NodeFileSystem` has `Unknown`: `PermissionDenied` (EPERM, EROFS, and a write
+ *   to a file that was opened to read), `AlreadyExists` (ENOTEMPTY), `WriteZero` (ENOSPC, EDQUOT, EFBIG), `InvalidData`
+ *   (EINVAL, ENAMETOOLONG). Of I/O, `syscall` and `description` are those of Windows, and the `Win32Error` is the
+ *   `cause`.
  * - `fd` of a file is -1.
- * - Regular files alone can be opened. A directory, a FIFO, a device or a socket fails with `BadResource`, without blocking.
+ * - Regular files alone can be opened. A directory, a FIFO, a device or a socket fails with `BadResource`, without
+ *   blocking.
  * - Writing nothing, and reading into nothing, succeed.
  * - `sync` needs a file that was opened to write, as `FlushFileBuffers` does.
- * - Memory that is shared or resizable, and memory that another operation in flight uses while one of the two is written to, is a
- *   `BadArgument`.
+ * - Memory that is shared or resizable, and memory that another operation in flight uses while one of the two is
+ *   written to, is a `BadArgument`.
  *
  * @example
  * ```ts
@@ -146,8 +150,8 @@ const onKernel = <E>(kernel: Layer.Layer<Kernel.Kernel, E>): Layer.Layer<FileSys
   Layer.provide(Layer.effect(FileSystem.FileSystem, make), kernel)
 
 /**
- * The file system on `kernel32.dll` on Windows, and on the portable kernel elsewhere: in the place of `NodeFileSystem.layer`.
- * What it does differently is told at `make`.
+ * The file system on `kernel32.dll` on Windows, and on the portable kernel elsewhere: in the place of
+ * `NodeFileSystem.layer`. What it does differently is told at `make`.
  *
  * @example
  * ```ts

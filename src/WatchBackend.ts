@@ -18,10 +18,10 @@ import type * as Operation from "./Operation.js"
 import * as Win32Error from "./Win32Error.js"
 
 /**
- * Makes `FileSystem.watch` of `@effect/platform` run on `Directory.watch`, with its options and its events: names relative to what is
- * watched, as node's own backend gives them. Permissions and times count as an `Update`. A rename is a `Remove` and a `Create`.
- * A file is watched through its directory, and a link to a file through the directory of that file. When changes were lost the
- * stream fails (1022): events have no way to say so.
+ * Makes `FileSystem.watch` of `@effect/platform` run on `Directory.watch`, with its options and its events: names
+ * relative to what is watched, as node's own backend gives them. Permissions and times count as an `Update`. A rename
+ * is a `Remove` and a `Create`. A file is watched through its directory, and a link to a file through the directory of
+ * that file. When changes were lost the stream fails (1022): events have no way to say so.
  *
  * Give it to the layer of the file system, which takes its backend when it is built.
  *
@@ -71,7 +71,7 @@ export const make = (kernel: Kernel.Service): FileSystem.WatchBackend["Type"] =>
   }
 })
 
-/** What node's own backend hears of. */
+/** The changes that node's own backend hears of. */
 const FILTER: ReadonlyArray<Operation.Notification> = [
   "fileName",
   "directoryName",

@@ -11,7 +11,8 @@ import * as codes from "./internal/codes.js"
  * The closed set of reasons to match on. Many codes map to one reason; `code` and `name` tell them apart.
  *
  * - `Closed`: the scope of the resource has closed; no native call was made.
- * - `InvalidArgument`: the arguments were refused; `ERROR_INVALID_PARAMETER` is 87 whether we or the system refused them.
+ * - `InvalidArgument`: the arguments were refused; `ERROR_INVALID_PARAMETER` is 87 whether we or the system refused
+ *   them.
  * - `InvalidHandle`: not a handle, or closed by somebody else.
  * - `AlreadyBound`: the handle's file has a completion port already.
  * - `NotOverlapped`: the handle was opened without `FILE_FLAG_OVERLAPPED`.
@@ -46,8 +47,8 @@ export type Reason =
   | "Unsupported"
 
 /**
- * A failure of a Windows function, or of an argument before any function was called. On the portable kernel the code is the
- * one Windows would answer; the error of the system underneath is in `cause`.
+ * A failure of a Windows function, or of an argument before any function was called. On the portable kernel the code is
+ * the one Windows would answer; the error of the system underneath is in `cause`.
  *
  * @example
  * ```ts
@@ -65,19 +66,19 @@ export type Reason =
  * @category errors
  */
 export class Win32Error extends Data.TaggedError("Win32Error")<{
-  /** What `GetLastError` answered, or the status of the completion. */
+  /** The answer of `GetLastError`, or the status of the completion. */
   readonly code: number
   /** The code's name in `winerror.h`, as `ERROR_SHARING_VIOLATION`. */
   readonly name: string
   readonly reason: Reason
   /** The Windows function, as `ReadFile`. */
   readonly syscall: string
-  /** What it was called on: a path, or a handle when there is none. */
+  /** The object of the call: a path, or a handle when there is none. */
   readonly path?: string | undefined
   readonly handle?: number | undefined
   /** The system's own text for the code. */
   readonly text: string
-  /** What more there is to say, and what to do about it. */
+  /** Further explanation, and advice. */
   readonly detail?: string | undefined
   readonly cause?: unknown
 }> {
@@ -89,8 +90,8 @@ export class Win32Error extends Data.TaggedError("Win32Error")<{
 }
 
 /**
- * Makes a `Win32Error` from a code. Name, reason and text come from the code where they are not given. Throws a `TypeError` for
- * a code that is no whole number, and for texts that are none.
+ * Makes a `Win32Error` from a code. Name, reason and text come from the code where they are not given. Throws a
+ * `TypeError` for a code that is no whole number, and for texts that are none.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * Windows thread-pool I/O for Effect: every `TP_IO` is a Scope, every operation settles exactly once, and interruption waits
- * for the kernel to let go.
+ * Windows thread-pool I/O for Effect: every `TP_IO` is a Scope, every operation settles exactly once, and interruption
+ * waits for the kernel to let go.
  *
  * @since 0.1.0
  */

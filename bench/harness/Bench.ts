@@ -1,4 +1,4 @@
-// What scenarios are given.
+// The parts that scenarios are given.
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { existsSync } from "node:fs"

@@ -10,7 +10,7 @@ import type { Kernel } from "../../src/Kernel.js"
 
 export type Library = typeof Api
 
-/** What contestants run in: the kernel under test, and the file system of @effect/platform-node. */
+/** The environment of contestants: the kernel under test, and the file system of @effect/platform-node. */
 export type Env = Kernel | FileSystem.FileSystem
 
 export interface Copy {

@@ -1,4 +1,4 @@
-// What a benchmark is made of: scenarios, of cases, of contestants that do the same work in turn, and of goals.
+// The parts of a benchmark: scenarios of cases, of contestants that do the same work in turn, and of goals.
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { digits } from "./statistics.js"
@@ -28,12 +28,12 @@ export const microsPerOperation: Measure = {
 
 export const seconds: Measure = { unit: "s", better: "lower", valueOf: ({ millis }) => millis / 1000 }
 
-/** What the run itself has measured; less is better. */
+/** A figure that the run itself has measured; less is better. */
 export const told = (unit: string): Measure => ({ unit, better: "lower", told: true, valueOf: ({ value }) => value })
 
-/** What a run may tell; all of it is optional. */
+/** The findings of a run; all of them are optional. */
 export interface Outcome {
-  /** Of all bytes that went through it, compared with what the case expects. */
+  /** The checksum of all bytes that went through it, compared with what the case expects. */
   readonly checksum?: number | undefined
   /** Which of the two checksums it is, when it is not that of the phase. */
   readonly looked?: Phase | undefined
@@ -66,9 +66,9 @@ export interface Case<R = never> {
   readonly goals: ReadonlyArray<Goal>
   /** In place of what the command line says, where a run says little more the second time. */
   readonly rounds?: { readonly warmUps: number; readonly measured: number } | undefined
-  /** What there is to know when its numbers are read. */
+  /** Notes for a reader of its numbers. */
   readonly notes?: ReadonlyArray<string> | undefined
-  /** What can only be said when all rounds have run. */
+  /** Notes that need all rounds to have run. */
   readonly afterwards?: Effect.Effect<ReadonlyArray<string>, never, R> | undefined
 }
 
@@ -105,7 +105,7 @@ export interface Goal {
 const theBetterOf = (names: ReadonlyArray<string>): string =>
   names.length === 1 ? names[0]! : `the better of ${names.join(" and ")}`
 
-/** Of rates: at least so many times that of the best of these. */
+/** A goal for rates: at least so many times that of the best of these. */
 export const atLeastTimesTheRate = (row: string, peers: ReadonlyArray<string>, bound: number): Goal => ({
   row,
   text: theBetterOf(peers),
@@ -115,7 +115,7 @@ export const atLeastTimesTheRate = (row: string, peers: ReadonlyArray<string>, b
   unit: "×"
 })
 
-/** Of times: so many times as fast as the best of these. */
+/** A goal for times: so many times as fast as the best of these. */
 export const atLeastTimesAsFast = (row: string, peers: ReadonlyArray<string>, bound: number): Goal => ({
   row,
   text: `as fast as ${theBetterOf(peers)}`,
@@ -125,7 +125,7 @@ export const atLeastTimesAsFast = (row: string, peers: ReadonlyArray<string>, bo
   unit: "×"
 })
 
-/** Of times: at most so many times that of the best of these. */
+/** A goal for times: at most so many times that of the best of these. */
 export const atMostTimesTheCost = (row: string, peers: ReadonlyArray<string>, bound: number): Goal => ({
   row,
   text: `the time of ${theBetterOf(peers)}`,
@@ -135,7 +135,7 @@ export const atMostTimesTheCost = (row: string, peers: ReadonlyArray<string>, bo
   unit: "×"
 })
 
-/** Of times: at most so much more than this one. */
+/** A goal for times: at most so much more than this one. */
 export const atMostOver = (row: string, peer: string, bound: number, unit: string): Goal => ({
   row,
   text: `more than ${peer}`,
@@ -164,7 +164,7 @@ export const flatWithin = (rows: ReadonlyArray<string>, bound: number): Goal => 
   unit: "×"
 })
 
-/** What each of them costs over the one beside it, the largest at most so many times the smallest. */
+/** A goal for ratios: each over the one beside it, the largest at most so many times the smallest. */
 export const flatRatioWithin = (rows: ReadonlyArray<string>, peers: ReadonlyArray<string>, bound: number): Goal => ({
   row: rows.at(-1)!,
   text: `from the smallest to the largest of ${rows.length} ratios`,

@@ -10,7 +10,7 @@ import { digits, median, summarize } from "./statistics.js"
 /** Now, then, and then once more. */
 export type Copies = readonly [Copy, Copy, Copy]
 
-/** Of a scenario what is ours, by each copy in turn. */
+/** Runs our contestants of a scenario, by each copy in turn. */
 export const against = (
   [now, then, again]: Copies,
   bench: Bench,
@@ -53,7 +53,7 @@ const of = (copy: Copy, role: "ours" | "peer", name: string, { contestants }: Ca
     Effect.provide(contestants.find((one) => one.name === name)!.run(phase), copy.context)
 })
 
-/** What each contestant costs now, in what it cost then: processor time and the clock's, each with its noise. */
+/** The cost of each contestant now over its cost then: processor time and the clock's, each with its noise. */
 export const comparison = ({ better, contestants, label }: CaseResult): ReadonlyArray<ReadonlyArray<string>> =>
   Array.from({ length: contestants.length / 3 }, (_, i) => {
     const [now, then, again] = contestants.slice(3 * i) as [ContestantResult, ContestantResult, ContestantResult]

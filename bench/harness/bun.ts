@@ -1,4 +1,5 @@
-// Bun beside us, where it is installed (npm package `bun`): the same reads by its fs.promises, and by this library on it.
+// Bun beside us, where it is installed (npm package `bun`): the same reads by its fs.promises, and by this library on
+// it.
 import * as Effect from "effect/Effect"
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"

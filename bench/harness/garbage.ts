@@ -16,5 +16,5 @@ const collect = (options?: { readonly type: "minor" }): void => {
 /** All of it, and with it the compiled code whose objects are gone. */
 export const collectGarbage = (): void => collect()
 
-/** What is young; code stays as it is. */
+/** Collects young objects; code stays as it is. */
 export const collectYoung = (): void => collect({ type: "minor" })

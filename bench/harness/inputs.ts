@@ -10,10 +10,16 @@ import type { Phase } from "./Scenario.js"
 export const PAGE = 4096
 export const MiB = 1 << 20
 
-/** Bytes from one that is looked at to the next: all of them once, and then one of each page, which costs next to nothing. */
+/**
+ * Bytes from one that is looked at to the next: all of them once, and then one of each page, which costs next to
+ * nothing.
+ */
 const STRIDES: { readonly [phase in Phase]: number } = { "warm-up": 1, measured: PAGE }
 
-/** Of what was read from `offset` on. Each byte is weighed by where it is; the parts of a file may be added in any order. */
+/**
+ * The checksum of bytes read from `offset` on. Each byte is weighed by where it is; the parts of a file may be added in
+ * any order.
+ */
 export const checksum = (bytes: Uint8Array, offset: number, phase: Phase): number => {
   const stride = STRIDES[phase]
   let place = Math.ceil(offset / stride)

@@ -1,5 +1,5 @@
-// Contestants in turn: each round runs every one of them once and begins with another, so that whatever changes on the machine
-// meets them all. There are no pauses in between, because memory that was given back is dear to get again.
+// Contestants in turn: each round runs every one of them once and begins with another, so that whatever changes on the
+// machine meets them all. There are no pauses in between, because memory that was given back is dear to get again.
 import * as Effect from "effect/Effect"
 import { type Case, type Contestant, isMet, type Phase } from "./Scenario.js"
 import { median, summarize, type Summary } from "./statistics.js"
@@ -74,7 +74,7 @@ export const race = <R>(one: Case<R>, options: RaceOptions): Effect.Effect<CaseR
 
 const WARM_RUNS = 10
 
-/** What is compiled on the way is compiled before anything is timed. */
+/** Code is compiled here, before anything is timed. */
 const warmUp = <R>(one: Case<R>, contestant: Contestant<R>, end: number): Effect.Effect<void, Error, R> =>
   Effect.gen(function*() {
     for (let run = 0; run < WARM_RUNS && performance.now() < end; run++) yield* runOnce(one, contestant, "measured")

@@ -1,4 +1,5 @@
-// What a whole run of the benchmark has found, and how it is kept: one JSON file for each kernel, and a chart for each scenario.
+// The findings of a whole run of the benchmark, and how they are kept: one JSON file for each kernel, and a chart for
+// each scenario.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { availableParallelism, release } from "node:os"
 import { join } from "node:path"

@@ -1,4 +1,4 @@
-// What is told of several runs of the same thing.
+// Statistics of several runs of the same thing.
 
 export interface Summary {
   readonly median: number

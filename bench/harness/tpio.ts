@@ -5,7 +5,7 @@ import { runChild } from "./child.js"
 import type { Outcome, Phase } from "./Scenario.js"
 
 export interface TpioOptions {
-  /** Who issues: one thread, which callbacks hand their completions back to, or the callbacks themselves. */
+  /** The issuer: one thread, which callbacks hand their completions back to, or the callbacks themselves. */
   readonly mode: "issuer" | "callbacks"
   readonly path: string
   readonly chunk: number

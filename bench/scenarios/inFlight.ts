@@ -1,5 +1,5 @@
-// What a read costs when it is one of many: in one Effect, and in fibers that are there before the clock starts, since what it takes
-// to make ten thousand fibers is Effect's and says nothing of reads.
+// The cost of a read that is one of many: in one Effect, and in fibers that are there before the clock starts, since
+// what it takes to make ten thousand fibers is Effect's and says nothing of reads.
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -19,9 +19,9 @@ import { inBatches } from "./many.js"
 import { bareRead, buffersFor, callbacks, type Draw, draw, handle, opened, pageByPage } from "./random.js"
 
 const DEPTHS = [32, 100, 1000, 10_000]
-/** What each fiber reads at least. */
+/** The least number of pages for each fiber. */
 const PAGES_EACH = 40
-/** What is read at least in one run. */
+/** The least number of reads in one run. */
 const READS = 40_000
 
 export const inFlight: MakeScenario = (bench) => ({

@@ -1,5 +1,5 @@
-// Memory: of a very large file that streams by, and of very many small operations. Each run is a process of its own, so that nobody
-// sees what others have left (probe.ts).
+// Memory: of a very large file that streams by, and of very many small operations. Each run is a process of its own, so
+// that nobody sees what others have left (probe.ts).
 import * as Effect from "effect/Effect"
 import { statSync } from "node:fs"
 import { join } from "node:path"
@@ -73,7 +73,7 @@ const perOperation = (bench: Bench): Effect.Effect<Case<Env>> =>
     }
   })
 
-/** What a collected heap may differ by from itself without anybody having kept anything: a byte in fifteen operations. */
+/** The noise of a collected heap in which nothing has been kept: a byte in fifteen operations. */
 const NOTHING = 64
 
 const growth = (bench: Bench): Effect.Effect<Case<Env>> =>

@@ -14,9 +14,12 @@ import { fileSystemStream, fourReads, type Read, readStream } from "./reading.js
 
 export interface Probe {
   readonly kernel: "portable" | "win32"
-  /** Of the library. */
+  /** The file of the library. */
   readonly module: string
-  /** The time of reads, its processor time and the checksum; the most resident memory over idle in MB; bytes allocated by one operation; growth of the collected heap in KiB. */
+  /**
+   * The time of reads, its processor time and the checksum; the most resident memory over idle in MB; bytes allocated
+   * by one operation; growth of the collected heap in KiB.
+   */
   readonly what: "reads" | "memory" | "allocation" | "growth"
   readonly who: string
   readonly path: string

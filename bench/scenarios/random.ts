@@ -45,7 +45,7 @@ const INCUMBENT = "NodeFileSystem, one File.read after the other's"
 const ISSUER = "C on TP_IO, one issuing thread"
 const CALLBACKS = "C on TP_IO, its callbacks issue"
 
-/** What is read: the same pages by everybody. */
+/** The pages to read: the same for every contestant. */
 export interface Draw extends Pages {
   readonly input: Input
 }
@@ -158,7 +158,7 @@ export const opened = ({ BufferPool, File }: Library, path: string, inFlight: nu
     return { file, buffers }
   })
 
-/** As many fibers as reads in flight, each with its buffer, which read one page after the other. */
+/** A fiber for each read in flight, with a buffer of its own, which reads one page after the other. */
 export const fibers = (
   library: Library,
   drawn: Draw,
@@ -194,7 +194,7 @@ const plain = ({ File }: Library, drawn: Draw, inFlight: number) =>
 
 type ReadAt<Place, A, E, R> = (place: Place, offset: number) => Effect.Effect<A, E, R>
 
-/** What the fiber of a place does: it reads at the next offset when it has read at the one before. */
+/** The fiber of a place: it reads at the next offset when it has read at the one before. */
 export const pageByPage = <Place, A, E, R>(
   { offsets }: Pages,
   seen: SeenPages,
@@ -275,7 +275,10 @@ export const handle = (path: string): Effect.Effect<FileHandle, unknown, Scope.S
 
 export const buffersFor = (inFlight: number) => Array.from({ length: inFlight }, () => Buffer.allocUnsafeSlow(PAGE))
 
-/** Callbacks that issue the next read themselves, into recycled buffers, and are made once: the least that node:fs costs. */
+/**
+ * Callbacks that issue the next read themselves, into recycled buffers, and are made once: the least that node:fs
+ * costs.
+ */
 export const callbacks = (drawn: Draw, inFlight: number, name = RAW) =>
   Effect.map(handle(drawn.input.path), ({ fd }) => {
     const buffers = buffersFor(inFlight)
@@ -309,7 +312,7 @@ const byCallbacks = (
     buffers.forEach(begin)
   })
 
-/** What Effect itself costs around a callback, with nothing that cancels or waits. */
+/** The cost of Effect itself around a callback, with nothing that cancels or waits. */
 const bare = (drawn: Draw, inFlight: number) =>
   Effect.map(handle(drawn.input.path), ({ fd }) => {
     const buffers = buffersFor(inFlight)

@@ -33,8 +33,8 @@ export const readSynchronously: Read = (path, chunk, look) =>
   })
 
 /**
- * Four positional `fs.read` in flight, into four buffers that go round: what node can do at best without blocking. With a fifth one
- * the next read begins before a piece is looked at, as ours does.
+ * Four positional `fs.read` in flight, into four buffers that go round: what node can do at best without blocking. With
+ * a fifth one the next read begins before a piece is looked at, as ours does.
  */
 export const fourReads = (order: "as completed" | "in order", buffers: 4 | 5 = 4): Read => (path, chunk, look) =>
   promised(() => fourReadsOf(path, chunk, look, order, buffers))
@@ -70,7 +70,7 @@ const fourReadsOf = (
         issue(buffer)
       })
     }
-    /** Those that have come, as long as none before them is missing. */
+    /** Takes the pieces that have come, as long as none before them is missing. */
     const turn = (piece: number, buffer: Buffer, bytes: number): void => {
       done[piece % done.length] = bytes === chunk ? buffer : buffer.subarray(0, bytes)
       for (let ready; (ready = done[seen % done.length]) !== undefined;) {

@@ -1,4 +1,5 @@
-// What a fiber adds to the engine: `ThreadpoolIo.submit`, with its mask, its wait and its resumption, over a listener.
+// The cost that a fiber adds to the engine: `ThreadpoolIo.submit`, with its mask, its wait and its resumption, over a
+// listener.
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as BufferPool from "../../src/BufferPool.js"

@@ -1,4 +1,5 @@
-// Processes that end with work in flight, in a way that is drawn: the exit code is right, and the other end of their pipe hears of it.
+// Processes that end with work in flight, in a way that is drawn: the exit code is right, and the other end of their
+// pipe hears of it.
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { constants } from "node:os"

@@ -1,4 +1,4 @@
-// What a process has: handles, resident memory, and callbacks that are registered with koffi.
+// The possessions of a process: handles, resident memory, and callbacks that are registered with koffi.
 import { readdirSync } from "node:fs"
 import { collectGarbage } from "../harness/garbage.js"
 
@@ -6,9 +6,9 @@ export interface Measures {
   /** Open handles, or descriptors; NaN where the system does not say. */
   readonly handles: number
   readonly resident: number
-  /** What JavaScript reaches, and what hangs on it. */
+  /** Bytes that JavaScript reaches, and those that hang on them. */
   readonly heap: number
-  /** Of the 8,192 that koffi has. */
+  /** Registrations in use, out of koffi's 8,192. */
   readonly registrations: number
 }
 

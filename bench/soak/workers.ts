@@ -1,6 +1,6 @@
-// A process that starts one worker after the other and ends it, mostly by `terminate`, with operations in flight in the worker and in
-// itself. Prints what it has come to as one line of JSON; `npm run soak` starts it, `node workers.mjs SEED WORKERS FILE
-// PROGRAM`, the last one that of the workers.
+// A process that starts one worker after the other and ends it, mostly by `terminate`, with operations in flight in the
+// worker and in itself. Prints what it has come to as one line of JSON; `npm run soak` starts it,
+// `node workers.mjs SEED WORKERS FILE PROGRAM`, the last one that of the workers.
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { pathToFileURL } from "node:url"
@@ -17,7 +17,7 @@ import { measuring } from "./measures.js"
 export interface WorkersReport {
   readonly ended: number
   readonly terminated: number
-  /** What the process has more of than after the first workers. */
+  /** The growth since the first workers. */
   readonly handles: number
   readonly resident: number
   readonly registrations: number

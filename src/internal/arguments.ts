@@ -1,7 +1,7 @@
 /**
- * Arguments, looked at before anything is done with them. JavaScript does not keep types: what a wrong one would come to inside is an
- * error that says nothing to anybody, or a call of the system that nobody has asked for. Options are read once, into a copy; what a
- * getter or a proxy says the second time does not matter.
+ * Arguments, looked at before anything is done with them. JavaScript does not keep types: what a wrong one would come
+ * to inside is an error that says nothing to anybody, or a call of the system that nobody has asked for. Options are
+ * read once, into a copy; what a getter or a proxy says the second time does not matter.
  */
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
@@ -25,8 +25,8 @@ export const aString: Kind = kind("a string", (value) => typeof value === "strin
 export const aBoolean: Kind = kind("a boolean", (value) => typeof value === "boolean")
 export const aNumber: Kind = kind("a number", (value) => typeof value === "number")
 /**
- * With or without the bits that say what it is the mode of. Not what node lets pass: it ends the process over one of 2^31 and more,
- * and over -0.
+ * With or without the bits that say what it is the mode of. Not what node lets pass: it ends the process over one of
+ * 2^31 and more, and over -0.
  */
 export const aMode: Kind = kind(
   "permission bits, a whole number from 0 to 0o177777",
@@ -66,7 +66,7 @@ export class Wrong {
   constructor(readonly problem: string, readonly cause?: unknown) {}
 }
 
-/** Of an argument that is to be of a kind. */
+/** The refusal of an argument that is not of its kind. */
 export const wrong = (name: string, value: unknown, { is, name: expected }: Kind): Wrong | undefined => {
   try {
     return is(value) ? undefined : new Wrong(`${name} must be ${expected}, not ${shown(value)}`)
@@ -104,7 +104,7 @@ export const ioKinds = { maxInFlight: aNumber, drainTimeout: aDuration, spans: a
 
 // --- paths
 
-/** What no path can be, whatever the system. */
+/** The fault of a path that no system can have, or `undefined`. */
 export const pathProblem = (path: unknown, what = "path"): string | undefined =>
   typeof path !== "string"
     ? `The ${what} must be a string, not ${shown(path)}.`
@@ -139,14 +139,16 @@ export const refusal = (
     cause
   })
 
-/** Of a first argument that is something else. */
+/** The error for a first argument of another kind. */
 export const notA = (what: string, syscall: string, it: unknown): Win32Error.Win32Error =>
   refusal(syscall, new Wrong(`it takes a ${what}, not ${shown(it)}`))
 
 export const failNotA = (what: string, syscall: string, it: unknown): Effect.Effect<never, Win32Error.Win32Error> =>
   Effect.suspend(() => Effect.fail(notA(what, syscall, it)))
 
-/** For a function that answers a plain value, or an effect that does not fail: a TypeError that begins with its name. */
+/**
+ * For a function that answers a plain value, or an effect that does not fail: a TypeError that begins with its name.
+ */
 export const throwWrong = (name: string, { cause, problem }: Wrong): never => {
   throw new TypeError(`${name}: ${problem}`, { cause })
 }

@@ -1,6 +1,6 @@
 /**
- * Floor 1: the Win32 codes that file, pipe and thread-pool functions answer, with their symbolic names, the reason to match
- * on, and a text for systems that have none of their own.
+ * Floor 1: the Win32 codes that file, pipe and thread-pool functions answer, with their symbolic names, the reason to
+ * match on, and a text for systems that have none of their own.
  */
 import type { Reason } from "../Win32Error.js"
 

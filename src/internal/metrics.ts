@@ -1,6 +1,6 @@
 /**
- * The ledger of a kernel as metrics. They are published from the counters, at most once a second and when the kernel closes:
- * an operation pays nothing for them.
+ * The ledger of a kernel as metrics. They are published from the counters, at most once a second and when the kernel
+ * closes: an operation pays nothing for them.
  */
 import * as Metric from "effect/Metric"
 import * as MetricLabel from "effect/MetricLabel"

@@ -1,6 +1,6 @@
 /**
- * Where in a program its operations are made, for whoever looks for a mistake there. A stack is expensive: it is taken only
- * while a simulation asks for it.
+ * Where in a program its operations are made, for whoever looks for a mistake there. A stack is expensive: it is taken
+ * only while a simulation asks for it.
  */
 import { dirname, sep } from "node:path"
 import { fileURLToPath } from "node:url"

@@ -1,13 +1,13 @@
 /**
- * The one form in which a fiber waits for the kernel. `Effect.async` with a canceler can lose the canceler to an interruption
- * between its registration and its installation; here nothing is installed: the work is started inside the mask, the wait
- * has no side effects, and whoever leaves the wait early cancels and waits again, uninterruptibly.
+ * The one form in which a fiber waits for the kernel. `Effect.async` with a canceler can lose the canceler to an
+ * interruption between its registration and its installation; here nothing is installed: the work is started inside the
+ * mask, the wait has no side effects, and whoever leaves the wait early cancels and waits again, uninterruptibly.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
-/** What is waited for: once `delivered`, nothing of it changes any more. */
+/** A result to wait for: once `delivered`, nothing of it changes any more. */
 export interface Ticket {
   readonly delivered: boolean
   listener: (() => void) | undefined
@@ -23,8 +23,8 @@ const wait = (ticket: Ticket): Effect.Effect<void> =>
   })
 
 /**
- * Waits for a ticket that was started inside this mask. `onSettled` when it was waited for to the end; `onAbandoned` when the
- * wait was left early: by then `cancel` has been called and the ticket has been delivered all the same.
+ * Waits for a ticket that was started inside this mask. `onSettled` when it was waited for to the end; `onAbandoned`
+ * when the wait was left early: by then `cancel` has been called and the ticket has been delivered all the same.
  */
 export const settle = <A, E, B, E2>(
   restore: Restore,
@@ -45,9 +45,9 @@ export const settle = <A, E, B, E2>(
 }
 
 /**
- * The same for many tickets at once, which one fiber starts and waits for: for some of them, or for all. What is started is
- * started inside a mask, and whoever leaves early cancels all of it and waits again: `settleMany` around a fiber's use of it, or
- * `stop` as a finalizer.
+ * The same for many tickets at once, which one fiber starts and waits for: for some of them, or for all. What is
+ * started is started inside a mask, and whoever leaves early cancels all of it and waits again: `settleMany` around a
+ * fiber's use of it, or `stop` as a finalizer.
  */
 export class Flight {
   #underWay = 0

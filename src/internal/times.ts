@@ -3,9 +3,9 @@
  */
 
 /**
- * The double that keeps the whole microseconds of a time, whether node cuts it off to microseconds (before 24) or to nanoseconds:
- * the first one that is not nearer to 1970, from 1697 to 2242; beyond, the nearest. It uses nothing from outside: threads of
- * the portable kernel are given its text.
+ * The double that keeps the whole microseconds of a time, whether node cuts it off to microseconds (before 24) or to
+ * nanoseconds: the first one that is not nearer to 1970, from 1697 to 2242; beyond, the nearest. It uses nothing from
+ * outside: threads of the portable kernel are given its text.
  */
 export const seconds = (ns: bigint): number => {
   const magnitude = (ns < 0n ? -ns : ns) / 1000n
@@ -17,7 +17,7 @@ export const seconds = (ns: bigint): number => {
   return ns < 0n ? -time : time
 }
 
-/** As text: node takes a negative number for "now". */
+/** The time as text: node takes a negative number for "now". */
 export const timeText = (ns: bigint): string => `${seconds(ns)}`
 
 /** Whether two times are one in what every version of node keeps. */

@@ -1,5 +1,5 @@
 /**
- * What a value is, whatever it says of itself: nothing here calls what belongs to the value, but behind a guard.
+ * Type checks that cannot be fooled and do not throw: nothing here calls into the value, but behind a guard.
  */
 
 /** A value for a message: as it is where that is short and certain, else what sort of value it is. */
@@ -68,8 +68,9 @@ const byteLengthOf = intrinsic("byteLength")
 const byteOffsetOf = intrinsic("byteOffset")
 
 /**
- * A `Uint8Array` as the engine may use it, or `undefined` for what is none, whatever it says of itself. One with ways of its own, as a
- * length that is another or a `subarray` of somebody else's, is seen through a plain one on the same memory.
+ * A `Uint8Array` as the engine may use it, or `undefined` for what is none, whatever it says of itself. One with ways
+ * of its own, as a length that is another or a `subarray` of somebody else's, is seen through a plain one on the same
+ * memory.
  */
 export const plainBytes = (it: unknown): Uint8Array | undefined => {
   if (tagOf.call(it) !== "Uint8Array") return undefined
@@ -86,7 +87,9 @@ export const plainBytes = (it: unknown): Uint8Array | undefined => {
   return isDetached(buffer) ? detached : new Uint8Array(buffer, 0, 0)
 }
 
-/** Whether a buffer has been transferred away. Its length is 0 then, as that of an empty one; no view can be made on it. */
+/**
+ * Whether a buffer has been transferred away. Its length is 0 then, as that of an empty one; no view can be made on it.
+ */
 export const isDetached = (buffer: ArrayBufferLike): boolean => {
   if (buffer.byteLength > 0) return false
   try {

@@ -1,5 +1,5 @@
 /**
- * What copies that were killed leave beside their targets: only what is one's own and belongs to nobody who runs is taken over.
+ * Leftovers of killed copies beside their targets: only what is one's own and belongs to nobody who runs is taken over.
  */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -36,7 +36,7 @@ const isCopy = ({ from, to }: Pick<World, "from" | "to">) =>
 const temporary = (directory: string) =>
   fs.readdirSync(directory).filter((name) => parseTemporary(name) !== undefined).sort()
 
-/** What a copy that was killed leaves, of a process that has ended: this one's, of a copy that is over. */
+/** Leaves the files of a killed copy, of a process that has ended: this one's, of a copy that is over. */
 const leave = ({ from, to }: Pick<World, "from" | "to">, bytes = 60_000) =>
   Effect.gen(function*() {
     const exit = yield* Effect.async<Exit.Exit<unknown, unknown>, never, Kernel.Kernel>((resume) => {

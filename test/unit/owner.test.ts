@@ -31,7 +31,7 @@ interface Facts {
   readonly pidNamespace?: string
   readonly timeNamespace?: string
   readonly pid?: number
-  /** What `/proc/self` leads to. */
+  /** The process that `/proc/self` leads to. */
   readonly shown?: number
   readonly processes?: Readonly<Record<number, Process>>
   readonly running?: ReadonlyArray<number>
@@ -182,7 +182,7 @@ describe.skipIf(!supported)("elsewhere a process", () => {
 
 describe("a file system", () => {
   it("of a temporary directory is local; one that is not there, nobody knows", () => {
-    // Whatever the test runs on: at least it answers.
+    // The answer depends on the machine: at least there is one.
     expect(typeof isLocal(base)).toBe("boolean")
     expect(isLocal(join(base, "none"))).toBe(false)
   })
@@ -241,7 +241,7 @@ describe("leftovers", () => {
       warnings.length = 0
       return Effect.provide(findLeft(plainPlace(directory), names, { locks: false, takeOver }), quiet)
     })
-  /** Of a process in another container. */
+  /** The tag of a process in another container. */
   const foreign = () =>
     ended().split("-").map((part, index) => index === 1 ? "elsewhere" : part).join("-")
       .replace(/-[0-9a-z]+-([0-9a-z]+)$/, "-another-$1")

@@ -1,7 +1,7 @@
 /**
- * Finds out that a watched directory has been removed, where no read says so. On Wine such a read never completes: while nothing
- * else comes, the name is looked up once a second. (A Windows program cannot remove the directory there: Wine keeps it until our
- * handle is closed.)
+ * Finds out that a watched directory has been removed, where no read says so. On Wine such a read never completes:
+ * while nothing else comes, the name is looked up once a second. (A Windows program cannot remove the directory there:
+ * Wine keeps it until our handle is closed.)
  */
 import * as Effect from "effect/Effect"
 import type { Kernel } from "../../Kernel.js"

@@ -1,6 +1,6 @@
 /**
- * The two ways to bind a handle to the thread pool, and all that differs between them: what Start, Cancel, Wait and Close
- * are. The settle machine knows neither.
+ * The two ways to bind a handle to the thread pool, and all that differs between them: what Start, Cancel, Wait and
+ * Close are. The settle machine knows neither.
  */
 import type { Kernel } from "../kernel/Kernel.js"
 
@@ -27,8 +27,8 @@ export const threadpoolIo: Binding = {
 }
 
 /**
- * `BindIoCompletionCallback`: there is no object, so nothing to start, to cancel or to wait for. The callback is the kernel's
- * own for the life of the process, and what ends the binding is the close of the handle.
+ * `BindIoCompletionCallback`: there is no object, so nothing to start, to cancel or to wait for. The callback is the
+ * kernel's own for the life of the process, and what ends the binding is the close of the handle.
  */
 export const ioCompletionCallback: Binding = {
   create: (kernel, handle, _, maxInFlight) => kernel.bindIoCompletionCallback(handle, maxInFlight),

@@ -1,13 +1,15 @@
 /**
- * Native memory that is lent and recycled: the kernel writes only here, never into memory that V8 may move, detach or free.
- * Fresh memory is what makes I/O slow (page faults, garbage), so blocks go round in classes of a power of two.
+ * Native memory that is lent and recycled: the kernel writes only here, never into memory that V8 may move, detach or
+ * free. Fresh memory is what makes I/O slow (page faults, garbage), so blocks go round in classes of a power of two.
  */
 import type { Block, Kernel } from "../kernel/Kernel.js"
 import { Ranges } from "./Ranges.js"
 
 /** The smallest class: one page. */
 const SMALLEST = 4096
-/** Classes up to this are cut out of slabs: one system call and one view for many. A slab is never given back in parts. */
+/**
+ * Classes up to this are cut out of slabs: one system call and one view for many. A slab is never given back in parts.
+ */
 const LARGEST_CUT = 64 << 10
 const SLAB = 1 << 20
 /** Blocks above this are not kept. */
@@ -45,7 +47,10 @@ export class Lease {
     else this.pool.release(block)
   }
 
-  /** Returns the buffer and answers its memory, which is the caller's for good; `undefined`, and nothing done: it cannot be. */
+  /**
+   * Returns the buffer and answers its memory, which is the caller's for good; `undefined`, and nothing done: it cannot
+   * be.
+   */
   giveAway(): Uint8Array | undefined {
     const block = this.#block
     if (block === undefined || this.ranges.inUse || !this.pool.giveAway(block)) return undefined
@@ -138,7 +143,7 @@ export class BufferPool {
     if (this.#lentBytes === 0) { for (const slab of this.#slabs.splice(0)) this.kernel.free(slab) }
   }
 
-  /** What nobody asks for just now goes first: a block of another class than the one that has come back. */
+  /** Evicts a free block of another size class than the one just returned. */
   #evict(comeBack: number): void {
     for (const [bytes, blocks] of this.#free) {
       if (bytes <= LARGEST_CUT || bytes === comeBack || blocks.length === 0) continue

@@ -43,7 +43,7 @@ export class Call<K extends CallName> implements Deliverable {
     return this.#settled
   }
 
-  /** Nobody wants the result any more. Ends at once, with the call, or after `limitMs`. */
+  /** Gives up the result. Ends at once, with the call, or after `limitMs`. */
   cancel(limitMs: number): void {
     if (this.#settled) return
     if (this.#takeBack()) {

@@ -40,7 +40,10 @@ export class Engine {
     this.turns = new Turns(host)
   }
 
-  /** `CreateThreadpoolIo`, with skip mode where it was asked for and the system grants it. Answers the last error otherwise. */
+  /**
+   * `CreateThreadpoolIo`, with skip mode where it was asked for and the system grants it. Answers the last error
+   * otherwise.
+   */
   bind(handle: number, options: BindOptions): ThreadpoolIoObject | number {
     if (!isHandle(handle)) return ERROR_INVALID_HANDLE
     const { kernel } = this
@@ -90,7 +93,9 @@ export class Engine {
     return object
   }
 
-  /** Keeps an object for the next `bind` of its handle. One whose handle has been closed meanwhile is kept for nobody. */
+  /**
+   * Keeps an object for the next `bind` of its handle. One whose handle has been closed meanwhile is kept for nobody.
+   */
   retain(handle: number, threadpoolIo: number, environment: EnvironmentObject | undefined): void {
     if (this.kernel.diagnose(handle) !== "already-bound") return
     let retained = retainedObjects.get(this.kernel)
@@ -104,7 +109,7 @@ export class Engine {
     return ranges
   }
 
-  /** What takes no OVERLAPPED and may block. */
+  /** Calls a function that takes no OVERLAPPED and may block. */
   call<K extends CallName>(name: K, arguments_: Calls[K][0], options: CallOptions<K> = {}): Call<K> {
     return new Call(this, name, arguments_, options)
   }

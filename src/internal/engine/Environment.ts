@@ -1,6 +1,7 @@
 /**
- * Pools, cleanup groups and callback environments, and the order in which they go: objects, their group, their pool, their
- * environment (rules 17 and 22). Each of them counts who uses it, so that the order holds however scopes are nested.
+ * Pools, cleanup groups and callback environments, and the order in which they go: objects, their group, their pool,
+ * their environment (rules 17 and 22). Each of them counts who uses it, so that the order holds however scopes are
+ * nested.
  */
 import { ERROR_SUCCESS } from "../constants.js"
 import type { Engine } from "./Engine.js"
@@ -44,7 +45,7 @@ export class ThreadpoolObject extends Shared {
   }
 }
 
-/** What closing a group found. */
+/** The findings of closing a group. */
 export interface GroupReport {
   /** Why the group, and the pools of its members with it, is kept. */
   readonly retained: string | undefined
@@ -71,8 +72,8 @@ export class CleanupGroupObject {
   }
 
   /**
-   * Drains the members here, in JavaScript: each is closed as by its own scope, but for `CloseThreadpoolIo`. Then the group
-   * closes them, once, and itself. Calls back once; safe to call once.
+   * Drains the members here, in JavaScript: each is closed as by its own scope, but for `CloseThreadpoolIo`. Then the
+   * group closes them, once, and itself. Calls back once; safe to call once.
    */
   close(limitMs: number, done: (report: GroupReport) => void): void {
     this.#open = false
@@ -88,7 +89,8 @@ export class CleanupGroupObject {
     const members = [...this.members]
     const kept = members.filter((member) => !member.awaitsGroup)
     if (kept.length > 0) {
-      // The group would close these too, with I/O in flight or on a handle that lives: the others are closed by themselves.
+      // The group would close these too, with I/O in flight or on a handle that lives: the others are closed by
+      // themselves.
       for (const member of members) if (member.awaitsGroup) member.closedByItself()
       return done({ retained: `${kept.length} of its members could not be closed`, defect: undefined })
     }

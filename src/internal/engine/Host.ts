@@ -1,5 +1,5 @@
 /**
- * What the engine needs of the event loop, so that a simulator can be the loop.
+ * The engine's view of the event loop, so that a simulator can be the loop.
  */
 
 export interface Host {

@@ -1,6 +1,6 @@
 /**
- * The counters of operations, of one object or of a whole kernel. `started` = completed by callback + completed inline +
- * failed at start + quarantined + in flight, at any moment (rule 1).
+ * The counters of operations, of one object or of a whole kernel. `started` = completed by callback + completed inline
+ * + failed at start + quarantined + in flight, at any moment (rule 1).
  */
 import type { Ledger } from "../../Ledger.js"
 

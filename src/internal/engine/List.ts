@@ -1,6 +1,6 @@
 /**
- * A doubly linked list through the items themselves: adding and removing at any place costs the same however long it is,
- * and allocates nothing. An item is in one list at a time.
+ * A doubly linked list through the items themselves: adding and removing at any place costs the same however long it
+ * is, and allocates nothing. An item is in one list at a time.
  */
 
 export interface Linked<A> {

@@ -10,7 +10,7 @@ import type { Part, Segment } from "./Segments.js"
 import type { ThreadpoolIoObject } from "./ThreadpoolIoObject.js"
 import type { Deliverable } from "./Turns.js"
 
-/** What to do: the immutable value that a constructor of `Operation` makes. It can be submitted any number of times. */
+/** A request: the immutable value that a constructor of `Operation` makes. It can be submitted any number of times. */
 export interface Request {
   /** The name of the Windows function, for errors and spans. */
   readonly syscall: string
@@ -31,7 +31,7 @@ export interface Request {
   readonly trueIsPending: boolean
   /** A failure without a callback that means: done already (535 of `ConnectNamedPipe`). */
   readonly doneStatus: number | undefined
-  /** What is wrong with the arguments; found when the value was made, told when it is submitted. */
+  /** The fault of the arguments; found when the value was made, told when it is submitted. */
   readonly problem: string | undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * Which bytes of one memory the operations in flight use. Two conflict when their ranges overlap and the kernel writes one
- * of them; such an operation is refused before any native call.
+ * Which bytes of one memory the operations in flight use. Two conflict when their ranges overlap and the kernel writes
+ * one of them; such an operation is refused before any native call.
  */
 
 /** An operation's window, as byte offsets into the memory: `[rangeStart, rangeEnd)`. */

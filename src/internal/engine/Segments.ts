@@ -1,6 +1,6 @@
 /**
- * The memory of a vectored operation: several pieces, in order, as if they were one. The kernel gets them as they are, page by
- * page (`ReadFileScatter`, `WriteFileGather`), or through one block of the pool, of which each has its part.
+ * The memory of a vectored operation: several pieces, in order, as if they were one. The kernel gets them as they are,
+ * page by page (`ReadFileScatter`, `WriteFileGather`), or through one block of the pool, of which each has its part.
  */
 import { PAGE_SIZE } from "../constants.js"
 import type { Access } from "../kernel/Kernel.js"
@@ -27,7 +27,9 @@ export class Part implements Ranged {
   }
 }
 
-/** Takes all of them or none; `undefined` when one overlaps what is in flight, or another, and the kernel writes either. */
+/**
+ * Takes all of them or none; `undefined` when one overlaps what is in flight, or another, and the kernel writes either.
+ */
 export const take = (
   segments: ReadonlyArray<Segment>,
   access: Access,
@@ -55,7 +57,7 @@ export const giveBack = (parts: ReadonlyArray<Part>): void => {
 export const gather = (segments: ReadonlyArray<Segment>, into: Uint8Array): void => {
   let at = 0
   for (const { length, memory, start } of segments) {
-    // What is detached has none, and cannot be asked.
+    // A detached segment has none, and cannot be asked.
     if (length === 0) continue
     const bytes = memory instanceof Lease ? memory.block!.bytes : memory
     into.set(bytes.subarray(start, start + length), at)
@@ -63,7 +65,9 @@ export const gather = (segments: ReadonlyArray<Segment>, into: Uint8Array): void
   }
 }
 
-/** What has been read, `total` bytes, to where it belongs. What has been taken away meanwhile gets nothing. */
+/**
+ * Copies the `total` bytes that have been read to their segments. A segment that was detached meanwhile gets nothing.
+ */
 export const spread = (segments: ReadonlyArray<Segment>, from: Uint8Array, total: number): void => {
   let at = 0
   for (const { length, memory, start } of segments) {

@@ -34,14 +34,14 @@ export interface BindOptions {
   readonly environment?: EnvironmentObject | undefined
 }
 
-/** What closing found. Nothing to report when `quarantined` is empty and `retained` undefined. */
+/** The findings of closing. Nothing to report when `quarantined` is empty and `retained` undefined. */
 export interface CloseReport {
   readonly quarantined: ReadonlyArray<string>
   /** Why the object, and an owned handle with it, is kept open. */
   readonly retained: string | undefined
   /** A Win32 status: the handle could not be closed. */
   readonly closeStatus: number
-  /** What the teardown threw: a rule of the contract was broken. */
+  /** The error that the teardown threw: a rule of the contract was broken. */
   readonly defect: unknown
 }
 
@@ -325,8 +325,8 @@ export class ThreadpoolIoObject {
   }
 
   /**
-   * Fills the places that have become free. Not recursive: an operation that ends inline comes back here. Not greedy: a queue
-   * whose operations all end inline would hold the event loop up.
+   * Fills the places that have become free. Not recursive: an operation that ends inline comes back here. Not greedy: a
+   * queue whose operations all end inline would hold the event loop up.
    */
   #next(): void {
     // Each completion comes here: while the queue waits for its turn, many of them must not become many such waits.
@@ -441,8 +441,8 @@ export class ThreadpoolIoObject {
   }
 
   /**
-   * Rules 17 to 20, in their order. Calls everybody back once, however often it is called. `byGroup`: all but the object
-   * itself, which the cleanup group closes with the others (rule 22).
+   * Rules 17 to 20, in their order. Calls everybody back once, however often it is called. `byGroup`: all but the
+   * object itself, which the cleanup group closes with the others (rule 22).
    */
   close(done: (report: CloseReport) => void, byGroup = false): void {
     if (this.#report !== undefined) return done(this.#report)
@@ -485,8 +485,8 @@ export class ThreadpoolIoObject {
   }
 
   /**
-   * Nothing is in flight any more. What now still takes time runs off the JavaScript thread: after `drainTimeout` whoever waits
-   * is told that the object is retained, and the teardown goes on behind his back.
+   * Nothing is in flight any more. What now still takes time runs off the JavaScript thread: after `drainTimeout`
+   * whoever waits is told that the object is retained, and the teardown goes on behind his back.
    */
   #tearDown(done: (report: CloseReport) => void): void {
     const { drainTimeoutMs, owned } = this.options

@@ -1,6 +1,6 @@
 /**
- * Fairness: who waits for operations is told at once, but after 64 of them, or 2 ms of inline ones, the event loop gets a
- * macrotask turn first. A fiber whose operations complete inline would otherwise starve timers and sockets.
+ * Fairness: who waits for operations is told at once, but after 64 of them, or 2 ms of inline ones, the event loop gets
+ * a macrotask turn first. A fiber whose operations complete inline would otherwise starve timers and sockets.
  */
 import type { Host } from "./Host.js"
 import type { Linked } from "./List.js"
@@ -29,7 +29,10 @@ export class Turns {
     this.#turnStart = undefined
   }
 
-  /** Delivers now, or in a later turn when this one has had its share. The clock is looked at for what ended inline only. */
+  /**
+   * Delivers now, or in a later turn when this one has had its share. The clock is looked at for what ended inline
+   * only.
+   */
   deliver(item: Deliverable, inline: boolean): void {
     if (this.#waiting.length === 0 && this.#count < PER_TURN && !(inline && this.#late())) {
       this.#count++

@@ -13,7 +13,7 @@ const LARGEST = 0x7fff_ffff_ffff_ffffn
 const TWO_53 = 2n ** 53n
 
 /**
- * What is wrong with an offset, or with the end of a range of so many bytes from there, or `undefined`. A system may refuse
+ * The fault of an offset, or of the end of a range of so many bytes from there, or `undefined`. A system may refuse
  * such a range late, and then tells another operation's port of it (Wine).
  */
 export const offsetProblem = (offset: number | bigint, length = 0): string | undefined => {

@@ -1,6 +1,6 @@
 /**
- * Memory for what a caller keeps: fresh, and not zeroed before it is written. An ArrayBuffer costs more than a small read, so
- * small ones of a batch share some.
+ * Memory for what a caller keeps: fresh, and not zeroed before it is written. An ArrayBuffer costs more than a small
+ * read, so small ones of a batch share some.
  */
 import type { Lease } from "../engine/BufferPool.js"
 
@@ -19,7 +19,10 @@ export const copy = (bytes: Uint8Array, size: number): Uint8Array => {
   return own
 }
 
-/** The first bytes of a buffer as memory of the caller's own, and no other; where it is whole, without a copy if that can be. */
+/**
+ * The first bytes of a buffer as memory of the caller's own, and no other; where it is whole, without a copy if that
+ * can be.
+ */
 export const kept = (lease: Lease, size: number): Uint8Array => {
   const own = size === lease.size ? lease.giveAway() : undefined
   if (own !== undefined) return own

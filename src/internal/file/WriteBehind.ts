@@ -1,6 +1,6 @@
 /**
- * A ring of writes: bytes are gathered in memory of the pool, and a block that is full is written while the next one fills. So
- * many blocks there are in all; more bytes wait until the write of one of them has ended.
+ * A ring of writes: bytes are gathered in memory of the pool, and a block that is full is written while the next one
+ * fills. So many blocks there are in all; more bytes wait until the write of one of them has ended.
  */
 import type { Lease } from "../engine/BufferPool.js"
 import { advance } from "../engine/offset.js"

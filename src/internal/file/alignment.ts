@@ -3,7 +3,7 @@
  */
 import type { Request } from "../engine/Operation.js"
 
-/** What is wrong with a read or write of this file, or `undefined`. */
+/** The fault of a read or write of this file, or `undefined`. */
 export const alignmentProblem = (
   { alignment = 1 }: { readonly alignment?: number },
   { kind, length, memory, offsetLow, start }: Request

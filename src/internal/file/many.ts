@@ -1,5 +1,6 @@
 /**
- * Many reads or writes as one effect. The next one starts where one completes, without a turn of the fiber, which waits once.
+ * Many reads or writes as one effect. The next one starts where one completes, without a turn of the fiber, which waits
+ * once.
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -26,7 +27,7 @@ const DEFAULT_IN_FLIGHT = 64
 
 abstract class Batch<A> {
   readonly flight = new Flight(() => this.#stop())
-  /** What has ended all of them. */
+  /** The failure that has ended all of them. */
   failed: Effect.Effect<never, Win32Error> | undefined = undefined
   /** Why one has failed, where each stands for itself. */
   readonly errors = new Map<number, Win32Error>()
@@ -46,11 +47,11 @@ abstract class Batch<A> {
 
   /** Why one of them cannot be, whatever the system says. */
   abstract problem(index: number): Win32Error | undefined
-  /** What to issue; `undefined`: there is no memory for it. */
+  /** The request to issue; `undefined`: there is no memory for it. */
   protected abstract request(index: number): Request | undefined
   /** It has ended, with so many bytes, and its memory is not the kernel's any more. */
   protected abstract ended(index: number, bytes: number): void
-  /** What one that has succeeded comes to. */
+  /** The value of one that has succeeded. */
   abstract value(index: number): A
 
   /** Starts as many as may be under way. */
@@ -127,7 +128,7 @@ const problemOf = (self: File, index: number, request: Request): Win32Error | un
 class Reads extends Batch<Uint8Array> {
   readonly #leases: Array<Lease | undefined> = []
   readonly #copies = new Copies()
-  /** What has been read, or how much. */
+  /** The bytes that have been read, or their number. */
   readonly #read: Array<Uint8Array | number> = []
 
   constructor(self: File, readonly requests: ReadonlyArray<ReadRequest>, inFlight: number, failFast: boolean) {
@@ -195,7 +196,7 @@ class Writes extends Batch<number> {
 
 const lookAtOptions = optionsOf<ManyOptions>({ inFlight: aNumber, mode: oneOf("default", "either") })
 
-/** Of each request what it says now: what happens to the caller's list, and to what is in it, does not matter. */
+/** A copy of each request as it is now: later changes to the caller's list, and to its items, do not matter. */
 const copied = <Q extends ReadRequest>(requests: ReadonlyArray<Q>): ReadonlyArray<Q> | Wrong => {
   if (!isList(requests)) return new Wrong(`the requests must be a list, not ${shown(requests)}`)
   try {

@@ -9,10 +9,13 @@ const windows = process.platform === "win32"
 /** UTF-16 units, which is what Windows counts. */
 const LONGEST = 255
 
-/** With any extension, and spaces before it. COM0 and LPT0 are in some lists of Microsoft's; superscripts are digits there. */
+/**
+ * With any extension, and spaces before it. COM0 and LPT0 are in some lists of Microsoft's; superscripts are digits
+ * there.
+ */
 const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\.|$)/i
 
-/** What is wrong with a name, or `undefined`. The same on every system, so that what is tested on one holds on the others. */
+/** The fault of a name, or `undefined`. The same on every system, so that what is tested on one holds on the others. */
 export const nameProblem = (name: unknown): string | undefined => {
   if (typeof name !== "string") return `The name must be a string, not ${shown(name)}.`
   if (name === "") return "The name is empty."
@@ -34,11 +37,11 @@ const isDots = (name: string): boolean => name === "." || name === ".."
 const LEADING = windows ? /[\\/:\0]/ : /[/\0]/
 
 /**
- * Whether a name leads out of the directory on this system, or into a stream of another file. A server can tell such names of what is
- * in its directories; the other odd ones are files like all, to node:fs and to us.
+ * Whether a name leads out of the directory on this system, or into a stream of another file. A server can tell such
+ * names of what is in its directories; the other odd ones are files like all, to node:fs and to us.
  */
 export const leadsElsewhere = (name: string): boolean => isDots(name) || LEADING.test(name)
 
-/** As it is, but for the separator. */
+/** Joins them as they are, with a separator where one is missing. */
 export const joined = (directory: string, name: string): string =>
   directory.endsWith(sep) || (windows && directory.endsWith("/")) ? directory + name : directory + sep + name

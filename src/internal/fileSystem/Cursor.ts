@@ -1,6 +1,6 @@
 /**
- * Where an open file is read and written next. What moves it takes its turn; what names its own position does not. Not a
- * semaphore of Effect's: it is ten times the price of a read, and can lose a permit to an interruption.
+ * Where an open file is read and written next. What moves it takes its turn; what names its own position does not. Not
+ * a semaphore of Effect's: it is ten times the price of a read, and can lose a permit to an interruption.
  */
 import * as Effect from "effect/Effect"
 import { List } from "../engine/List.js"

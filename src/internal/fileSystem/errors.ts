@@ -1,5 +1,5 @@
 /**
- * What failed, as the `PlatformError` that code written against `FileSystem` matches on. Where @effect/platform-node has a
+ * Failures, as the `PlatformError` that code written against `FileSystem` matches on. Where @effect/platform-node has a
  * reason of its own for an errno it is the same here; what it loses in `Unknown` gets the nearest one that there is.
  */
 import * as PlatformError from "@effect/platform/Error"
@@ -32,7 +32,7 @@ const reasons: ReadonlyMap<string, PlatformError.SystemErrorReason> = new Map([
   ["EDQUOT", "WriteZero"],
   ["EFBIG", "WriteZero"],
   ["ETIMEDOUT", "TimedOut"],
-  // What node itself refuses, of which there is an errno as well.
+  // Node's own refusals, for which there is an errno as well.
   ["ERR_FS_EISDIR", "BadResource"]
 ])
 

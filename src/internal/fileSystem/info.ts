@@ -1,5 +1,5 @@
 /**
- * What is known of a file, as `FileSystem` tells it.
+ * Information about a file, in the form of `FileSystem`.
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Option from "effect/Option"
@@ -24,7 +24,7 @@ const typeOf = (stats: Stats): FileSystem.File.Type =>
     ? "Socket"
     : "Unknown"
 
-/** Of a name. */
+/** The information about a name. */
 export const ofStats = (stats: Stats): FileSystem.File.Info => ({
   type: typeOf(stats),
   mtime: Option.some(stats.mtime),
@@ -53,7 +53,7 @@ const S_IFREG = 0o100000
 const modeOfAttributes = (attributes: number): number =>
   S_IFREG | ((attributes & c.FILE_ATTRIBUTE_READONLY) === 0 ? 0o666 : 0o444)
 
-/** Of an open file. What the system does not tell through a handle is none. */
+/** The information about an open file. Facts that the system does not tell through a handle are none. */
 export const ofStat = ({ posix, ...stat }: Stat): FileSystem.File.Info => ({
   type: "File",
   mtime: Option.some(dateOf(stat.modifiedTimeNs)),

@@ -1,6 +1,6 @@
 /**
- * What is no I/O on an open handle: functions of node:fs, waited for with the care of `call`. None of them can be cancelled;
- * whoever is interrupted waits for the one that runs, bounded, and disposes of what it has brought.
+ * Calls that are no I/O on an open handle: functions of node:fs, waited for with the care of `call`. None of them can
+ * be cancelled; whoever is interrupted waits for the one that runs, bounded, and disposes of what it has brought.
  */
 import type * as PlatformError from "@effect/platform/Error"
 import * as Duration from "effect/Duration"
@@ -10,14 +10,14 @@ import { node } from "../engine/Host.js"
 import { type Restore, settle, type Ticket } from "../settle.js"
 import { badArgument, fromErrno } from "./errors.js"
 
-/** Whoever does many steps looks at it before each: nobody waits for the rest any more. */
+/** A flag for work of many steps, looked at before each: set, when the rest is not waited for any more. */
 export interface Stop {
   readonly requested: boolean
 }
 
 export interface NodeCallOptions<A> {
   readonly method: string
-  /** What an error names. */
+  /** The path that an error names. */
   readonly path: string
   /** Takes back what a call has brought that nobody gets. */
   readonly dispose?: ((value: A) => void) | undefined

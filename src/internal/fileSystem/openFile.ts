@@ -18,8 +18,8 @@ import { ofStat } from "./info.js"
 export const TypeId: Public.TypeId = Symbol.for("effect-threadpool-io/PositionalFile") as Public.TypeId
 
 /**
- * A HANDLE is no descriptor, and a number that looked like one would be another file's. This is one that every function of
- * node:fs refuses.
+ * A HANDLE is no descriptor, and a number that looked like one would be another file's. This is one that every function
+ * of node:fs refuses.
  */
 const NO_DESCRIPTOR = FileSystem.FileDescriptor(-1)
 

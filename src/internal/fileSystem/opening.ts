@@ -29,7 +29,7 @@ const flags: { readonly [F in FileSystem.OpenFlag]: Opening } = {
 
 export const appends = (flag: FileSystem.OpenFlag): boolean => flag.startsWith("a")
 
-/** As node opens files: others may do with it what they like, and so may whoever opens it twice here. */
+/** Sharing as node opens files: others may do with it what they like, and so may whoever opens it twice here. */
 const share = ["read", "write", "delete"] as const
 
 export interface Target {

@@ -1,5 +1,6 @@
 /**
- * Files as streams and sinks: reads ahead of whoever takes the chunks, and what comes is written before more is asked for.
+ * Files as streams and sinks: reads ahead of whoever takes the chunks, and what comes is written before more is asked
+ * for.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import type * as FileSystem from "@effect/platform/FileSystem"
@@ -18,7 +19,7 @@ import { appends, open } from "./opening.js"
 const DEFAULT_CHUNK = 64 << 10
 /** Reads ahead; more of them bring nothing. */
 const DEFAULT_BUFFER = 4
-/** What is read ahead of the consumer, at most, in bytes: who asks for large chunks means the chunks. */
+/** The most that is read ahead of the consumer, in bytes: large chunks are meant as they are. */
 const AHEAD = 16 << 20
 
 const aheadOf = (chunkSize: number, bufferSize: number): number =>
@@ -53,7 +54,7 @@ const lookAtStream = optionsOf<FileSystem.StreamOptions>({
 
 const lookAtSink = optionsOf<FileSystem.SinkOptions>({ flag: aString, mode: aMode })
 
-/** What is gathered into one write, in bytes. */
+/** The most that is gathered into one write, in bytes. */
 const GATHERED = 1 << 20
 
 export const sink = (
@@ -76,7 +77,7 @@ export const sink = (
   }))
 }
 
-/** What is there at once is written at once. */
+/** Gathers parts that are there together into one write. */
 const gathered = (parts: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {
   const total = parts.reduce((sum, { byteLength }) => sum + byteLength, 0)
   return parts.length < 2 || total > GATHERED ? parts : [Buffer.concat(parts, total)]

@@ -48,7 +48,7 @@ const looked = (
     })
   )
 
-/** What `mkdtemp` puts six characters behind. */
+/** The prefix that `mkdtemp` puts six characters behind. */
 const prefixOf = ({ directory, prefix }: FileSystem.MakeTempDirectoryOptions): string => {
   const parent = directory === undefined ? tmpdir() : join(directory, ".")
   // A prefix of dots alone is no directory: more comes behind it.
@@ -69,7 +69,7 @@ export const make = (kernel: Kernel.Service) => {
   const directory = (method: string, options?: FileSystem.MakeTempDirectoryOptions): Failing<string> =>
     looked(method, options, (options, restore) => directoryIn(restore, method, options))
 
-  /** Somebody may have been faster. */
+  /** Another process may have been faster. */
   const remove = (method: string, path: string): Failing<void> => removeTree(kernel, { method, path }, true)
 
   const file = (method: string, options?: FileSystem.MakeTempFileOptions): Failing<string> =>

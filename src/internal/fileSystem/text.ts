@@ -20,8 +20,8 @@ const BYTES_OF_A_UNIT = 4
 const PIECE = 1 << 20
 
 /**
- * The text, or `undefined` when no string can hold it. No encoding makes more code units than there are bytes: up to `most` bytes
- * are decoded at once, more of them in pieces whose lengths are added up.
+ * The text, or `undefined` when no string can hold it. No encoding makes more code units than there are bytes: up to
+ * `most` bytes are decoded at once, more of them in pieces whose lengths are added up.
  */
 export const decode = (decoder: TextDecoder, bytes: Uint8Array, most = MOST, piece = PIECE): string | undefined => {
   if (bytes.length <= most) return decoder.decode(bytes)
@@ -39,7 +39,7 @@ const METHOD = "readFileString"
 const tooLong = (path: string): PlatformError.PlatformError =>
   systemError("InvalidData", METHOD, path, `the text has more than the ${MOST} characters that a string can hold`)
 
-/** What is told of a file that cannot be read is told of `readFile`, as @effect/platform has it. */
+/** Errors of a file that cannot be read name `readFile`, as @effect/platform has it. */
 export const read = (
   kernel: Kernel.Service,
   path: string,

@@ -1,6 +1,6 @@
 /**
- * Directories and all that is below: node's own functions go on to the end whatever happens to whoever called them, so these
- * go step by step, and look before each step whether they are still wanted.
+ * Directories and all that is below: node's own functions go on to the end whatever happens to whoever called them, so
+ * these go step by step, and look before each step whether they are still wanted.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
@@ -83,7 +83,7 @@ const removeFile = async (file: PathLike): Promise<void> => {
   }
 }
 
-/** Somebody else has removed it: so much the better. */
+/** Succeeds also where another process has removed it. */
 const unlessGone = async (step: Promise<void>): Promise<void> => {
   try {
     await step
@@ -96,7 +96,9 @@ const nameOf = (bytes: Buffer): PathLike => isUtf8(bytes) ? bytes.toString() : b
 
 const ENTRIES = 256
 
-/** Removes all but the directories, which it answers. Not while they are read: not every file system then tells of all. */
+/**
+ * Removes all but the directories, which it answers. Not while they are read: not every file system then tells of all.
+ */
 const removeFiles = async (directory: PathLike, stop: Stop): Promise<ReadonlyArray<PathLike>> => {
   const directories: Array<PathLike> = []
   const files: Array<PathLike> = []

@@ -6,7 +6,7 @@ import { sep } from "node:path"
 export interface Place {
   /** Good for as long as its directory is held. */
   readonly system: string
-  /** What errors, progress and reports show. */
+  /** The path that errors, progress and reports show. */
   readonly user: string
 }
 

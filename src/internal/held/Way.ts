@@ -1,9 +1,9 @@
 /**
  * How directories are held. Where the system has no way, they are compared: before and after each use.
  *
- * Linux: a descriptor that is good for nothing but naming what is in the directory (`O_PATH`), as `/proc/self/fd/N/name`: whatever
- * becomes of the directory's own name, that is the directory. Windows: a handle that does not share the right to delete, so that
- * nobody renames or removes the directory.
+ * Linux: a descriptor that is good for nothing but naming what is in the directory (`O_PATH`), as
+ * `/proc/self/fd/N/name`: whatever becomes of the directory's own name, that is the directory. Windows: a handle that
+ * does not share the right to delete, so that nobody renames or removes the directory.
  */
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
@@ -23,7 +23,7 @@ export interface Opened {
   readonly stat: fs.BigIntStats
 }
 
-/** What is asked of node:fs: at once, or by its threads. */
+/** The requests to node:fs: at once, or by its threads. */
 export interface Requests {
   open(restore: Restore, path: PathLike, flags: number): Effect.Effect<Opened, unknown>
   stat(restore: Restore, path: PathLike, follow: boolean): Effect.Effect<fs.BigIntStats, unknown>
@@ -32,13 +32,13 @@ export interface Requests {
 export interface Way {
   /** Worth holding on to a little longer than it is used. */
   readonly holds: boolean
-  /** What is held stays what it is. Elsewhere it is compared again after it has been used. */
+  /** Whether a held directory stays what it is. Elsewhere it is compared again after it has been used. */
   readonly sure: boolean
   /** The directories above are to be held as well. */
   readonly needsAbove: boolean
   /** Fails with what the system says. A link is refused, unless it is to be followed. */
   open(restore: Restore, path: PathLike, follow: boolean): Effect.Effect<Opened, unknown>
-  /** What has that name, which must be a directory. */
+  /** Looks at the file of that name, which must be a directory. */
   look(restore: Restore, path: PathLike, follow: boolean): Effect.Effect<fs.BigIntStats, unknown>
   close(handle: number): Effect.Effect<void>
   /** Where the system finds the names in it. */
@@ -129,8 +129,8 @@ const comparing = (requests: Requests): Way => {
 const isDenied = ({ reason }: Win32Error): boolean => reason === "PermissionDenied"
 
 /**
- * `FILE_LIST_DIRECTORY` takes part in sharing, which a right to attributes alone does not. An empty directory can be made a junction
- * under the handle all the same: so what has the name is looked at, and again when it has been used.
+ * `FILE_LIST_DIRECTORY` takes part in sharing, which a right to attributes alone does not. An empty directory can be
+ * made a junction under the handle all the same: so what has the name is looked at, and again when it has been used.
  */
 const handles = (kernel: Kernel.Service, requests: Requests): Way => {
   const look = looking(requests)
@@ -154,7 +154,7 @@ const handles = (kernel: Kernel.Service, requests: Requests): Way => {
     needsAbove: true,
     open: (restore, path, follow) =>
       opened(restore, path, follow, C.FILE_LIST_DIRECTORY).pipe(
-        // What may not be listed can be used all the same.
+        // A directory that may not be listed can be used all the same.
         Effect.catchIf(isDenied, () => opened(restore, path, follow, C.FILE_READ_ATTRIBUTES)),
         Effect.flatMap((handle) =>
           Effect.onError(Effect.map(look(restore, path, follow), (stat) => ({ handle, stat })), () => close(handle))

@@ -1,13 +1,13 @@
 /**
- * What is in a directory, in pieces: one may have hundreds of thousands of entries.
+ * The entries of a directory, in pieces: one may have hundreds of thousands of entries.
  */
 import { opendirSync } from "node:fs"
 
 const AT_ONCE = 256
 
 /**
- * Names in bytes, as they need not be text. May throw what node throws. Nothing is open before the first is asked for; whoever does
- * not go on to the end calls `return`.
+ * Names in bytes, as they need not be text. May throw what node throws. Nothing is open before the first is asked for;
+ * whoever does not go on to the end calls `return`.
  */
 export function* entriesOf(path: string): Generator<Buffer, undefined> {
   const directory = opendirSync(path, { encoding: "buffer" as BufferEncoding, bufferSize: AT_ONCE })

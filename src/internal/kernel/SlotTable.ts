@@ -1,9 +1,10 @@
 /**
- * The OVERLAPPED slots of a kernel: which operation owns which, and its generation. A completion that carries an old one is
- * late; a kernel whose completions carry only an address cannot tell, and compares the TP_IO instead. Slots never move.
+ * The OVERLAPPED slots of a kernel: which operation owns which, and its generation. A completion that carries an old
+ * one is late; a kernel whose completions carry only an address cannot tell, and compares the TP_IO instead. Slots
+ * never move.
  */
 
-/** What a slot's owner hears. */
+/** The events that a slot's owner hears. */
 export interface SlotOwner {
   /** The operation has completed: a Win32 status and the bytes transferred. `woke`: JavaScript was woken for it. */
   completed(status: number, bytes: number, woke?: boolean): void
@@ -46,8 +47,8 @@ export class SlotTable {
   }
 
   /**
-   * Called by the kernel, on the JavaScript thread, once per completion. `woke` is `false` when JavaScript was awake, or was woken
-   * for another completion, which brought this one along.
+   * Called by the kernel, on the JavaScript thread, once per completion. `woke` is `false` when JavaScript was awake,
+   * or was woken for another completion, which brought this one along.
    */
   complete(slot: number, generation: number, status: number, bytes: number, woke = true): void {
     const owner = this.#owners[slot]

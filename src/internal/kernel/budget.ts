@@ -1,7 +1,7 @@
 /**
- * How many callbacks of the library may wait for JavaScript at once, in one JavaScript environment. Where koffi relays them, it
- * blocks the thread that a callback came on until JavaScript has run it, has room for 256, and the 257th is an access
- * violation. Where a relay of our own does, no callback waits, and there is no limit.
+ * How many callbacks of the library may wait for JavaScript at once, in one JavaScript environment. Where koffi relays
+ * them, it blocks the thread that a callback came on until JavaScript has run it, has room for 256, and the 257th is an
+ * access violation. Where a relay of our own does, no callback waits, and there is no limit.
  */
 
 /** Two copies of the library, with a default pool each, stay below 256, and leave something to other users of koffi. */

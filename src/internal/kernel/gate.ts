@@ -1,6 +1,7 @@
 /**
- * Who may occupy a thread, in order of arrival. libuv has four for the whole process; the kernels leave one to everybody
- * else, so that a slow disk never stops their `dns.lookup`. The portable kernel's own threads have as many requests as fit.
+ * The queue for threads, in order of arrival. libuv has four for the whole process; the kernels leave one to everybody
+ * else, so that a slow disk never stops their `dns.lookup`. The portable kernel's own threads have as many requests as
+ * fit.
  */
 import type { Requests } from "./portable/requests.js"
 
@@ -67,7 +68,7 @@ export class Gate {
   }
 }
 
-/** What libuv makes of `UV_THREADPOOL_SIZE`, less the thread that is everybody else's. */
+/** The number of threads that libuv makes of `UV_THREADPOOL_SIZE`, less the thread that is everybody else's. */
 export const limitOf = (size: string | undefined): number => {
   const threads = size === undefined ? 4 : Math.min(Math.max(Number.parseInt(size, 10) || 0, 1), 1024)
   return Math.max(threads - 1, 1)

@@ -1,6 +1,6 @@
 /**
- * The accounting of pools, cleanup groups and environments in the model. Threads, stacks and priorities have no meaning there:
- * they are accepted, bounded as on Windows, and without effect. Misuse is refused as loudly as everywhere.
+ * The accounting of pools, cleanup groups and environments in the model. Threads, stacks and priorities have no meaning
+ * there: they are accepted, bounded as on Windows, and without effect. Misuse is refused as loudly as everywhere.
  */
 import { ERROR_NOT_ENOUGH_MEMORY } from "../constants.js"
 import type { CallbackBudget } from "./budget.js"

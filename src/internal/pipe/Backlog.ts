@@ -1,6 +1,6 @@
 /**
- * Who has come and who is waited for: clients of a pipe that nobody has accepted yet, and those who wait in `accept`. Plain
- * state, changed in single steps; whoever waits hangs a listener on a ticket. No permits that an interruption could lose.
+ * Clients of a pipe that wait to be accepted, and fibers that wait in `accept`. Plain state, changed in single steps;
+ * whoever waits hangs a listener on a ticket. No permits that an interruption could lose.
  */
 import type { Ticket } from "../settle.js"
 
@@ -46,7 +46,7 @@ export class Backlog<A> {
     return taker
   }
 
-  /** Nobody waits for it any more; what it has been delivered with belongs to whoever withdraws it. */
+  /** Withdraws a taker that is not waited for any more; a client that it has been given belongs to the caller. */
   withdraw(taker: Taker<A>): void {
     if (this.#takers.delete(taker)) taker.deliver(undefined)
   }

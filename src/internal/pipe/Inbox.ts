@@ -1,9 +1,9 @@
 /**
- * How much of what has been read is still in the hands of handlers: above a limit, nothing more is read. Handlers may end in any
- * order, and one that waits for what comes later does not keep it away until the limit is reached.
+ * How much of what has been read is still in the hands of handlers: above a limit, nothing more is read. Handlers may
+ * end in any order, and one that waits for what comes later does not keep it away until the limit is reached.
  */
 
-/** What a handler that runs costs besides its bytes. */
+/** The cost of a running handler besides its bytes. */
 const PER_HANDLER = 1024
 
 export class Inbox {

@@ -1,6 +1,6 @@
 /**
- * The message that a connection is in the middle of: its pieces, up to a limit. They stay here when a read is interrupted between
- * two of them, so that the next read goes on where that one was.
+ * The message that a connection is in the middle of: its pieces, up to a limit. They stay here when a read is
+ * interrupted between two of them, so that the next read goes on where that one was.
  */
 export class Messages {
   readonly #pieces: Array<Uint8Array> = []

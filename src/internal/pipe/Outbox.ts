@@ -1,7 +1,8 @@
 /**
- * What one connection has to write, in the order in which it was offered, one write at a time. Plain state, changed in single
- * steps; whoever has offered a write hangs a listener on it. A write that nobody waits for any more is taken out when it has
- * not begun; one that has begun is written to its end: half of a message would spoil all that come after it.
+ * The writes of one connection, in the order in which it was offered, one write at a time. Plain state, changed in
+ * single steps; whoever has offered a write hangs a listener on it. A write that nobody waits for any more is taken out
+ * when it has not begun; one that has begun is written to its end: half of a message would spoil all that come after
+ * it.
  */
 import { type Linked, List } from "../engine/List.js"
 import type { Ticket } from "../settle.js"
@@ -11,7 +12,7 @@ export class Write<A> implements Ticket, Linked<Write<A>> {
   listener: (() => void) | undefined = undefined
   previous: Write<A> | undefined = undefined
   next: Write<A> | undefined = undefined
-  /** What is left to be written. */
+  /** The bytes that are left to write. */
   bytes: Uint8Array
   #abandoned = false
 
@@ -81,7 +82,7 @@ export class Outbox<A> {
     write.settle(failure === undefined, failure)
   }
 
-  /** Nobody waits for it any more. */
+  /** Takes out a write that is not waited for any more. */
   withdraw(write: Write<A>): void {
     if (write === this.#underWay) return write.abandon()
     if (write.delivered) return

@@ -1,7 +1,7 @@
 /**
- * FlushFileBuffers on a pipe returns when the other end has read everything, which may be never, and it occupies a thread of
- * libuv's for all that time. So it runs one at a time, whatever others need threads for goes on, and what stops it is
- * DisconnectNamedPipe: Windows has nothing else.
+ * FlushFileBuffers on a pipe returns when the other end has read everything, which may be never, and it occupies a
+ * thread of libuv's for all that time. So it runs one at a time, whatever others need threads for goes on, and what
+ * stops it is DisconnectNamedPipe: Windows has nothing else.
  */
 import * as Effect from "effect/Effect"
 import type { Kernel } from "../../Kernel.js"

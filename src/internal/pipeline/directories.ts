@@ -1,5 +1,6 @@
 /**
- * The directories of a copy: made before what is in them, and given their times and permissions after it, deepest first.
+ * The directories of a copy: made before what is in them, and given their times and permissions after it, deepest
+ * first.
  */
 import * as Effect from "effect/Effect"
 import { chmodSync, closeSync, fsync, lstatSync, mkdirSync, openSync, utimesSync } from "node:fs"
@@ -21,8 +22,8 @@ import { quoted } from "./text.js"
 const windows = process.platform === "win32"
 
 /**
- * Writable for us while it is filled. `use` is done with one that was there already, while it is held. A link in the place of a
- * directory would lead the copy out of the destination; only as the destination itself it is meant.
+ * Writable for us while it is filled. `use` is done with one that was there already, while it is held. A link in the
+ * place of a directory would lead the copy out of the destination; only as the destination itself it is meant.
  */
 export const makeDirectory = <R>(
   { found, made, room, settings }: Job,
@@ -63,8 +64,9 @@ const notADirectory = ({ user }: Place): PipelineError =>
   failure("AlreadyExists", user, `${quoted(user)} is there and is not a directory, so it cannot be copied into.`)
 
 /**
- * Gives it its permissions and times, flushes it where that is asked for, and looks whether the names of both still mean what was
- * copied. A directory that was found keeps what it has, but of a copy that is resumed it was made by the one before, perhaps.
+ * Gives it its permissions and times, flushes it where that is asked for, and looks whether the names of both still
+ * mean what was copied. A directory that was found keeps what it has, but of a copy that is resumed it was made by the
+ * one before, perhaps.
  */
 export const finishDirectory = (job: Job, directory: PlannedDirectory): Effect.Effect<void, PipelineError> => {
   const { found, made, room, settings } = job
@@ -96,7 +98,7 @@ const setTimes = (
 
 const isRefused = (error: unknown): boolean => errnoOf(error) === "EPERM" || errnoOf(error) === "EACCES"
 
-/** What has got an entry is durable when it is flushed itself. */
+/** Flushes a directory: a new entry is durable when its directory is. */
 export const syncDirectory = ({ room }: Job, directory: Held): Effect.Effect<void, PipelineError> =>
   room.using([directory], () => flushed(directory.place, Effect.void))
 
@@ -121,8 +123,8 @@ const flushed = (place: Place, change: Effect.Effect<void, PipelineError>): Effe
 }
 
 /**
- * Refuses names that differ only in case, where they are one to the destination. It is asked itself: every directory of every
- * file system may answer otherwise.
+ * Refuses names that differ only in case, where they are one to the destination. It is asked itself: every directory of
+ * every file system may answer otherwise.
  */
 export const refuseCollision = (
   { locks, progress, room }: Job,

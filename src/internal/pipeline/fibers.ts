@@ -1,7 +1,7 @@
 /**
- * Bounded concurrency for many small pieces of work: a few fibers that each take the next item, where `Effect.forEach` would
- * start and join a fiber for every single one. And where an interruption in the very moment of forking could make that of Effect
- * 3.22 wait for ever, this waits for each of its fibers, once.
+ * Bounded concurrency for many small pieces of work: a few fibers that each take the next item, where `Effect.forEach`
+ * would start and join a fiber for every single one. And where an interruption in the very moment of forking could make
+ * that of Effect 3.22 wait for ever, this waits for each of its fibers, once.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

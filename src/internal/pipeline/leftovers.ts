@@ -1,7 +1,7 @@
 /**
- * What earlier copies that were killed have left in a directory: partial files with a journal, to go on with, and others, to
- * remove. Only what bears the tag of a process that has ended, the name of a file that is to be copied there, and is a file of
- * one's own under one name.
+ * Leftovers of killed copies in a directory: partial files with a journal, to go on with, and others, to remove. Only
+ * what bears the tag of a process that has ended, the name of a file that is to be copied there, and is a file of one's
+ * own under one name.
  */
 import * as Effect from "effect/Effect"
 import { type BigIntStats, lstatSync } from "node:fs"
@@ -28,7 +28,7 @@ export interface Left {
 export interface Search {
   /** Our own journals are locked. */
   readonly locks: boolean
-  /** What may be another process's, too. */
+  /** Whether leftovers of other processes are taken over, too. */
   readonly takeOver: boolean
 }
 
@@ -122,7 +122,7 @@ const isEndOfOwn = (directory: Place, { name, partial }: Found, stat: BigIntStat
 const look = (place: Place): BigIntStats | undefined =>
   attempt("look at", place, () => lstatSync(place.system, { bigint: true, throwIfNoEntry: false }))
 
-/** Somebody who can write in the directory may have put anything there. */
+/** Whether it is a file of one's own: others who can write in the directory may have put anything there. */
 export const isOwn = (stat: BigIntStats): boolean => stat.isFile() && stat.nlink === 1n && isMine(stat)
 
 const isMine = ({ uid }: BigIntStats, user = process.geteuid?.()): boolean => user === undefined || uid === BigInt(user)

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto"
 import { LONGEST_TAG, TAG } from "./tags.js"
 
-/** What tells a temporary name from the others, after the tag: the file, and its journal. */
+/** The endings of a temporary name, after the tag: the file, and its journal. */
 const PARTIAL = ".partial"
 const JOURNAL = ".journal"
 
@@ -19,8 +19,8 @@ const DIGITS = 25
 const HASHED = new RegExp(`~[0-9a-z]{${DIGITS}}$`)
 
 /**
- * What a temporary name begins with: the final name, or as much of it as fits and a hash, so that no two names share a stem. By code
- * points: half a surrogate pair or half a UTF-8 sequence would be another name, or none.
+ * The beginning of a temporary name: the final name, or as much of it as fits and a hash, so that no two names share a
+ * stem. By code points: half a surrogate pair or half a UTF-8 sequence would be another name, or none.
  */
 export const stemOf = (name: string): string => {
   if (Buffer.byteLength(name) <= ROOM && !HASHED.test(name)) return `.${name}`
@@ -49,7 +49,7 @@ export interface Temporary {
   readonly kind: "partial" | "journal"
 }
 
-/** What a name says if it is one of ours. */
+/** The parts of a name, if it is one of ours. */
 export const parseTemporary = (name: string): Temporary | undefined => {
   const match = temporary.exec(name)
   return match === null

@@ -1,8 +1,10 @@
 /**
- * Which process a temporary file belongs to, and whether it still runs. Nothing is concluded from names of hosts, nor from clocks.
+ * Which process a temporary file belongs to, and whether it still runs. Nothing is concluded from names of hosts, nor
+ * from clocks.
  *
- * On Linux a process is told from all others by the boot of its system, its namespaces of processes and of time, its number and its
- * start. Elsewhere a number is all that there is; there the system drops a lock on the journal with the process that holds it.
+ * On Linux a process is told from all others by the boot of its system, its namespaces of processes and of time, its
+ * number and its start. Elsewhere a number is all that there is; there the system drops a lock on the journal with the
+ * process that holds it.
  */
 import { createHash } from "node:crypto"
 import { readFileSync, readlinkSync, realpathSync, statfsSync } from "node:fs"
@@ -11,7 +13,9 @@ import { errnoOf } from "../kernel/errno.js"
 
 /** A process, each part in letters and digits, `0` where it is not known. */
 export interface Owner {
-  /** `l`: Linux; `w`: Windows, with locks on its journals; `v`: Windows without; `m` and `u`: the same of other systems. */
+  /**
+   * `l`: Linux; `w`: Windows, with locks on its journals; `v`: Windows without; `m` and `u`: the same of other systems.
+   */
   readonly kind: string
   readonly boot: string
   readonly namespace: string
@@ -22,7 +26,7 @@ export interface Owner {
 /** `unknown`: it is another system's, or cannot be looked at. `lock`: it lives as long as its journal is locked. */
 export type Life = "live" | "dead" | "unknown" | "lock"
 
-/** What a system tells of its processes. */
+/** A system's knowledge of its processes. */
 export interface System {
   readonly platform: NodeJS.Platform
   readonly pid: number
@@ -78,8 +82,8 @@ const namespaceOf = (proc: string): string =>
   `${readlinkSync(join(proc, "self/ns/pid"))} ${orUnknown(() => readlinkSync(join(proc, "self/ns/time")))}`
 
 /**
- * When a process began, in ticks since the system did; `over` when it has ended and nobody has asked how. Undefined when that cannot
- * be read.
+ * When a process began, in ticks since the system did; `over` when it has ended and nobody has asked how. Undefined
+ * when that cannot be read.
  */
 const startOf = (proc: string, pid: number | "self"): string | undefined => {
   try {
@@ -98,7 +102,7 @@ const startOf = (proc: string, pid: number | "self"): string | undefined => {
 const isOfOurNamespace = ({ pid, proc }: System): boolean =>
   orUnknown(() => readlinkSync(join(proc, "self"))) === `${pid}`
 
-/** What is known of the place of a temporary file. */
+/** The place of a temporary file, as far as it is known. */
 export interface Where {
   readonly hasJournal: boolean
   /** No other system writes there. */

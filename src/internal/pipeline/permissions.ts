@@ -1,6 +1,6 @@
 /**
- * Permission bits of a copy. Setuid and setgid speak of an owner and a group, which are not copied: as `cp -p` does without
- * the right to give files away, they are dropped.
+ * Permission bits of a copy. Setuid and setgid speak of an owner and a group, which are not copied: as `cp -p` does
+ * without the right to give files away, they are dropped.
  */
 const KEPT = 0o1777
 

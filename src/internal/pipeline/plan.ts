@@ -1,5 +1,5 @@
 /**
- * What is there to copy: walks the source and refuses, before anything is made, what cannot be copied.
+ * The plan of a copy: walks the source and refuses, before anything is made, what cannot be copied.
  */
 import * as Effect from "effect/Effect"
 import { isUtf8 } from "node:buffer"
@@ -50,8 +50,8 @@ export interface Plan {
 }
 
 /**
- * Refuses what makes no sense as a whole, then walks. What cannot be copied goes to `failures` where there are any, and is left
- * out of the plan.
+ * Refuses what makes no sense as a whole, then walks. What cannot be copied goes to `failures` where there are any, and
+ * is left out of the plan.
  */
 export const makePlan = (
   room: Room<PipelineError>,

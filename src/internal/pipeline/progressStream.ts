@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { aFunction, isAnEffect, throwWrong, wrong } from "../arguments.js"
 
-/** What the pipeline says last, and who waits for it. */
+/** The last progress of the pipeline, and the fiber that waits for it. */
 class Latest<P extends object, E> {
   #state: P | undefined
   #exit: Exit.Exit<unknown, E> | undefined

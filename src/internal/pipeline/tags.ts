@@ -1,14 +1,15 @@
 /**
- * Tags of temporary names: which process makes the file, so that a later one can tell what is left behind from what is being written.
+ * Tags of temporary names: which process makes the file, so that a later one can tell what is left behind from what is
+ * being written.
  *
- * A tag is `<kind and boot>-<namespaces>-<process>-<its start>-<instance>-<count>`, each in letters and digits. Instance: a process may
- * have several workers, and several copies of this module.
+ * A tag is `<kind and boot>-<namespaces>-<process>-<its start>-<instance>-<count>`, each in letters and digits.
+ * Instance: a process may have several workers, and several copies of this module.
  */
 import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
 import { here, type Life, lifeOf, type Owner, ownerOf, type Where } from "./owner.js"
 
-/** As a regular expression. */
+/** The form of a tag, as a regular expression. */
 export const TAG = "[a-z][0-9a-z]{1,13}-[0-9a-z]{1,10}-[0-9a-z]{1,7}-[0-9a-z]{1,9}-[0-9a-z]{1,7}-[0-9a-z]{1,6}"
 
 /** In bytes. */
@@ -26,7 +27,7 @@ const own = (locks: boolean): Owner => {
 }
 
 let made = 0
-/** What this instance is writing. */
+/** The files that this instance is writing. */
 const active = new Set<string>()
 
 /** It is in use until `endTag`. `locks`: whoever uses it holds a lock on its journal. */

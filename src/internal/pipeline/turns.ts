@@ -1,6 +1,6 @@
 /**
- * Synchronous calls of node:fs over many names, a slice at a time. An lstat or mkdir takes microseconds, and ten times that
- * through libuv's queue; between slices the event loop turns, so that signals, timers and completions are heard.
+ * Synchronous calls of node:fs over many names, a slice at a time. An lstat or mkdir takes microseconds, and ten times
+ * that through libuv's queue; between slices the event loop turns, so that signals, timers and completions are heard.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -28,7 +28,7 @@ export class Slices {
   )
 }
 
-/** Of the kernel's event loop, where there is one. */
+/** The slices of the kernel's event loop, where there is one. */
 export const slices: Effect.Effect<Slices> = Effect.map(
   Effect.serviceOption(Kernel),
   (kernel) => new Slices(Option.match(kernel, { onNone: () => Host.node, onSome: ({ engine }) => engine.host }))

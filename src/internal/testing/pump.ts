@@ -8,7 +8,7 @@ import * as Fiber from "effect/Fiber"
 import type { World } from "../kernel/simulated/World.js"
 
 export interface Pump {
-  /** What was thrown on the way: nobody else could hear of it. */
+  /** Errors thrown on the way, which no fiber could hear of. */
   readonly defects: ReadonlyArray<unknown>
   readonly stop: () => void
 }

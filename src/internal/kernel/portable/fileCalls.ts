@@ -1,6 +1,6 @@
 /**
- * What is done to a file's name through its open file. POSIX does it to names: each is looked at first, whether it still means
- * the file. Somebody who puts another file in its place just then has that one renamed or removed.
+ * Changes to a file's name through its open file. POSIX does them to names: each is looked at first, whether it still
+ * means the file. Another file that is put in its place just then is renamed or removed instead.
  */
 import * as fs from "node:fs"
 import { promisify } from "node:util"

@@ -1,6 +1,6 @@
 /**
- * Where a pipe of the portable kernel is: a socket in a directory that nobody but its user can enter. A directory that is
- * somebody else's, or that others may write to, is never trusted.
+ * Where a pipe of the portable kernel is: a socket in a directory that nobody but its user can enter. A directory that
+ * is somebody else's, or that others may write to, is never trusted.
  */
 import { promises as fs } from "node:fs"
 import { tmpdir } from "node:os"
@@ -25,7 +25,9 @@ const OTHERS = 0o077
 /** S_ISVTX: only its owner renames or removes what is in such a directory. */
 const STICKY = 0o1000
 
-/** The socket's path; two names that Windows takes for one are one. With `create`, its directory is there afterwards. */
+/**
+ * The socket's path; two names that Windows takes for one are one. With `create`, its directory is there afterwards.
+ */
 export const addressOf = async (pipe: string, create: boolean): Promise<string> => {
   const name = pipe.replace(PREFIX, "").toLowerCase()
   if (name === "" || name.endsWith(".") || name.includes("/") || name.includes("\0")) {
@@ -45,7 +47,7 @@ export const addressOf = async (pipe: string, create: boolean): Promise<string> 
   return address
 }
 
-/** Nobody else can take the directory away, nor look into it. */
+/** Checks that no other user can take the directory away, or look into it. */
 const checkDirectory = async (parent: string, directory: string, uid: number, create: boolean): Promise<void> => {
   const above = await fs.stat(parent)
   const keptByOthers = above.uid !== uid && above.uid !== 0

@@ -165,7 +165,7 @@ let serial = 0
  * its name back.
  */
 export const removeIf = async (address: string, left: fs.BigIntStats): Promise<void> => {
-  // Nobody's address: that of a guard ends in one dot.
+  // An address that is no server's: that of a guard ends in one dot.
   const aside = `${address}.${process.pid}.${serial++}..`
   try {
     await promises.rename(address, aside)

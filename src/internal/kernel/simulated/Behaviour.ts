@@ -1,6 +1,6 @@
 /**
- * How a simulated system behaves, within what the contract allows: how often each of the possible things happens, in percent.
- * All of it is decided by the choices, so the same seed behaves the same.
+ * How a simulated system behaves, within what the contract allows: how often each of the possible things happens, in
+ * percent. All of it is decided by the choices, so the same seed behaves the same.
  */
 
 export interface Behaviour {

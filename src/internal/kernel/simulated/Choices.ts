@@ -6,7 +6,7 @@
 export interface Choices {
   /** A whole number from 0 to `n - 1`; no decision is made, or recorded, where there is only one. */
   below(n: number): number
-  /** What has been decided so far. */
+  /** The decisions so far. */
   readonly taken: ReadonlyArray<number>
 }
 
@@ -42,7 +42,9 @@ export const replayed = (list: ReadonlyArray<number>): Choices => {
   }
 }
 
-/** Every sequence of decisions, one after the other, each once: runs `body` for each and answers how many there were. */
+/**
+ * Every sequence of decisions, one after the other, each once: runs `body` for each and answers how many there were.
+ */
 export const exhaust = (body: (choices: Choices) => void): number => {
   let path: Array<number> = []
   for (let runs = 1;; runs++) {
@@ -66,7 +68,9 @@ export const exhaust = (body: (choices: Choices) => void): number => {
   }
 }
 
-/** A shorter or plainer list that still fails, found within so many runs. `fails` answers what was taken when it did. */
+/**
+ * A shorter or plainer list that still fails, found within so many runs. `fails` answers what was taken when it did.
+ */
 export const shrink = async (
   failing: ReadonlyArray<number>,
   fails: (list: ReadonlyArray<number>) => Promise<ReadonlyArray<number> | undefined>,

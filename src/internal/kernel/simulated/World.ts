@@ -1,7 +1,7 @@
 /**
- * Time and turns of a simulation: the engine's host, the fibers' scheduler and the hardware's clock in one. Nothing happens
- * by itself. Fibers run first, as microtasks do; of what waits for a turn, the choices say what comes next; and when nothing
- * can happen, time passes until something can.
+ * Time and turns of a simulation: the engine's host, the fibers' scheduler and the hardware's clock in one. Nothing
+ * happens by itself. Fibers run first, as microtasks do; of what waits for a turn, the choices say what comes next; and
+ * when nothing can happen, time passes until something can.
  */
 import type { Host } from "../../engine/Host.js"
 import type { TakeBack } from "../model.js"
@@ -18,7 +18,7 @@ const TASKS_PER_TURN = 2048
 export class World implements Host {
   /** Virtual milliseconds since the beginning. */
   time = 0
-  /** What keeps the process alive. */
+  /** The number of references that keep the process alive. */
   refs = 0
   /** Turns taken, as a measure of work. */
   turns = 0
@@ -86,7 +86,9 @@ export class World implements Host {
 
   // --- hardware
 
-  /** Something of the system's own, after so many milliseconds, in whatever order with everything else that is due then. */
+  /**
+   * Something of the system's own, after so many milliseconds, in whatever order with everything else that is due then.
+   */
   later(milliseconds: number, run: () => void): TakeBack {
     const event = { due: this.time + milliseconds, run }
     this.#events.push(event)

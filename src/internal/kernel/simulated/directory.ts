@@ -1,6 +1,7 @@
 /**
- * A directory of the simulated disk, for `ReadDirectoryChangesW`: every folder is there, and what happens to names in it is told,
- * step by step as Windows does. What does not fit into the buffer of the first read is lost, and the next one says so with 0 bytes.
+ * A directory of the simulated disk, for `ReadDirectoryChangesW`: every folder is there, and what happens to names in
+ * it is told, step by step as Windows does. What does not fit into the buffer of the first read is lost, and the next
+ * one says so with 0 bytes.
  */
 import { relative, resolve, sep } from "node:path"
 import * as C from "../../constants.js"

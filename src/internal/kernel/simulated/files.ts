@@ -1,17 +1,17 @@
 /**
- * What a simulated disk keeps its files in: memory, or real files. Everything is done at once, at the moment that the world has
+ * The storage of a simulated disk: memory, or real files. Everything is done at once, at the moment that the world has
  * chosen for it. What cannot be done throws a Win32 code, or an error of node's.
  */
 import { errnoOf, Refusal, statusOf } from "../errno.js"
 import type { Calls, FileInformation } from "../Kernel.js"
 
-/** What a handle refers to. */
+/** The file that a handle refers to. */
 export interface Opened {
   /** Stands for the file, whoever else has it open. */
   readonly file: object
   readonly readable: boolean
   readonly writable: boolean
-  /** Whatever is written goes to the end. */
+  /** Every write goes to the end. */
   readonly appends: boolean
 }
 
@@ -32,11 +32,11 @@ export interface Files<O extends Opened = Opened> {
   move(arguments_: Calls["MoveFileExW"][0]): void
   copy(arguments_: Calls["CopyFileW"][0]): void
   remove(path: string): void
-  /** Nobody needs any of it any more: closes what is open. */
+  /** Closes everything that is open, when nothing is needed any more. */
   dispose?(): void
 }
 
-/** What `work` answers, or what `refused` makes of the code of what it throws, and of the error. A defect stays one. */
+/** The answer of `work`, or what `refused` makes of the code and the error that it throws. A defect stays one. */
 export const attempt = <A>(work: () => A, refused: (code: number, cause?: unknown) => A): A => {
   try {
     return work()

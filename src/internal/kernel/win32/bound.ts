@@ -1,7 +1,7 @@
 /**
- * Handles bound by `BindIoCompletionCallback`: their completions come on the process's default pool, which has hundreds of
- * threads and is not ours to park. So each of them says how many callbacks may come at once, and takes them off the budget that
- * all pools share, where callbacks wait for JavaScript.
+ * Handles bound by `BindIoCompletionCallback`: their completions come on the process's default pool, which has hundreds
+ * of threads and is not ours to park. So each of them says how many callbacks may come at once, and takes them off the
+ * budget that all pools share, where callbacks wait for JavaScript.
  */
 import { isMainThread } from "node:worker_threads"
 import { ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY, ERROR_NOT_SUPPORTED } from "../../constants.js"
@@ -12,9 +12,10 @@ import { reserve } from "./memory.js"
 import { Hooks, settleHook } from "./pool.js"
 
 /**
- * Rule 23 for a pool that cannot be parked, where callbacks enter JavaScript: the end of the environment cancels what its thread has issued on the handle, and
- * then waits a moment while the callbacks run into koffi, where they stay. A precaution and no proof, so it has to do for the
- * end of the process; a worker, which the process outlives, does not get that far.
+ * Rule 23 for a pool that cannot be parked, where callbacks enter JavaScript: the end of the environment cancels what
+ * its thread has issued on the handle, and then waits a moment while the callbacks run into koffi, where they stay. A
+ * precaution and no proof, so it has to do for the end of the process; a worker, which the process outlives, does not
+ * get that far.
  */
 const cancelHook = (native: Bindings, handle: number) => ({ hook: native.CancelIoAddress, argument: handle })
 
@@ -45,7 +46,7 @@ export class BoundHandles {
   bind(handle: number, callbacks: number): number {
     const { budget, native } = this
     const { boundCallback, way } = this.completions
-    // Whatever comes after the end of a worker must not look for JavaScript.
+    // A completion after the end of a worker must not look for JavaScript.
     if (!isMainThread && way !== "relay") return -ERROR_NOT_SUPPORTED
     if (!budget.take(callbacks)) return -ERROR_NOT_ENOUGH_MEMORY
     if (native.BindIoCompletionCallback(handle, boundCallback, FLAGS) === 0) {

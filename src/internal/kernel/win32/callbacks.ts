@@ -1,6 +1,6 @@
 /**
- * The way without the library of the relay: koffi relays each callback to the JavaScript thread, and the pool's thread waits
- * until it has run. The registrations are for the life of the process.
+ * The way without the library of the relay: koffi relays each callback to the JavaScript thread, and the pool's thread
+ * waits until it has run. The registrations are for the life of the process.
  */
 import type { Bindings } from "./bindings.js"
 import type { Completions, Sink } from "./completions.js"

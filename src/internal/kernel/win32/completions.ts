@@ -3,7 +3,7 @@
  */
 import type { CompletionWay } from "../Kernel.js"
 
-/** Who hears of completions, on the JavaScript thread. */
+/** The receiver of completions, on the JavaScript thread. */
 export interface Sink {
   /** `woke`: it has woken JavaScript, and not come along with one that did. Does not throw. */
   completed(slot: number, generation: number, status: number, bytes: number, woke: boolean): void

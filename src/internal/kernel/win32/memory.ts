@@ -1,6 +1,6 @@
 /**
- * Native memory: what the kernel may write to while JavaScript does something else. Blocks come from VirtualAlloc and are
- * seen through views; nothing that the system still knows the address of is ever given back.
+ * Native memory: what the kernel may write to while JavaScript does something else. Blocks come from VirtualAlloc and
+ * are seen through views; nothing that the system still knows the address of is ever given back.
  */
 import { MEM_COMMIT, MEM_RELEASE, MEM_RESERVE, OVERLAPPED, PAGE_READWRITE } from "../../constants.js"
 import type { Block } from "../Kernel.js"
@@ -20,8 +20,8 @@ export const reserve = (native: Bindings, bytes: number): Block => {
 }
 
 /**
- * Gives the pages back once no view can reach them. They stay, on purpose, where somebody has transferred the buffer away and
- * may still look at it.
+ * Gives the pages back once no view can reach them. They stay, on purpose, where somebody has transferred the buffer
+ * away and may still look at it.
  */
 export const free = (native: Bindings, { address, bytes }: Block): void => {
   if (bytes.length === 0) return
@@ -30,8 +30,8 @@ export const free = (native: Bindings, { address, bytes }: Block): void => {
 }
 
 /**
- * koffi's buffers are marked untransferable: `structuredClone` refuses them on Node 22 and ignores them on Node 20. A byte stream
- * takes over the buffer of every chunk, at once, whatever its mark; newer runtimes have `transfer`.
+ * koffi's buffers are marked untransferable: `structuredClone` refuses them on Node 22 and ignores them on Node 20. A
+ * byte stream takes over the buffer of every chunk, at once, whatever its mark; newer runtimes have `transfer`.
  */
 const detach = (bytes: Uint8Array): void => {
   const buffer = bytes.buffer as ArrayBuffer & { transfer?: (length: number) => ArrayBuffer }
@@ -42,8 +42,8 @@ const detach = (bytes: Uint8Array): void => {
 // --- slots
 
 /**
- * One slot: the OVERLAPPED comes first, because its address is what a completion brings. Behind it is what native/relay.c calls
- * a `struct record`; who has no relay uses the first two of it.
+ * One slot: the OVERLAPPED comes first, because its address is what a completion brings. Behind it is what
+ * native/relay.c calls a `struct record`; who has no relay uses the first two of it.
  */
 export const RECORD = {
   size: 64,
@@ -75,7 +75,10 @@ const WORD = {
 } as const
 const HIGH = 2 ** 32
 
-/** Operations in flight at most, in one JavaScript environment: 64 MiB of addresses, of which what is used becomes memory. */
+/**
+ * Operations in flight at most, in one JavaScript environment: 64 MiB of addresses, of which what is used becomes
+ * memory.
+ */
 const MAX_SLOTS = 2 ** 20
 
 /** The records behind a `SlotTable`: in one range of addresses, grown slab by slab, never freed (rules 13 and 23). */
@@ -167,7 +170,7 @@ export class SlotMemory {
     this.#words(slot)[wordOf(slot) + WORD.state] = STATE.idle
   }
 
-  /** What is below this one on the list: a slot plus 1, or not positive. */
+  /** The next one on the list: a slot plus 1, or not positive. */
   next(slot: number): number {
     return this.#words(slot)[wordOf(slot) + WORD.next]!
   }

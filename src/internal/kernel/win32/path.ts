@@ -1,6 +1,7 @@
 /**
- * A path as the user gave it, in the form in which kernel32 changes nothing about it: absolute, and behind `\\?\`, as node:fs
- * passes its own. So one string means one file to both, whatever its length: `x.` is not `x`, and `dir\NUL` is no device.
+ * A path as the user gave it, in the form in which kernel32 changes nothing about it: absolute, and behind `\\?\`, as
+ * node:fs passes its own. So one string means one file to both, whatever its length: `x.` is not `x`, and `dir\NUL` is
+ * no device.
  */
 import { win32 } from "node:path"
 

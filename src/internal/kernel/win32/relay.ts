@@ -1,6 +1,6 @@
 /**
- * The JavaScript side of native/relay.c, which says how the list works: takes completions out of native memory, a bounded
- * number in one turn of the event loop, and sends JavaScript to sleep when there are none.
+ * The JavaScript side of native/relay.c, which says how the list works: takes completions out of native memory, a
+ * bounded number in one turn of the event loop, and sends JavaScript to sleep when there are none.
  */
 import { isMainThread } from "node:worker_threads"
 import type { Bindings } from "./bindings.js"
@@ -35,12 +35,15 @@ const WORD = { head: RELAY.head / 4, strays: RELAY.strays / 4, slots: RELAY.slot
 /** Completions in one turn of the event loop, and milliseconds. The engine's turns have the same share. */
 const PER_TURN = 64
 const TURN_MS = 2
-/** The clock is looked at once in so many completions, and starts with the first look: on Wine it costs more than they do. */
+/**
+ * The clock is looked at once in so many completions, and starts with the first look: on Wine it costs more than they
+ * do.
+ */
 const CLOCK_EVERY = 8
 
 /**
- * After a completion that came alone, with this many in flight at most, JavaScript looks again in so many turns before it sleeps:
- * the next one, which it is about to issue, is there sooner than anyone could wake it.
+ * After a completion that came alone, with this many in flight at most, JavaScript looks again in so many turns before
+ * it sleeps: the next one, which it is about to issue, is there sooner than anyone could wake it.
  */
 const POLLED_IN_FLIGHT = 2
 const POLLS = 5

@@ -17,8 +17,8 @@ export interface RelayLibrary {
 }
 
 /**
- * Beside this module's own package, found by its name as `koffi` is: a bundle finds it as long as the package is installed where
- * it runs. Throws where it is not.
+ * Beside this module's own package, found by its name as `koffi` is: a bundle finds it as long as the package is
+ * installed where it runs. Throws where it is not.
  */
 export const packagedLibrary = (): string => {
   const manifest = createRequire(import.meta.url).resolve("effect-threadpool-io/package.json")
@@ -55,6 +55,6 @@ export type NodeApi = { readonly [K in typeof THREADSAFE_FUNCTION[number] | type
 export const nodeApi = (native: Bindings): NodeApi =>
   Object.fromEntries([...THREADSAFE_FUNCTION, HOOK].map((name) => [name, native.hostAddress(name)])) as NodeApi
 
-/** What a relay that nobody waits for cannot do without; empty when all of it is there. */
+/** The functions that the relay needs and the host lacks. */
 export const missing = (api: NodeApi): ReadonlyArray<string> =>
   ([...THREADSAFE_FUNCTION, HOOK] as const).filter((name) => api[name] === 0)
