@@ -53,7 +53,7 @@ export interface CopyOptions {
    *   `AlreadyExists`.
    * - A partial file whose journal speaks of the same source (inode, size and time of modification) is read back up to where the
    *   journal says, compared with the SHA-256 that the journal has of each stretch, and gone on with from where they differ.
-   *   Nothing that an earlier copy has written is believed without that.
+   *   Nothing that an earlier copy has written is believed without that. With `verify`, the source is read and compared as well.
    * - Partial files of processes that have ended are removed where they are of no use. Those of running copies, this process's own
    *   among them, are left alone; so is, with a warning, what nobody knows to be of a process that has ended (`takeOver`), and
    *   what is not a file of this user's own with one name.

@@ -7,9 +7,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import { createHash } from "node:crypto"
 import * as fs from "node:fs"
 import { basename, dirname, join } from "node:path"
-import type { Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
+import { GENERIC_WRITE } from "../../src/internal/constants.js"
+import type { Calls, Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
 import { journalName, parseTemporary, partialName } from "../../src/internal/pipeline/names.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as Pipeline from "../../src/Pipeline.js"
@@ -83,6 +85,21 @@ const beforeItsEnd = <A, E, R, R2>(effect: Effect.Effect<A, E, R>, meanwhile: Ef
       }),
       restore
     )
+  })
+
+type CreateFile = Calls["CreateFileW"][0]
+
+const beforeEachOpen = <A, E, R>(look: (opened: CreateFile) => void, effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const { engine } = yield* Kernel.Kernel
+    const internal = engine.kernel as { call: Internal["call"] }
+    const original = internal.call
+    const call = (...given: Parameters<Internal["call"]>) => {
+      if (given[0] === "CreateFileW") look(given[1] as CreateFile)
+      return Reflect.apply(original, engine.kernel, given)
+    }
+    internal.call = call as unknown as Internal["call"]
+    return yield* Effect.ensuring(effect, Effect.sync(() => internal.call = original))
   })
 
 const warnings = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -182,6 +199,27 @@ contract("leftovers", ({ claim, only }) => {
     }
   })
 
+  for (const kind of ["partial", "journal"] as const) {
+    claim(`that are exchanged in the moment in which the ${kind} is opened are not written to`, function*() {
+      const here = yield* world
+      yield* leave(here)
+      const document = join(here.directory, "document")
+      fs.writeFileSync(document, pattern(SIZE, 9))
+      let exchanged = 0
+      const exchange = ({ access, path }: CreateFile) => {
+        if (!path.endsWith(`.${kind}`) || (access & GENERIC_WRITE) === 0 || exchanged++ > 0) return
+        const there = join(here.there, basename(path))
+        fs.unlinkSync(there)
+        fs.linkSync(document, there)
+      }
+      const error = yield* failureOf(beforeEachOpen(exchange, Pipeline.copy(here.from, here.to, RESUMING)))
+      expect(error.reason).toBe("PermissionDenied")
+      expect(exchanged).toBeGreaterThan(0)
+      expect(fs.readFileSync(document).equals(pattern(SIZE, 9))).toBe(true)
+      expect(fs.existsSync(here.to)).toBe(false)
+    })
+  }
+
   only(isRoot ? links : [], "only root gives files away")("of another user are left alone", function*() {
     const here = yield* world
     const { journal, partial } = yield* leave(here)
@@ -220,6 +258,28 @@ contract("leftovers", ({ claim, only }) => {
       expect(fs.readdirSync(here.there)).toEqual(["copy"])
     }
   )
+
+  for (const verify of ["read", "durable"] as const) {
+    claim(
+      `that agree with their journal and not with the source are copied anew, with verify "${verify}"`,
+      function*() {
+        const here = yield* world
+        const { journal, partial } = yield* leave(here)
+        // The second stretch of both, as somebody would write them who wants the copy to be another file.
+        const bytes = fs.readFileSync(partial)
+        bytes.fill("planted", 16_384, 32_768)
+        fs.writeFileSync(partial, bytes)
+        const lines = fs.readFileSync(journal, "utf8").split("\n")
+        const sha256 = createHash("sha256").update(bytes.subarray(16_384, 32_768)).digest("hex")
+        lines[2] = JSON.stringify({ to: 32_768, sha256 })
+        fs.writeFileSync(journal, lines.join("\n"))
+        const done = yield* Pipeline.copy(here.from, here.to, { ...RESUMING, verify })
+        expect(done.foundBytes).toBe(16_384)
+        isCopy(here)
+        expect(fs.readdirSync(here.there)).toEqual(["copy"])
+      }
+    )
+  }
 
   describe("go when the file is complete", () => {
     claim("because another has made it meanwhile", function*() {

@@ -116,11 +116,12 @@ const skip = ({ from, to }: Piece, hash: Hash | undefined, progress: { copied(by
   progress.copied(to - from)
 }
 
-/** Reads stretches of the copy back; answers how many of them, from the first on, are what they are to be. */
+/** Reads stretches of a file; answers how many of them, from the first on, are what they are to be. */
 const readBack = (
-  { buffer, job: { progress, settings } }: Copying,
-  copy: File.File,
-  stretches: ReadonlyArray<Stretch>
+  { buffer, job: { settings } }: Copying,
+  file: File.File,
+  stretches: ReadonlyArray<Stretch>,
+  told: (bytes: number) => void
 ): Effect.Effect<number, Win32Error, Kernel> => {
   let good = 0
   let next = 0
@@ -128,9 +129,9 @@ const readBack = (
     const hash = createHash("sha256")
     const shape = { from, to, chunk: settings.chunk, inFlight: settings.inFlight }
     return Effect.map(
-      forEachChunk(copy, shape, buffer, (chunk, _, bytes) => {
+      forEachChunk(file, shape, buffer, (chunk, _, bytes) => {
         hash.update(bytes === chunk.size ? chunk.bytes : chunk.bytes.subarray(0, bytes))
-        progress.verified(bytes)
+        told(bytes)
         return Effect.void
       }),
       () => hash.digest("hex") === sha256
@@ -151,12 +152,23 @@ const readBack = (
 const stretchesOf = (entries: ReadonlyArray<{ readonly to: number; readonly sha256: string }>) =>
   entries.map(({ sha256, to }, index): Stretch => ({ from: entries[index - 1]?.to ?? 0, to, sha256 }))
 
-/** How many of the entries of a journal are true of the copy. */
+/**
+ * How many of the entries of a journal are true of the copy, and where the copy is verified, of the source as well: somebody may have
+ * written both the partial file and its journal.
+ */
 export const believable = (
   copying: Copying,
+  source: File.File,
   copy: File.File,
   entries: ReadonlyArray<{ readonly to: number; readonly sha256: string }>
-): Effect.Effect<number, Win32Error, Kernel> => readBack(copying, copy, stretchesOf(entries))
+): Effect.Effect<number, Win32Error, Kernel> => {
+  const { progress, settings } = copying.job
+  const stretches = stretchesOf(entries)
+  const ofCopy = (count: number) =>
+    readBack(copying, copy, stretches.slice(0, count), (bytes) => progress.verified(bytes))
+  if (settings.verify === "none") return ofCopy(stretches.length)
+  return Effect.flatMap(readBack(copying, source, stretches, () => {}), ofCopy)
+}
 
 /** Reads the copy back, past the cache where that was asked for and the system can. */
 export const verifyCopy = (
@@ -164,12 +176,13 @@ export const verifyCopy = (
   copy: File.File,
   stretches: ReadonlyArray<Stretch>
 ): Failing<void> => {
-  const { job: { settings, win32 }, partial, target } = copying
+  const { job: { progress, settings, win32 }, partial, target } = copying
+  const read = (file: File.File) => readBack(copying, file, stretches, (bytes) => progress.verified(bytes))
   const pastTheCache = settings.verify === "durable" && win32 && stretches.length > 0
   return Effect.flatMap(
     pastTheCache
-      ? File.withFile(partial.system, { unbuffered: true }, (uncached) => readBack(copying, uncached, stretches))
-      : readBack(copying, copy, stretches),
+      ? File.withFile(partial.system, { unbuffered: true }, read)
+      : read(copy),
     (good) =>
       good === stretches.length ? Effect.void : Effect.fail(failure(
         "Mismatch",

@@ -20,7 +20,7 @@ import { Journal, type Read } from "./journal.js"
 import { removeFile } from "./Made.js"
 import { journalName, partialName } from "./names.js"
 import { permissions } from "./permissions.js"
-import { adopt, type Adopted, lookAtTarget, removeLeft } from "./resume.js"
+import { adopt, type Adopted, lookAtTarget, removeLeft, requireOwn } from "./resume.js"
 import { endTag, nextTag } from "./tags.js"
 import { quoted } from "./text.js"
 
@@ -189,6 +189,7 @@ const fill = (copying: Copying, earlier: Read | undefined): Failing<void> =>
           : withJournal(
             copying,
             copying.journal,
+            original,
             copy,
             earlier,
             (from, journal) => copyContents(copying, original, copy, from, journal)
@@ -267,10 +268,15 @@ const withPartial = <A, E>(
     }))
 }
 
+/** Both are files of one's own. */
+const ownBoth = (copy: File.File, journal: File.File): Effect.Effect<void, Win32Error> =>
+  Effect.zipRight(requireOwn(copy), requireOwn(journal))
+
 /** Opens the journal, and hands on where the copy is to go on. */
 const withJournal = (
   copying: Copying,
   { system: path }: Place,
+  original: File.File,
   copy: File.File,
   earlier: Read | undefined,
   use: (from: number, journal: Journal) => Failing<void>
@@ -286,16 +292,19 @@ const withJournal = (
     path,
     { access: "write", noFollow: true },
     (file) =>
-      Effect.flatMap(believable(copying, copy, earlier.entries), (good) => {
-        const from = earlier.entries[good - 1]?.to ?? 0
-        const end = earlier.ends[good]!
-        progress.found(from)
-        copying.writtenTo = from
-        return File.truncate(file, end).pipe(
-          Effect.zipRight(File.truncate(copy, from)),
-          Effect.zipRight(use(from, new Journal(file, end)))
-        )
-      })
+      Effect.flatMap(
+        Effect.zipRight(ownBoth(copy, file), believable(copying, original, copy, earlier.entries)),
+        (good) => {
+          const from = earlier.entries[good - 1]?.to ?? 0
+          const end = earlier.ends[good]!
+          progress.found(from)
+          copying.writtenTo = from
+          return File.truncate(file, end).pipe(
+            Effect.zipRight(File.truncate(copy, from)),
+            Effect.zipRight(use(from, new Journal(file, end)))
+          )
+        }
+      )
   )
 }
 

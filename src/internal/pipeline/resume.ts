@@ -3,17 +3,19 @@
  */
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
-import { type BigIntStats, lstatSync } from "node:fs"
+import { type BigIntStats, closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync } from "node:fs"
 import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
-import type { Win32Error } from "../../Win32Error.js"
+import { make, type Win32Error } from "../../Win32Error.js"
+import { ERROR_ACCESS_DENIED } from "../constants.js"
 import { type Place, placeIn } from "../held/Place.js"
 import { sameTime } from "../times.js"
 import { forEachChunk } from "./chunks.js"
 import type { FileToCopy } from "./Copying.js"
 import type { Job } from "./Job.js"
 import { type Read, readJournal } from "./journal.js"
+import { isOwn } from "./leftovers.js"
 import { makeWritable, removeFile } from "./Made.js"
 import { journalName, partialName } from "./names.js"
 import { endTag, nextTag, withTag } from "./tags.js"
@@ -65,8 +67,10 @@ export const adopt = (
     if (best === undefined) return undefined
     const tag = nextTag(job.locks)
     const [old, own] = [paths(file, best.tag), paths(file, tag)]
-    // It may have the permissions of a source that is read-only already.
-    makeWritable(old.partial)
+    if (!makeOpenable(old.partial)) {
+      endTag(tag)
+      return undefined
+    }
     const taken = Effect.zipRight(File.rename(old.journal, own.journal), File.rename(old.partial, own.partial))
     return yield* Effect.match(taken, {
       onSuccess: () => ({ tag, journal: best.journal }),
@@ -76,6 +80,41 @@ export const adopt = (
       }
     })
   })
+}
+
+const FOREIGN = "it is not a file of this user's own with one name"
+
+/** Fails when what has been opened is not what may be taken over: it may have been exchanged since it was looked at. */
+export const requireOwn = (file: File.File): Effect.Effect<void, Win32Error> =>
+  Effect.flatMap(File.stat(file), ({ numberOfLinks, posix }) => {
+    const user = process.geteuid?.()
+    return numberOfLinks === 1 && (user === undefined || posix === undefined || posix.uid === user)
+      ? Effect.void
+      : Effect.fail(make({ code: ERROR_ACCESS_DENIED, syscall: "CreateFileW", path: file.path, detail: FOREIGN }))
+  })
+
+const windows = process.platform === "win32"
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY } = constants
+
+/** It may have the permissions of a source that is read-only already. Answers whether it is one's own, and can be opened. */
+const makeOpenable = (path: string): boolean => {
+  try {
+    if (windows) {
+      if (!isOwn(lstatSync(path, { bigint: true }))) return false
+      makeWritable(path)
+      return true
+    }
+    const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    try {
+      if (!isOwn(fstatSync(fd, { bigint: true }))) return false
+      fchmodSync(fd, 0o600)
+      return true
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    return false
+  }
 }
 
 /**
