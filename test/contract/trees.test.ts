@@ -1,0 +1,138 @@
+/**
+ * Trees as they come: names that are no text, directories that were there or belong to somebody else, sources that go
+ * away, file systems without numbers for files.
+ */
+import { expect } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import builtin, * as fs from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
+import { join } from "node:path"
+import * as Pipeline from "../../src/Pipeline.js"
+import type { PipelineError } from "../../src/PipelineError.js"
+import { contract, failureOf } from "../support/claims.js"
+import { interposed } from "../support/interposer.js"
+import * as lab from "../support/lab.js"
+import { World } from "../support/swaps.js"
+
+const world = Effect.map(lab.directory, (directory) => new World(directory))
+
+/** A system that answers otherwise while an effect runs. */
+const played = <A, E, R>(functions: object, effect: Effect.Effect<A, E, R>) => {
+  const real = Object.fromEntries(Object.keys(functions).map((name) => [name, builtin[name as keyof typeof builtin]]))
+  const play = (functions: object) =>
+    Effect.sync(() => {
+      Object.assign(builtin, functions)
+      syncBuiltinESMExports()
+    })
+  return Effect.acquireUseRelease(play(functions), () => effect, () => play(real))
+}
+
+const withoutNumbers = Object.fromEntries(
+  (["statSync", "lstatSync", "fstatSync"] as const).map((name) => {
+    const real = fs[name] as (...arguments_: Array<unknown>) => fs.BigIntStats | undefined
+    return [name, (...arguments_: Array<unknown>) => {
+      const stat = real(...arguments_)
+      return stat === undefined || typeof stat.ino !== "bigint" ? stat : Object.assign(stat, { ino: 0n, dev: 1n })
+    }]
+  })
+)
+
+const refusing = (code: string) => () => {
+  throw Object.assign(new Error(`${code}: not permitted`), { code, syscall: "utimes" })
+}
+
+contract("trees", ({ claim, only }) => {
+  const onPosix = only(["portable", "simulated"], "Windows has no such names, modes or flushes")
+
+  onPosix("with a name that is not UTF-8: the others beside it are copied, and it is told", function*() {
+    const here = yield* world
+    fs.writeFileSync(Buffer.concat([Buffer.from(`${here.source}/sub/`), Buffer.from([0x66, 0xff])]), "")
+    const options = { onFailure: "collect" } as const
+    const error: PipelineError = yield* failureOf(Pipeline.copyTree(here.source, here.copy, options))
+    expect(error.failures.map(({ reason }) => reason)).toEqual(["BadName"])
+    expect(error.failures[0]!.message).toContain("f\\xff")
+    expect(fs.readdirSync(join(here.copy, "sub")).sort()).toEqual(["b", "deep"])
+  })
+
+  onPosix("a directory that was found keeps its permissions, and is not given the source's times", function*() {
+    const here = yield* world
+    fs.utimesSync(join(here.source, "sub"), 1000, 1000)
+    fs.mkdirSync(join(here.copy, "sub"), { recursive: true })
+    fs.chmodSync(join(here.copy, "sub"), 0o711)
+    yield* played({ utimesSync: refusing("EPERM") }, Pipeline.copyTree(here.source, here.copy, { overwrite: true }))
+      .pipe(
+        Effect.flip,
+        Effect.tap(({ path }: PipelineError) => Effect.sync(() => expect(path).toBe(join(here.copy, "sub/deep"))))
+      )
+    yield* Pipeline.copyTree(here.source, here.copy, { overwrite: true })
+    const { mode, mtimeMs } = fs.statSync(join(here.copy, "sub"))
+    expect(mode & 0o777).toBe(0o711)
+    expect(mtimeMs).not.toBe(1_000_000)
+    expect(here.differences).toEqual([])
+  })
+
+  onPosix("a directory that was found, and is somebody else's, does not fail what is resumed", function*() {
+    const here = yield* world
+    yield* Pipeline.copyTree(here.source, here.copy)
+    fs.unlinkSync(join(here.copy, "sub/b"))
+    yield* played({ utimesSync: refusing("EPERM") }, Pipeline.copyTree(here.source, here.copy, { resume: true }))
+    expect(here.differences).toEqual([])
+  })
+
+  onPosix("every directory that has got an entry is flushed, and the one above them", function*() {
+    const here = yield* world
+    const flushed = new Set<string>()
+    const { fsync } = fs
+    const recorded = (fd: number, done: fs.NoParamCallback) => {
+      const { ino } = fs.fstatSync(fd)
+      for (const path of [here.base, here.copy, join(here.copy, "sub"), join(here.copy, "sub/deep")]) {
+        if (fs.statSync(path).ino === ino) flushed.add(path)
+      }
+      fsync(fd, done)
+    }
+    yield* played({ fsync: recorded }, Pipeline.copyTree(here.source, here.copy, { verify: "durable" }))
+    expect(flushed.size).toBe(4)
+    flushed.clear()
+    const one = Pipeline.copy(join(here.source, "a"), join(here.copy, "one"), { verify: "durable" })
+    yield* played({ fsync: recorded }, one)
+    expect([...flushed]).toEqual([here.copy])
+  })
+
+  claim("that go away at any moment fail as they say, and are no defects", function*() {
+    for (const what of ["source", "source/sub", "source/z"]) {
+      for (let at = 1, more = true; more; at += lab.kernelName === "win32" ? 9 : 2) {
+        const here = yield* world
+        const gone = (request: number) => {
+          if (request === at) fs.rmSync(join(here.base, what), { recursive: true, force: true })
+        }
+        const { exit, requests } = yield* interposed(
+          gone,
+          Pipeline.copyTree(here.source, here.copy, { concurrency: 1 })
+        )
+        if (Exit.isFailure(exit)) expect(Cause.isFailure(exit.cause), `${what} at ${at}: ${exit.cause}`).toBe(true)
+        more = at < requests
+      }
+    }
+  }, 120_000)
+
+  onPosix("on a file system without numbers for files are copied, resumed, and told from each other", function*() {
+    const here = yield* world
+    fs.symlinkSync("a", join(here.source, "link"))
+    yield* played(withoutNumbers, Pipeline.copyTree(here.source, here.copy))
+    yield* played(withoutNumbers, Pipeline.copyTree(here.source, here.copy, { resume: true }))
+    expect(here.differences).toEqual([])
+    const nested: ReadonlyArray<readonly [from: string, to: string]> = [
+      [here.source, here.source],
+      [here.source, join(here.source, "sub/copy")],
+      [join(here.source, "sub"), here.source]
+    ]
+    for (const [from, to] of nested) {
+      const error: PipelineError = yield* failureOf(
+        played(withoutNumbers, Pipeline.copyTree(from, to, { overwrite: true }))
+      )
+      expect(error.reason).toBe("Nested")
+    }
+  })
+})
