@@ -9,12 +9,9 @@ import { fileURLToPath } from "node:url"
 import { compilerObstacle } from "./compiler.mjs"
 
 /** Processors as node names them, and as compiler and linker do. */
-const MACHINES = { x64: ["x86_64", "x64"], arm64: ["aarch64", "arm64"], ia32: ["i686", "x86"] }
+const MACHINES = { x64: ["x86_64", "x64"], arm64: ["aarch64", "arm64"] }
 
 const EXPORTS = ["relay_version", "relay_open", "relay_stop", "relay_completed", "relay_completed_bound"]
-
-/** On ia32 names carry how they are called: `stdcall` with the bytes of its parameters. */
-const STDCALL_BYTES = { relay_completed: 24, relay_completed_bound: 12 }
 
 const COMPILE = [
   ...["-c", "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-funwind-tables"],
@@ -33,20 +30,13 @@ const run = (file, args) => {
   return stdout
 }
 
-const exported = (machine, name) => {
-  if (machine !== "ia32") return name
-  const bytes = STDCALL_BYTES[name]
-  return bytes === undefined ? name : `${name}=_${name}@${bytes}`
-}
-
 const build = (machine, directory) => {
   const [target, linkers] = MACHINES[machine]
   const object = join(directory, `${machine}.obj`)
   const out = join(directory, `relay-${machine}.dll`)
   run("clang-14", [`--target=${target}-pc-windows-msvc`, ...COMPILE, "-o", object, "relay.c"])
-  const symbols = EXPORTS.map((name) => `/export:${exported(machine, name)}`)
-  const safe = machine === "ia32" ? ["/safeseh"] : []
-  run("lld-link-14", [...LINK, ...safe, ...symbols, `/machine:${linkers}`, `/out:${out}`, object])
+  const symbols = EXPORTS.map((name) => `/export:${name}`)
+  run("lld-link-14", [...LINK, ...symbols, `/machine:${linkers}`, `/out:${out}`, object])
   return readFileSync(out)
 }
 

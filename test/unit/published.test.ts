@@ -4,10 +4,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import ts from "typescript"
+import { root } from "../support/root.js"
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
 mkdirSync(join(root, "build"), { recursive: true })
 /** Inside the project, so that `effect` is found from there. */
 const folder = mkdtempSync(join(root, "build/published-"))

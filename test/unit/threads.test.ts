@@ -11,6 +11,7 @@ import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { type Answer, libuv, type Requests, type Stat } from "../../src/internal/kernel/portable/requests.js"
 import { CAPACITY, DATA, Threads } from "../../src/internal/kernel/portable/threads.js"
+import { root } from "../support/root.js"
 
 const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants
 
@@ -152,7 +153,7 @@ describe("many requests", () => {
 })
 
 describe("the process", { timeout: 30_000 }, () => {
-  const module = pathToFileURL(join(import.meta.dirname, "../../build/src/internal/kernel/portable/threads.js"))
+  const module = pathToFileURL(join(root, "build/src/internal/kernel/portable/threads.js"))
   const run = (script: string) =>
     execFileSync(process.execPath, [
       "--input-type=module",

@@ -5,9 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-
-const root = fileURLToPath(new URL("../..", import.meta.url))
+import { root } from "../support/root.js"
 
 /** Room for the directory of a checkout, within the 260 characters of MAX_PATH. */
 const LONGEST = 200
