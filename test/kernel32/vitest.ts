@@ -1,7 +1,8 @@
 // Runs the contract suite, and the tests of what only Windows has, on the real kernel32: the JavaScript that `tsc` has
 // built, because the Windows builds of esbuild and rollup do not run under Wine. Arguments: parts of file names, to run
 // only those; `-t PATTERN` for tests by name; `--report FILE` for a JSON report; `--completions broker` or `callback`
-// for the ways in which completions come where there is no relay: then by default the files that lean on them.
+// for the ways in which completions come where there is no relay: then by default the files that lean on them. `--portable`
+// runs the unit and contract tests on the portable kernel instead, as they would run on Windows.
 import { readdirSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -16,10 +17,11 @@ const { positionals, values } = parseArgs({
   options: {
     report: { type: "string" },
     testNamePattern: { type: "string", short: "t" },
+    portable: { type: "boolean", default: false },
     completions: { type: "string", default: process.env.TPIO_COMPLETIONS ?? "relay" }
   }
 })
-const { completions } = values
+const { completions, portable } = values
 
 /** The life of objects, the table of results, cancelling, pipes, many at once, the ends of processes and workers. */
 const LEANING = [
@@ -31,7 +33,7 @@ const LEANING = [
 const build = resolve(dirname(fileURLToPath(import.meta.url)), "../..")
 
 // From the sources, because `build/` keeps the output of tests that are gone.
-const include = ["test/contract", "test/kernel32"].flatMap((directory) =>
+const include = ["test/contract", portable ? "test/unit" : "test/kernel32"].flatMap((directory) =>
   readdirSync(join(build, "..", directory))
     .filter((name) => name.endsWith(".test.ts"))
     .map((name) => `${directory}/${name.replace(/ts$/, "js")}`)
@@ -69,7 +71,7 @@ const vitest = await startVitest("test", files, {
   watch: false,
   root: build,
   include,
-  env: { TPIO_KERNEL: "win32", TPIO_COMPLETIONS: completions },
+  env: { TPIO_KERNEL: portable ? "portable" : "win32", TPIO_COMPLETIONS: completions },
   // Loading Effect takes Wine seconds, so all files share one process; not this one, which has to survive it.
   pool: "forks",
   poolOptions: { forks: { singleFork: true, isolate: false } },
