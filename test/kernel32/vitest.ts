@@ -1,8 +1,8 @@
 // Runs the contract suite, and the tests of what only Windows has, on the real kernel32: the JavaScript that `tsc` has
 // built, because the Windows builds of esbuild and rollup do not run under Wine. Arguments: parts of file names, to run
 // only those; `-t PATTERN` for tests by name; `--report FILE` for a JSON report; `--completions broker` or `callback`
-// for the ways in which completions come where there is no relay: then by default the files that lean on them. `--portable`
-// runs the unit and contract tests on the portable kernel instead, as they would run on Windows.
+// for the ways in which completions come where there is no relay: then by default the files that lean on them.
+// `--portable` runs the unit and contract tests on the portable kernel instead, as they would run on Windows.
 import { readdirSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
