@@ -13,6 +13,7 @@ export interface Settings {
   readonly overwrite: boolean
   readonly verify: Verify
   readonly resume: boolean
+  readonly takeOver: boolean
   readonly keepGoing: boolean
   readonly keep: boolean
 }
@@ -89,6 +90,7 @@ export const settingsOf = ({ destination, source, ...rest }: Parsed): Settings |
   if (rest.resume && paths === undefined) {
     return "--resume needs SOURCE and DESTINATION: the temporary copy is a new one each time."
   }
+  if (rest.takeOver && !rest.resume) return "--take-over means nothing without --resume."
   const memory = rest.chunk * rest.queueDepth * rest.concurrency
   if (memory > MOST_MEMORY) {
     return `--chunk × --queue-depth × --concurrency is ${size(memory)} of buffers: at most ${

@@ -66,6 +66,12 @@ const config = {
         "compared as far as its journal says, and gone on with. Ctrl-C then keeps what is partial."
     )
   ),
+  takeOver: Options.boolean("take-over").pipe(
+    Options.withDescription(
+      "With --resume: also take over partial files of which nobody knows whether another copy is writing them, as of another " +
+        "container or another machine. Without it they are left alone, and named."
+    )
+  ),
   keepGoing: Options.boolean("keep-going").pipe(
     Options.withDescription("When a file cannot be copied, copy the others, and say at the end which could not.")
   ),
@@ -95,7 +101,7 @@ const description = HelpDoc.blocks([
   HelpDoc.p(
     "After a kill or a crash, the same command with --resume goes on: beside the partial file of a large source there is a journal " +
       "(unless --verify none and no --resume), and what it says is believed only after it has been read back. Other partial files " +
-      "of processes that have ended are removed."
+      "of processes that have ended are removed; what may be another copy's is left alone, and named."
   )
 ])
 
@@ -142,7 +148,18 @@ const check = (
 }
 
 const known = new Set([
-  ...["queue-depth", "concurrency", "chunk", "kernel", "overwrite", "verify", "keep", "resume", "keep-going"],
+  ...[
+    "queue-depth",
+    "concurrency",
+    "chunk",
+    "kernel",
+    "overwrite",
+    "verify",
+    "keep",
+    "resume",
+    "take-over",
+    "keep-going"
+  ],
   ...["help", "version", "wizard", "completions", "log-level"]
 ])
 

@@ -2,7 +2,13 @@
 // that takes longer to load than many a copy. Whatever is not plain goes to cli.ts, which can also say what is wrong.
 import { type Parsed, type Settings, settingsOf, type Valued, valued } from "./Settings.js"
 
-const flags = { overwrite: "overwrite", resume: "resume", "keep-going": "keepGoing", keep: "keep" } as const
+const flags = {
+  overwrite: "overwrite",
+  resume: "resume",
+  "take-over": "takeOver",
+  "keep-going": "keepGoing",
+  keep: "keep"
+} as const
 
 const options = {
   "queue-depth": "queueDepth",
@@ -48,6 +54,7 @@ export const parsePlain = (args: ReadonlyArray<string>): Settings | undefined =>
     verify: valueOf("verify", valued.verify),
     overwrite: said["overwrite"] === true,
     resume: said["resume"] === true,
+    takeOver: said["take-over"] === true,
     keepGoing: said["keep-going"] === true,
     keep: said["keep"] === true
   }

@@ -69,6 +69,7 @@ const run = (
       overwrite: settings.overwrite,
       verify: settings.verify,
       resume: settings.resume,
+      takeOver: settings.takeOver,
       onFailure: settings.keepGoing ? "collect" : settings.resume ? "keep" : "undo",
       onProgress: display.watch
     })

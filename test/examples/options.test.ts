@@ -9,6 +9,7 @@ const plain: ReadonlyArray<ReadonlyArray<string>> = [
   ["a", "b"],
   ["a", "--overwrite", "b"],
   ["a", "b", "--resume", "--keep-going", "--verify", "durable"],
+  ["a", "b", "--resume", "--take-over"],
   ["--queue-depth", "7", "--concurrency", "3", "--chunk", "64KiB", "--kernel", "portable", "a", "b"],
   ["--keep", "--verify", "none"],
   ["a b", "ü/日本"]
@@ -19,6 +20,7 @@ const notPlain: ReadonlyArray<ReadonlyArray<string>> = [
   ["a", "b", "c"],
   ["a", ""],
   ["--resume"],
+  ["a", "b", "--take-over"],
   ["--chunk", "1GiB", "--queue-depth", "1000", "a", "b"],
   ["--chunk", "1KiB", "--verify", "durable", "a", "b"],
   ["--chunk", "none", "a", "b"],
