@@ -1,6 +1,6 @@
 /**
- * Named pipes: a server that lets in its own user alone and always has an instance waiting, clients that do not lend it their
- * identity, and connections that are read, written and streamed with the care of every other operation.
+ * Named pipes: a server that lets in its own user alone and always has an instance waiting, clients that do not lend it
+ * their identity, and connections that are read, written and streamed with the care of every other operation.
  *
  * @since 0.2.0
  */
@@ -105,15 +105,15 @@ export interface Server extends Pipeable.Pipeable {
 }
 
 /**
- * What both ends can be told.
+ * Options of both ends.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Options {
   /**
-   * A pipe of messages: what one `write` writes is what one `readMessage` reads. Default `false`, a pipe of bytes. `Unsupported` on
-   * the portable kernel, whose sockets do not keep messages apart.
+   * A pipe of messages: what one `write` writes is what one `readMessage` reads. Default `false`, a pipe of bytes.
+   * `Unsupported` on the portable kernel, whose sockets do not keep messages apart.
    */
   readonly messages?: boolean | undefined
   /** Passed to `ThreadpoolIo.make`. */
@@ -121,8 +121,8 @@ export interface Options {
   readonly drainTimeout?: ThreadpoolIo.Options["drainTimeout"]
   readonly spans?: ThreadpoolIo.Options["spans"]
   /**
-   * Default: on for a pipe of bytes. Off for one of messages: what a synchronous 234 (`ERROR_MORE_DATA`) means in skip mode is not
-   * documented.
+   * Default: on for a pipe of bytes. Off for one of messages: what a synchronous 234 (`ERROR_MORE_DATA`) means in skip
+   * mode is not documented.
    */
   readonly skipMode?: ThreadpoolIo.Options["skipMode"]
 }
@@ -132,17 +132,21 @@ export interface Options {
  * @category models
  */
 export interface ListenOptions extends Options {
-  /** How many instances wait for a client at any time, while fewer than so many clients wait to be accepted. Default 4. */
+  /**
+   * How many instances wait for a client at any time, while fewer than so many clients wait to be accepted. Default 4.
+   */
   readonly backlog?: number | undefined
   /** How many clients there may be at once, accepted or not: 1 to 254, or 255 (the default), which is no limit. */
   readonly maxInstances?: number | undefined
-  /** What the system keeps of written bytes that nobody has read, in each direction. Advice. Default 65,536 bytes. */
+  /**
+   * The bytes that the system keeps of what was written and not read, in each direction. Advice. Default 65,536 bytes.
+   */
   readonly outBufferSize?: number | undefined
   readonly inBufferSize?: number | undefined
   /**
-   * Who may connect, as a security descriptor in SDDL. Default: the current user alone, who also owns the pipe; not the
-   * administrators, not the system. `Unsupported` on the portable kernel, whose pipes are always the user's alone. Clients on
-   * other machines are refused whatever it says (`PIPE_REJECT_REMOTE_CLIENTS`).
+   * The users who may connect, as a security descriptor in SDDL. Default: the current user alone, who also owns the
+   * pipe; not the administrators, not the system. `Unsupported` on the portable kernel, whose pipes are always the
+   * user's alone. Clients on other machines are refused whatever it says (`PIPE_REJECT_REMOTE_CLIENTS`).
    *
    * It is the descriptor of the pipe, given with its first instance. The server makes all others under it, so its own
    * user needs the right to (`FILE_CREATE_PIPE_INSTANCE`, which is in `FA` and in `GW`), or on Windows each of them
@@ -159,21 +163,21 @@ export interface ListenOptions extends Options {
  */
 export interface ConnectOptions extends Options {
   /**
-   * How long to try while all instances are busy (231 `ERROR_PIPE_BUSY`), with pauses of 1 to 50 milliseconds. Default 5
-   * seconds; 0 fails with `Busy` at once.
+   * How long to try while all instances are busy (231 `ERROR_PIPE_BUSY`), with pauses of 1 to 50 milliseconds. Default
+   * 5 seconds; 0 fails with `Busy` at once.
    */
   readonly timeout?: Duration.DurationInput | undefined
   /** Tries so long also while there is no such pipe yet. Default `false`: `NotFound` at once. */
   readonly waitForServer?: boolean | undefined
   /**
-   * What the server may do with the client's identity (`SECURITY_SQOS_PRESENT`). Default `identification`: it may look at it and
-   * not act under it.
+   * The server's rights to the client's identity (`SECURITY_SQOS_PRESENT`). Default `identification`: it may look at it
+   * and not act under it.
    */
   readonly impersonation?: "anonymous" | "identification" | "impersonation" | "delegation" | undefined
 }
 
 /**
- * What `GetNamedPipeInfo` and its relatives tell.
+ * The answer of `GetNamedPipeInfo` and its relatives.
  *
  * @since 0.2.0
  * @category models
@@ -181,7 +185,7 @@ export interface ConnectOptions extends Options {
 export interface Information extends PipeInformation {}
 
 /**
- * What `peek` tells.
+ * The answer of `peek`.
  *
  * @since 0.2.0
  * @category models
@@ -262,13 +266,14 @@ const listenProblem = (path: string, settings: server.Settings): Effect.Effect<n
 }
 
 /**
- * `CreateNamedPipeW`: takes the name and keeps `backlog` instances waiting for clients (`ConnectNamedPipe`), until the scope
- * closes. A taken name fails with `AlreadyExists`: the first instance is made with `FILE_FLAG_FIRST_PIPE_INSTANCE`, serves
- * nobody and is kept to the end, so that nobody else can have the name in between. Only the current user on this machine may
- * connect, unless `security` says otherwise.
+ * `CreateNamedPipeW`: takes the name and keeps `backlog` instances waiting for clients (`ConnectNamedPipe`), until the
+ * scope closes. A taken name fails with `AlreadyExists`: the first instance is made with
+ * `FILE_FLAG_FIRST_PIPE_INSTANCE`, serves nobody and is kept to the end, so that nobody else can have the name in
+ * between. Only the current user on this machine may connect, unless `security` says otherwise.
  *
- * Closing the scope cancels what waits, turns away who has come and was not accepted, and gives the name up. Connections that
- * have been accepted live on in their own scopes; on Windows the name stays taken until the last of them is closed.
+ * Closing the scope cancels what waits, turns away who has come and was not accepted, and gives the name up.
+ * Connections that have been accepted live on in their own scopes; on Windows the name stays taken until the last of
+ * them is closed.
  *
  * `name` is `app`, or `\\.\pipe\app`, or in an AppContainer `LOCAL\app`; upper and lower case are the same. On the
  * portable kernel it is a Unix domain socket in a directory of the user's own (`$XDG_RUNTIME_DIR/effect-threadpool-io`,
@@ -339,12 +344,13 @@ const lookAtListen = optionsOf<ListenOptions>({
 })
 
 /**
- * The next client, in the order of arrival. Closing the scope closes the connection (`CloseHandle`): what was written and has been
- * handed to the system can still be read by the client, who then finds the end. `disconnect` throws it away instead; `flush`
- * before waits until it has been read.
+ * The next client, in the order of arrival. Closing the scope closes the connection (`CloseHandle`): what was written
+ * and has been handed to the system can still be read by the client, who then finds the end. `disconnect` throws it
+ * away instead; `flush` before waits until it has been read.
  *
  * Fails with `Closed` once the scope of the server has closed, and with why no instance could be made, which is tried
- * again afterwards. A client that has come and gone in the meantime is not seen. An `accept` that is interrupted loses no client.
+ * again afterwards. A client that has come and gone in the meantime is not seen. An `accept` that is interrupted loses
+ * no client.
  *
  * @example
  * ```ts
@@ -399,9 +405,9 @@ const SHORTEST_PAUSE = 1
 const LONGEST_PAUSE = 50
 
 /**
- * `CreateFileW` on a pipe. While it is busy, or not there and that is to be waited for, it tries again after a pause that grows.
- * Not `WaitNamedPipe`, which blocks a thread of libuv's for all that time, cannot be interrupted, and promises nothing: another
- * client may still be faster.
+ * `CreateFileW` on a pipe. While it is busy, or not there and that is to be waited for, it tries again after a pause
+ * that grows. Not `WaitNamedPipe`, which blocks a thread of libuv's for all that time, cannot be interrupted, and
+ * promises nothing: another client may still be faster.
  */
 const openIn = (
   restore: Restore,
@@ -509,12 +515,13 @@ export const connect = (
 // -----------------------------------------------------------------------------
 
 /**
- * One `ReadFile`: waits until there are bytes, and brings what there is, at most as much as the buffer holds. `endOfFile` says that
- * the other end is gone (109, 232, 233) and everything has been read; zero bytes without it are a message, or a write, of
- * nothing. On a pipe of messages a status of 234 (`ERROR_MORE_DATA`) says that the message goes on.
+ * One `ReadFile`: waits until there are bytes, and brings what there is, at most as much as the buffer holds.
+ * `endOfFile` says that the other end is gone (109, 232, 233) and everything has been read; zero bytes without it are a
+ * message, or a write, of nothing. On a pipe of messages a status of 234 (`ERROR_MORE_DATA`) says that the message goes
+ * on.
  *
- * Interruption cancels it. When bytes have won the race against it they are lost with it: use `ThreadpoolIo.cancellable` on
- * `io` where that matters. On the portable kernel a cancelled read never takes bytes.
+ * Interruption cancels it. When bytes have won the race against it they are lost with it: use
+ * `ThreadpoolIo.cancellable` on `io` where that matters. On the portable kernel a cancelled read never takes bytes.
  *
  * @example
  * ```ts
@@ -554,7 +561,7 @@ export interface MessageOptions {
 }
 
 const DEFAULT_MAXIMUM = 1 << 20
-/** What one read of a message asks for: most messages come whole. */
+/** The size of one read of a message: most messages come whole. */
 const MESSAGE_READ = 64 << 10
 
 const poolBuffer = (self: Connection, size: number) => Effect.provideService(BufferPool.make(size), Kernel, self.kernel)
@@ -626,10 +633,12 @@ const finishMessage = (
   })
 
 /**
- * The next whole message, in memory of your own, put together from as many reads as it takes (234 `ERROR_MORE_DATA`); `None` when
- * the other end is gone. A message of no bytes is one. One fiber at a time may read, others fail with `Busy`.
+ * The next whole message, in memory of your own, put together from as many reads as it takes (234 `ERROR_MORE_DATA`);
+ * `None` when the other end is gone. A message of no bytes is one. One fiber at a time may read, others fail with
+ * `Busy`.
  *
- * An interruption loses nothing: what has been read of a message is kept, and the next `readMessage` goes on from there.
+ * An interruption loses nothing: what has been read of a message is kept, and the next `readMessage` goes on from
+ * there.
  *
  * @example
  * ```ts
@@ -653,8 +662,9 @@ export const readMessage = (
   asReader(self, "ReadFile", options, (buffer, maximum) => finishMessage(self, buffer, maximum))
 
 /**
- * `TransactNamedPipe`: writes one message and reads the one that answers it, as `readMessage` does. Fails with `BrokenPipe` when the
- * other end is gone. When it is interrupted the request may have been sent; its answer then is the next message.
+ * `TransactNamedPipe`: writes one message and reads the one that answers it, as `readMessage` does. Fails with
+ * `BrokenPipe` when the other end is gone. When it is interrupted the request may have been sent; its answer then is
+ * the next message.
  *
  * @example
  * ```ts
@@ -697,11 +707,11 @@ export const transact = (
 // -----------------------------------------------------------------------------
 
 /**
- * One `WriteFile`: on a pipe of messages, one message. Succeeds with the bytes written, and waits while the other end does not
- * read. Fails with `BrokenPipe` (232, 109, 233) when that is gone.
+ * One `WriteFile`: on a pipe of messages, one message. Succeeds with the bytes written, and waits while the other end
+ * does not read. Fails with `BrokenPipe` (232, 109, 233) when that is gone.
  *
- * Interruption cancels it. Bytes that the other end had taken by then stay written; on the portable kernel that may be one
- * piece of 64 KiB more than it had taken.
+ * Interruption cancels it. Bytes that the other end had taken by then stay written; on the portable kernel that may be
+ * one piece of 64 KiB more than it had taken.
  *
  * @example
  * ```ts
@@ -729,8 +739,8 @@ export const write: {
 const PIECE = 256 << 10
 
 /**
- * Writes the whole buffer: a pipe of bytes in pieces of at most 256 KiB, a message in one. One fiber at a time: the pieces of two
- * may come to lie between each other.
+ * Writes the whole buffer: a pipe of bytes in pieces of at most 256 KiB, a message in one. One fiber at a time: the
+ * pieces of two may come to lie between each other.
  *
  * @example
  * ```ts
@@ -763,9 +773,9 @@ export const writeAll: {
 // -----------------------------------------------------------------------------
 
 /**
- * What comes out of the connection, until its other end is gone. Each element is memory of your own: the bytes of one read, at most
- * `bufferSize` (default 65,536) long and never empty; on a pipe of messages, one message, which may be empty. Reads only when it is
- * asked for more.
+ * The bytes that come from the connection, until its other end is gone. Each element is memory of your own: the bytes
+ * of one read, at most `bufferSize` (default 65,536) long and never empty; on a pipe of messages, one message, which
+ * may be empty. Reads only when it is asked for more.
  *
  * Does not close the connection when it ends, fails or is left early: the scope of the connection does.
  *
@@ -813,9 +823,9 @@ const lookAtStream = optionsOf<MessageOptions & { readonly bufferSize?: number |
 })
 
 /**
- * Writes what comes, one element after the other (`writeAll`; on a pipe of messages each is one message), and takes the next when the
- * one before has been written. Does not close the connection when the stream ends: the scope of the connection does, and
- * that is how the other end learns of it.
+ * Writes what comes, one element after the other (`writeAll`; on a pipe of messages each is one message), and takes the
+ * next when the one before has been written. Does not close the connection when the stream ends: the scope of the
+ * connection does, and that is how the other end learns of it.
  *
  * @example
  * ```ts
@@ -886,8 +896,8 @@ const peekOf = (buffer: Uint8Array): Peek => {
 }
 
 /**
- * `GetNamedPipeInfo`, `GetNamedPipeHandleStateW`, and the process at the other end where the system tells. `Unsupported` on the
- * portable kernel. `instances` counts the one that holds the name too.
+ * `GetNamedPipeInfo`, `GetNamedPipeHandleStateW`, and the process at the other end where the system tells.
+ * `Unsupported` on the portable kernel. `instances` counts the one that holds the name too.
  *
  * @example
  * ```ts
@@ -905,12 +915,12 @@ export const information = (self: Connection): Effect.Effect<Information, Win32E
   callOn(self, "GetNamedPipeInfo")
 
 /**
- * `FlushFileBuffers`, at a server's end: waits until the client has read everything that was written. That is for programs which
- * want to know: bytes that were written are not lost when the connection is closed after them.
+ * `FlushFileBuffers`, at a server's end: waits until the client has read everything that was written. That is for
+ * programs which want to know: bytes that were written are not lost when the connection is closed after them.
  *
- * Interruption disconnects the client, because nothing else makes Windows return from it: use it with a timeout, as the last
- * thing before closing. A flush occupies one of libuv's threads; there is one at a time, and the others wait in line. It is refused
- * at a client's end, where nothing could stop it. `Unsupported` on the portable kernel.
+ * Interruption disconnects the client, because nothing else makes Windows return from it: use it with a timeout, as the
+ * last thing before closing. A flush occupies one of libuv's threads; there is one at a time, and the others wait in
+ * line. It is refused at a client's end, where nothing could stop it. `Unsupported` on the portable kernel.
  *
  * @example
  * ```ts
@@ -932,8 +942,8 @@ export const flush = (self: Connection): Effect.Effect<void, Win32Error.Win32Err
     : invalid("FlushFileBuffers", self.path, "A client's flush cannot be stopped: only a server's end can be flushed.")
 
 /**
- * `DisconnectNamedPipe`, at a server's end: throws away what the client has not read, and ends its reads and writes. The
- * connection cannot be used any more; closing its scope closes the handle. At a client's end it fails.
+ * `DisconnectNamedPipe`, at a server's end: throws away what the client has not read, and ends its reads and writes.
+ * The connection cannot be used any more; closing its scope closes the handle. At a client's end it fails.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * What to do on an overlapped handle, as a value: `ThreadpoolIo.submit` issues it, once per submit.
+ * Operations on an overlapped handle, as values: `ThreadpoolIo.submit` issues one, once per submit.
  *
  * @since 0.1.0
  */
@@ -117,7 +117,7 @@ export interface ReadDirectoryChanges extends Proto {
 }
 
 /**
- * What a directory can be watched for (`FILE_NOTIFY_CHANGE_*`).
+ * The changes that a directory can be watched for (`FILE_NOTIFY_CHANGE_*`).
  *
  * @since 0.2.0
  * @category models
@@ -133,8 +133,8 @@ export type Notification = keyof typeof notifications
 export type Safe = Read | Write | DeviceIoControl
 
 /**
- * Everything that `ThreadpoolIo.submit` takes. The set is closed: there is no other way to make one than the constructors
- * here, so that an operation cannot be issued twice, on another handle, or not at all.
+ * Everything that `ThreadpoolIo.submit` takes. The set is closed: there is no other way to make one than the
+ * constructors here, so that an operation cannot be issued twice, on another handle, or not at all.
  *
  * @since 0.1.0
  * @category models
@@ -149,8 +149,8 @@ export type Operation = Safe | Connect | Transact | ReadDirectoryChanges | Unsaf
  */
 export interface Options {
   /**
-   * The memory. A `PoolBuffer` is used in place. A `Uint8Array` is copied, in before the call or out when it has completed;
-   * it must not be shared, resizable or detached.
+   * The memory. A `PoolBuffer` is used in place. A `Uint8Array` is copied, in before the call or out when it has
+   * completed; it must not be shared, resizable or detached.
    */
   readonly buffer: PoolBuffer | Uint8Array
   /** Offset in the file, in bytes; a `bigint` beyond 2^53 - 1. Ignored by pipes. Default 0. */
@@ -185,8 +185,8 @@ export interface VectoredOptions {
 }
 
 /**
- * The codes of `winioctl.h` that the library vouches for: their buffers hold no addresses and no handles, so that nothing but
- * the two buffers of the operation is touched.
+ * The codes of `winioctl.h` that the library vouches for: their buffers hold no addresses and no handles, so that
+ * nothing but the two buffers of the operation is touched.
  *
  * @since 0.2.0
  * @category models
@@ -207,14 +207,14 @@ export interface IoControlCode {
 }
 
 /**
- * What `DeviceIoControl` is given.
+ * The arguments of `DeviceIoControl`.
  *
  * @since 0.2.0
  * @category models
  */
 export interface IoControlOptions {
   readonly code: KnownIoControlCode | IoControlCode
-  /** What goes in. The bytes are copied when the value is made. */
+  /** The input. The bytes are copied when the value is made. */
   readonly input?: Uint8Array | undefined
   /** Takes what comes out. The same as the `buffer` of a read. */
   readonly output?: PoolBuffer | Uint8Array | undefined
@@ -310,8 +310,8 @@ const optionsRead = (given: Options): Options | Wrong => {
 }
 
 /**
- * `ReadFile` at an offset. Ends with the bytes read; 0 at the end of the file is a success whose `endOfFile` is set, and
- * so is a pipe whose other end is gone. Never throws: bad arguments fail typed when it is submitted.
+ * `ReadFile` at an offset. Ends with the bytes read; 0 at the end of the file is a success whose `endOfFile` is set,
+ * and so is a pipe whose other end is gone. Never throws: bad arguments fail typed when it is submitted.
  *
  * @example
  * ```ts
@@ -332,8 +332,8 @@ export const read = (options: Options): Read => ({
 })
 
 /**
- * `WriteFile` at an offset. Ends with the bytes written. The bytes are taken when the operation is issued: do not change
- * them before it has ended.
+ * `WriteFile` at an offset. Ends with the bytes written. The bytes are taken when the operation is issued: do not
+ * change them before it has ended.
  *
  * @example
  * ```ts
@@ -373,8 +373,8 @@ export const append = (options: Omit<Options, "offset">): Write => ({
 
 /**
  * `ConnectNamedPipe` on a server's end of a named pipe. Ends when a client has come; one that came before (535
- * `ERROR_PIPE_CONNECTED`) is a success too. Fails with `BrokenPipe` (232) when a client has come and gone: the instance must
- * then be disconnected before it can wait again. `NamedPipe.listen` does all of it.
+ * `ERROR_PIPE_CONNECTED`) is a success too. Fails with `BrokenPipe` (232) when a client has come and gone: the instance
+ * must then be disconnected before it can wait again. `NamedPipe.listen` does all of it.
  *
  * @example
  * ```ts
@@ -407,8 +407,8 @@ export const connect: Connect = {
 }
 
 /**
- * `TransactNamedPipe` on an end of a pipe of messages that reads them as such: writes `message` as one (it is copied here)
- * and reads the answer into `buffer`. An answer that is longer than the buffer is a success with status 234
+ * `TransactNamedPipe` on an end of a pipe of messages that reads them as such: writes `message` as one (it is copied
+ * here) and reads the answer into `buffer`. An answer that is longer than the buffer is a success with status 234
  * (`ERROR_MORE_DATA`), and the rest of it is what is read next. `Unsupported` on the portable kernel.
  *
  * @example
@@ -462,11 +462,11 @@ const lookAtTransact = optionsOf<Omit<Options, "offset"> & { readonly message: U
 })
 
 /**
- * One read into several buffers, in their order: `readv` of other systems. It ends as `read` does, with the bytes read in all:
- * each buffer is full before the next one gets any. The buffers must not overlap.
+ * One read into several buffers, in their order: `readv` of other systems. It ends as `read` does, with the bytes read
+ * in all: each buffer is full before the next one gets any. The buffers must not overlap.
  *
- * It is one `ReadFile` through a block of the pool, from which each buffer gets its part: with a pipe, one message. Only
- * `File.readVectored` of an unbuffered file reads into page after page in place.
+ * It is one `ReadFile` through a block of the pool, from which each buffer gets its part: with a pipe, one message.
+ * Only `File.readVectored` of an unbuffered file reads into page after page in place.
  *
  * @example
  * ```ts
@@ -486,8 +486,9 @@ export const readVectored = (options: VectoredOptions): Read => ({
 })
 
 /**
- * One write of several buffers, in their order: `writev` of other systems. It ends as `write` does, with the bytes written in
- * all. The bytes are taken when the operation is issued, into one block of the pool: with a pipe, one message.
+ * One write of several buffers, in their order: `writev` of other systems. It ends as `write` does, with the bytes
+ * written in all. The bytes are taken when the operation is issued, into one block of the pool: with a pipe, one
+ * message.
  *
  * @example
  * ```ts
@@ -505,7 +506,9 @@ export const writeVectored = (options: VectoredOptions): Write => ({
   ...vectored("write", options, false)
 })
 
-/** @internal `inPlace`: by `ReadFileScatter` and `WriteFileGather`, where every segment is whole pages of the pool's. */
+/**
+ * @internal `inPlace`: by `ReadFileScatter` and `WriteFileGather`, where every segment is whole pages of the pool's.
+ */
 export const vectored = (
   kind: "read" | "write",
   given: VectoredOptions,
@@ -516,7 +519,7 @@ export const vectored = (
   const windows = looked instanceof Wrong ? [nowhere(looked)] : windowsOf(looked.buffers)
   const segments: ReadonlyArray<EngineSegment> = windows
   const problem = windows.find(({ problem }) => problem !== undefined)?.problem
-  // What is refused may have lengths that cannot be added.
+  // A refused request may have lengths that cannot be added.
   const length = problem === undefined ? windows.reduce((total, one) => total + one.length, 0) : 0
   const wrong = problem ??
     (length > c.MAXDWORD
@@ -569,12 +572,12 @@ const isPages = ({ length, memory, start }: EngineSegment): boolean =>
   !(memory instanceof Uint8Array) && start % c.PAGE_SIZE === 0 && length % c.PAGE_SIZE === 0
 
 /**
- * `DeviceIoControl`, of a code that is safe to ask for: one of those that the library knows, or one that `unsafeIoControlCode`
- * vouches for. Ends with the bytes returned. 234 (`ERROR_MORE_DATA`) is a success whose `status` says so: there is more
- * than the buffer took. A buffer that is too small for anything fails with 122 or 24.
+ * `DeviceIoControl`, of a code that is safe to ask for: one of those that the library knows, or one that
+ * `unsafeIoControlCode` vouches for. Ends with the bytes returned. 234 (`ERROR_MORE_DATA`) is a success whose `status`
+ * says so: there is more than the buffer took. A buffer that is too small for anything fails with 122 or 24.
  *
- * The input is copied into memory of the pool when it is issued, and stays there until the kernel has let go of it. Codes of
- * `METHOD_IN_DIRECT`, whose second buffer is read, are refused. `Unsupported` on the portable kernel.
+ * The input is copied into memory of the pool when it is issued, and stays there until the kernel has let go of it.
+ * Codes of `METHOD_IN_DIRECT`, whose second buffer is read, are refused. `Unsupported` on the portable kernel.
  *
  * @example
  * ```ts
@@ -657,10 +660,10 @@ class VouchedCode implements IoControlCode {
 }
 
 /**
- * Vouches for a code that the library does not know. **Unsafe**: whoever calls this says that neither buffer of the code holds
- * addresses or handles (as those of `IOCTL_SCSI_PASS_THROUGH_DIRECT` or `FSCTL_MOVE_FILE` do), and that its driver touches
- * nothing but the two buffers, within their lengths. The number alone does not tell: the method in its last two bits only says
- * how the buffers themselves are handed over.
+ * Vouches for a code that the library does not know. **Unsafe**: whoever calls this says that neither buffer of the
+ * code holds addresses or handles (as those of `IOCTL_SCSI_PASS_THROUGH_DIRECT` or `FSCTL_MOVE_FILE` do), and that its
+ * driver touches nothing but the two buffers, within their lengths. The number alone does not tell: the method in its
+ * last two bits only says how the buffers themselves are handed over.
  *
  * @example
  * ```ts
@@ -721,9 +724,9 @@ export const lock = (options: {
 
 /**
  * `ReadDirectoryChangesW` on the handle of a directory: pends until there are changes, and ends with the bytes of its
- * `FILE_NOTIFY_INFORMATION` records; 0 bytes, or 1022, mean that there were more than the buffer holds. TRUE means pending
- * here. `recursive` and `filter` of the first one on a handle hold for all that follow. `Directory` does all this, and reads
- * the records.
+ * `FILE_NOTIFY_INFORMATION` records; 0 bytes, or 1022, mean that there were more than the buffer holds. TRUE means
+ * pending here. `recursive` and `filter` of the first one on a handle hold for all that follow. `Directory` does all
+ * this, and reads the records.
  *
  * @example
  * ```ts
@@ -787,8 +790,9 @@ const lookAtWatch = optionsOf<Parameters<typeof readDirectoryChanges>[0]>({
  * An overlapped function that the library does not know. **Unsafe**: `issue` must make exactly one overlapped call, on
  * this handle with this `OVERLAPPED`, pass NULL for the byte count, and answer 0 for TRUE or else the last error, read
  * at once. What it throws becomes a defect of the submitting fiber, after `CancelThreadpoolIo`. Memory is the pool's; a
- * `Uint8Array` is copied as with `read` and `write`. It must not throw once the call has been made. A code that means success,
- * as 535 of `ConnectNamedPipe`, arrives as a failure: catch it by `code`. Fails with `Unsupported` on the portable kernel.
+ * `Uint8Array` is copied as with `read` and `write`. It must not throw once the call has been made. A code that means
+ * success, as 535 of `ConnectNamedPipe`, arrives as a failure: catch it by `code`. Fails with `Unsupported` on the
+ * portable kernel.
  *
  * @example
  * ```ts
@@ -821,7 +825,7 @@ export const unsafeMake = (options: {
   readonly start?: number | undefined
   readonly length?: number | undefined
   readonly offset?: number | bigint | undefined
-  /** What the kernel does with the buffer. Default: it writes. */
+  /** The use that the kernel makes of the buffer. Default: it writes. */
   readonly access?: "kernel-reads" | "kernel-writes" | undefined
   /** TRUE means pending here, not done (`ReadDirectoryChangesW`). Default `false`. */
   readonly trueIsPending?: boolean | undefined

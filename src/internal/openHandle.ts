@@ -1,6 +1,6 @@
 /**
- * Handles that are opened inside a mask: whatever happens between the system's answer and the moment in which somebody has the
- * handle, it is closed.
+ * Handles that are opened inside a mask: whatever happens between the system's answer and the moment in which somebody
+ * has the handle, it is closed.
  */
 import * as Effect from "effect/Effect"
 import { make } from "../Handle.js"

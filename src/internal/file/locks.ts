@@ -1,6 +1,6 @@
 /**
- * Locks on ranges of a file: taken by an operation, given back by a call, exactly once for each that was taken, wherever the
- * interruption comes.
+ * Locks on ranges of a file: taken by an operation, given back by a call, exactly once for each that was taken,
+ * wherever the interruption comes.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -1,9 +1,10 @@
 /**
- * The room for directories that are held: what somebody puts in the place of one leads nobody out of the tree. Copies, what takes
- * them back, what looks for leftovers, flushes, and the removal of trees ask for names in held directories alone.
+ * The room for directories that are held: what somebody puts in the place of one leads nobody out of the tree. Copies,
+ * what takes them back, what looks for leftovers, flushes, and the removal of trees ask for names in held directories
+ * alone.
  *
- * A directory is named by the one that it is in and its name there. It is opened when it is used, from the one above it, and closed
- * when it has not been used for a while; whenever it is opened again it is compared with what it was.
+ * A directory is named by the one that it is in and its name there. It is opened when it is used, from the one above
+ * it, and closed when it has not been used for a while; whenever it is opened again it is compared with what it was.
  */
 import * as Effect from "effect/Effect"
 import type { BigIntStats } from "node:fs"
@@ -14,7 +15,7 @@ import { asUserKnows, inside, type Place, retell } from "./Place.js"
 import { isMissing, isNoDirectory, type Opened, type PathLike, type Way } from "./Way.js"
 
 export class Held {
-  /** What it is, once it has been opened. */
+  /** The directory's stat, once it has been opened. */
   stat: BigIntStats | undefined = undefined
   /** While it is open. */
   handle: number | undefined = undefined
@@ -206,7 +207,7 @@ export class Room<E> {
   #release(directory: Held): Effect.Effect<void> {
     if (--directory.pins > 0) return Effect.void
     this.#idle.add(directory)
-    // As many as there are above it: who goes on needs those, and no others.
+    // Keeps as many as there are above it: the next request needs those, and no others.
     return this.#closeDownTo(this.way.holds ? Math.min(directory.depth + 1, MOST) : 0)
   }
 

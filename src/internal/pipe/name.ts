@@ -1,6 +1,6 @@
 /**
- * The names of pipes, looked at before any function is called: what the system would refuse late, cut off or take for another
- * name is refused here.
+ * The names of pipes, looked at before any function is called: what the system would refuse late, cut off or take for
+ * another name is refused here.
  */
 const PREFIX = "\\\\.\\pipe\\"
 const LONGEST = 256
@@ -9,14 +9,14 @@ const LOCAL = /^LOCAL\\/i
 
 /** `\\.\pipe\name`, from either form. */
 export const pathOf = (name: string): string =>
-  // What is no name has none: `nameProblem` says so.
+  // A value that is no name has no path: `nameProblem` says so.
   typeof name !== "string"
     ? PREFIX
     : name.slice(0, PREFIX.length).toLowerCase() === PREFIX
     ? PREFIX + name.slice(PREFIX.length)
     : PREFIX + name
 
-/** What is wrong with the name in a path that `pathOf` made, or `undefined`. */
+/** The fault of the name in a path that `pathOf` made, or `undefined`. */
 export const nameProblem = (path: string): string | undefined => {
   const name = path.slice(PREFIX.length).replace(LOCAL, "")
   if (name === "") return "The name of the pipe is empty."

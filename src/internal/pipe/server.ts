@@ -1,6 +1,6 @@
 /**
- * The instances of a server's pipe: a first one that holds the name and serves nobody, and fibers that each keep one instance
- * waiting in ConnectNamedPipe, so that a client which comes finds one.
+ * The instances of a server's pipe: a first one that holds the name and serves nobody, and fibers that each keep one
+ * instance waiting in ConnectNamedPipe, so that a client which comes finds one.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -44,7 +44,7 @@ export interface Accepted {
   readonly release: () => void
 }
 
-/** What `accept` gets: a client, or why there is none. */
+/** The result of `accept`: a client, or why there is none. */
 type Arrival = Accepted | Cause.Cause<Win32Error.Win32Error>
 
 export class PipeServer {
@@ -62,7 +62,7 @@ export class PipeServer {
     readonly early: Array<number>
   ) {
     this.#starting = Math.min(settings.backlog, settings.maxInstances)
-    // As many again may have come and not been accepted: clients after those find the pipe busy.
+    // The same number may have come and not been accepted: clients after those find the pipe busy.
     this.backlog = new Backlog(settings.backlog, settings.maxInstances)
   }
 
@@ -140,7 +140,7 @@ export const openIn = (
     })
   )
 
-/** Nobody waits any more, nobody who has come and was not accepted stays, and only then the name is given up. */
+/** Ends pending accepts, disconnects unaccepted clients, and only then releases the pipe's name. */
 export const close = (server: PipeServer): Effect.Effect<void> =>
   Effect.suspend(() => {
     const waiting = server.backlog.close()
@@ -195,7 +195,7 @@ const waitIn = (restore: Restore, server: PipeServer): Effect.Effect<void> => {
   })
 }
 
-/** Somebody who accepts is told; the fiber goes on once he has been. Only an interruption ends it. */
+/** Tells an `accept`, and goes on once it has been told. Only an interruption ends the wait. */
 const failed = (server: PipeServer, cause: Cause.Cause<Win32Error.Win32Error>): Effect.Effect<void> => {
   if (Cause.isInterrupted(cause)) return Effect.interrupt
   server.began(cause)

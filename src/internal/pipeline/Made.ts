@@ -1,6 +1,6 @@
 /**
- * What a copy has made, in order, so that a failure can take all of it back and nothing else: each thing is compared with what was
- * made before it is removed.
+ * The things that a copy has made, in order, so that a failure can take all of it back and nothing else: each thing is
+ * compared with what was made before it is removed.
  */
 import * as Effect from "effect/Effect"
 import { type BigIntStats, chmodSync, lstatSync, rmdirSync, unlinkSync } from "node:fs"
@@ -40,7 +40,10 @@ export class Made {
     return this.#directories.has(directory)
   }
 
-  /** A file under its final name, or a link. `identity` is that of the open file, or of the link that has just been made. */
+  /**
+   * A file under its final name, or a link. `identity` is that of the open file, or of the link that has just been
+   * made.
+   */
   file(directory: Held, name: string, identity: Identity): void {
     this.#made.push({ directory, name, identity })
   }
@@ -63,7 +66,9 @@ export class Made {
     )
   }
 
-  /** Removes the directories that have stayed empty, deepest first: an interrupted copy keeps its complete files only. */
+  /**
+   * Removes the directories that have stayed empty, deepest first: an interrupted copy keeps its complete files only.
+   */
   removeEmptyDirectories(room: Room<PipelineError>): Effect.Effect<void, never, Kernel> {
     return forEachInTurns(reversed([...this.#directories]), (directory) => Effect.asVoid(remove(room, directory)))
   }

@@ -24,7 +24,7 @@ export const makeLink = (job: Job, link: PlannedLink): Effect.Effect<void, Pipel
       return makeHeld(job, link, link.to.place)
     }))
 
-/** What was a link when the tree was walked may have been put there for a moment. */
+/** A link that the walk of the tree has seen may have been put there for a moment. */
 const refuseAnother = ({ from, name, stat }: PlannedLink): void => {
   const source = placeIn(from.place, name)
   const now = attempt("read", source, () => look(source))

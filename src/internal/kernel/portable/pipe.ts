@@ -1,6 +1,6 @@
 /**
- * Named pipes of the portable kernel: Unix domain sockets, through node:net. A name is a listening socket, an instance is one
- * end of a connection to it. A client that comes when no instance listens waits in line.
+ * Named pipes of the portable kernel: Unix domain sockets, through node:net. A name is a listening socket, an instance
+ * is one end of a connection to it. A client that comes when no instance listens waits in line.
  */
 import type * as net from "node:net"
 import * as C from "../../constants.js"
@@ -27,7 +27,7 @@ export class PipeName implements PortableFile {
     this.#servers = [server, guard]
     server.removeAllListeners("connection").on("connection", (socket) => this.#arrived(socket))
     for (const socket of early) this.#arrived(socket)
-    // What accepting a connection fails with is that client's affair.
+    // A connection that cannot be accepted is that client's affair.
     server.on("error", () => {})
   }
 

@@ -11,7 +11,7 @@ import { writePeek } from "../Kernel.js"
 import type { Done, TakeBack } from "../model.js"
 import type { PortableFile, PortableOperation, PortableStorage } from "../portable.js"
 
-/** What is kept for reads to come, in bytes: beyond it the socket is not read. */
+/** The most that is kept for reads to come, in bytes: beyond it the socket is not read. */
 const READ_AHEAD = 64 << 10
 /** The most that is copied and under way at a time, in bytes. */
 const PIECE = 64 << 10
@@ -35,9 +35,9 @@ export class PipeEnd implements PortableFile {
   /** The write whose piece is under way; nobody's when that write was cancelled. */
   #writing: PortableOperation | undefined = undefined
   #pieceUnderWay = false
-  /** What every further write answers. */
+  /** The answer of every further write. */
   #writeStatus = 0
-  /** What the last piece came to. */
+  /** The outcome of the last piece. */
   #writeError: Error | null | undefined = undefined
 
   constructor(readonly storage: PortableStorage, readonly name: Name | undefined, socket: net.Socket | undefined) {
@@ -61,7 +61,7 @@ export class PipeEnd implements PortableFile {
     socket.on("close", current(() => this.#ended(C.ERROR_BROKEN_PIPE)))
     this.#keepReadable(socket)
     socket.resume()
-    // What waits in ConnectNamedPipe ends in a turn of its own: this may run inside of a call's.
+    // A waiting ConnectNamedPipe ends in a turn of its own: this may run inside of a call's.
     const connect = this.#connects.shift() as PortableOperation | undefined
     if (connect !== undefined) this.storage.post(connect, C.ERROR_SUCCESS)
   }
@@ -181,7 +181,7 @@ export class PipeEnd implements PortableFile {
 
   #written(bytes: number, error: Error | null | undefined): void {
     this.#pieceUnderWay = false
-    // What was under way ends as a broken pipe; what comes after it finds a pipe that is being closed.
+    // Writes under way end as a broken pipe; later ones find a pipe that is being closed.
     if (error !== null && error !== undefined) return this.#failWrites(C.ERROR_BROKEN_PIPE, C.ERROR_NO_DATA)
     const write = this.#writing
     if (write !== undefined) {

@@ -1,6 +1,6 @@
 /**
- * A simulated disk: files with locks; in memory also with a capacity, and a power supply that can fail. Reads and writes happen
- * at once, early, later, in part or never, as the system's choices have it.
+ * A simulated disk: files with locks; in memory also with a capacity, and a power supply that can fail. Reads and
+ * writes happen at once, early, later, in part or never, as the system's choices have it.
  */
 import * as C from "../../constants.js"
 import type { Issue, LockParameters } from "../Kernel.js"
@@ -46,7 +46,7 @@ export class Disk {
     this.files.remembers = true
   }
 
-  /** What was written and not flushed is lost, or torn at a sector; every handle is dead. */
+  /** Cuts the power: bytes that were written and not flushed are lost, or torn at a sector; every handle is dead. */
   cutPower(): void {
     const { choices } = this.system.world
     for (const file of this.files.names.values()) file.cutPower((sectors) => choices.below(sectors + 1))

@@ -1,6 +1,7 @@
 /**
- * The simulated kernel: the model of TP_IO over a disk and pipes in memory, in virtual time. The choices decide what every
- * operation does, of all that the contract allows; the kernel watches what is asked of it, and names whoever breaks a rule.
+ * The simulated kernel: the model of TP_IO over a disk and pipes in memory, in virtual time. The choices decide what
+ * every operation does, of all that the contract allows; the kernel watches what is asked of it, and names whoever
+ * breaks a rule.
  */
 import * as C from "../../constants.js"
 import { ContractViolation } from "../ContractViolation.js"
@@ -28,7 +29,7 @@ export interface Options {
   readonly realFiles?: boolean | undefined
 }
 
-/** What is open at this moment, by name. */
+/** The things that are open at this moment, by name. */
 export interface Open {
   readonly handles: ReadonlyArray<string>
   readonly operations: ReadonlyArray<string>
@@ -54,7 +55,7 @@ export class SimulatedKernel extends Model<SimulatedFile, SimulatedOperation> {
     return this.#storage.violations
   }
 
-  // Whatever breaks a rule is remembered, and told together with what was under way.
+  // A broken rule is remembered, and told together with what was under way.
   override free(block: Block): void {
     this.#watched(() => super.free(block))
   }
@@ -91,7 +92,7 @@ export class SimulatedKernel extends Model<SimulatedFile, SimulatedOperation> {
     }
   }
 
-  /** What has been opened and not closed, and what has been issued and not completed. */
+  /** Everything that has been opened and not closed, or issued and not completed. */
   get openNow(): Open {
     return this.#storage.census()
   }
@@ -158,7 +159,7 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
   /** A caller's own function: there is no memory with an address here, so it is told 0 for every address. */
   #custom(operation: SimulatedOperation, { handle, length, parameters }: Issue): number {
     const status = (parameters as CustomIssue)({ handle, overlapped: 0, address: 0, length })
-    // Nobody else completes it, so the kernel does: with nothing transferred.
+    // The kernel completes it, as nothing else does: with nothing transferred.
     if (status === C.ERROR_IO_PENDING) this.system.end(operation, () => operation.finish(C.ERROR_SUCCESS))
     return status
   }
@@ -188,7 +189,7 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
   }
 
   #directory({ path }: Calls["CreateFileW"][0]): SimulatedFile {
-    // What happens to real files nobody tells it.
+    // Changes to real files are not reported to it.
     if (this.disk.storage !== this.disk.files) throw C.ERROR_NOT_SUPPORTED
     if (this.disk.files.names.has(path)) throw C.ERROR_DIRECTORY
     return new WatchedDirectory(this.system, this.disk.files, path)

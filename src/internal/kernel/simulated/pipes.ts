@@ -1,6 +1,7 @@
 /**
  * Simulated named pipes, of bytes and of messages: names, instances, clients, two inboxes of a bounded size for each
- * connection. What a read has taken it delivers, however it is cancelled; what a write has put in the inbox has been written.
+ * connection. What a read has taken it delivers, however it is cancelled; what a write has put in the inbox has been
+ * written.
  */
 import * as C from "../../constants.js"
 import { type Calls, type PipeInformation, writePeek } from "../Kernel.js"
@@ -73,7 +74,7 @@ export class Pipes {
 
 type State = "listening" | "connected" | "broken" | "disconnected"
 
-/** What a read or a write answers where there is nobody. */
+/** The answer of a read or a write without another end. */
 const absent = (state: State, write: boolean): number =>
   state === "listening"
     ? C.ERROR_PIPE_LISTENING
@@ -96,7 +97,7 @@ export class PipeEnd implements SimulatedFile {
   readsMessages: boolean
   readonly messages: boolean
   #peer: PipeEnd | undefined = undefined
-  /** What has come and was not read: bytes, or one entry for each message. */
+  /** Arrived and unread: bytes, or one entry for each message. */
   readonly #inbox: Array<Uint8Array> = []
   #size = 0
   readonly #connects: Array<SimulatedOperation> = []
@@ -197,7 +198,7 @@ export class PipeEnd implements SimulatedFile {
 
   #read(operation: SimulatedOperation): number {
     if (this.#reads.length === 0 && (this.#inbox.length > 0 || this.state !== "connected")) {
-      // What could be read at once: at once, or when its turn comes and whatever is there then.
+      // Readable bytes are read at once, or when the turn comes, together with all that is there then.
       const way = this.system.way()
       if (way !== "packet") {
         const status = this.#take(operation)
@@ -220,7 +221,7 @@ export class PipeEnd implements SimulatedFile {
     operation.transfer((memory) => {
       operation.bytes = writePeek(memory, 0, { bytesAvailable: this.#size, bytesLeftInMessage: left })
     })
-    // As Windows: there is more than the buffer has room for.
+    // Windows' answer when there is more than the buffer has room for.
     return this.#size > 0 ? C.ERROR_MORE_DATA : C.ERROR_SUCCESS
   }
 

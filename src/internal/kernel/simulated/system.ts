@@ -1,6 +1,6 @@
 /**
- * What the simulated files and pipes stand on: the world's time, decisions by percentage, faults by appointment, and one way
- * for an operation to begin and to end. No operation decides its own end in any other place.
+ * The ground of the simulated files and pipes: the world's time, decisions by percentage, faults by appointment, and
+ * one way for an operation to begin and to end. No operation decides its own end in any other place.
  */
 import * as C from "../../constants.js"
 import { ContractViolation } from "../ContractViolation.js"
@@ -10,7 +10,7 @@ import type { SlotTable } from "../SlotTable.js"
 import type { Behaviour, Fault } from "./Behaviour.js"
 import type { World } from "./World.js"
 
-/** What a handle of this kernel is open on. */
+/** The file or pipe that a handle of this kernel is open on. */
 export interface SimulatedFile {
   readonly path: string
   /** Calls that work on it at this moment. */
@@ -25,7 +25,7 @@ export interface SimulatedFile {
 /** How an operation ends that could end now. */
 export type Way = "packet" | "inline" | "early"
 
-/** What happened, counted: a simulation in which nothing happens shows nothing. */
+/** Events, counted: a simulation in which nothing happens shows nothing. */
 export class Happenings {
   inline = 0
   early = 0
@@ -132,7 +132,7 @@ export class System {
     return codes[this.world.choices.below(codes.length)]!
   }
 
-  /** What `CancelIoEx` does to an operation that could still be stopped. `give` takes it from where it waits. */
+  /** The effect of `CancelIoEx` on an operation that could still be stopped. `give` takes it from where it waits. */
   cancel(operation: SimulatedOperation, give: () => void): void {
     this.happened.cancels++
     const { prompt } = this.behaviour
@@ -143,7 +143,7 @@ export class System {
   }
 }
 
-/** What unwritten memory looks like: nobody may take it for data, and nobody may change it. */
+/** The byte of unwritten memory: it must not be taken for data, nor be changed. */
 const POISON = 0xdb
 /** Larger windows are looked at in this many places. */
 const PLACES = 4096

@@ -1,6 +1,7 @@
 /**
- * Every function of kernel32.dll, ntdll.dll and advapi32.dll that the library calls, as koffi sees it. Pointers and handles are numbers and
- * no type has a name, so that another koffi user, or a second copy of the library, in the same process is not in the way.
+ * Every function of kernel32.dll, ntdll.dll and advapi32.dll that the library calls, as koffi sees it. Pointers and
+ * handles are numbers and no type has a name, so that another koffi user, or a second copy of the library, in the same
+ * process is not in the way.
  */
 import type KoffiModule from "koffi"
 
@@ -95,7 +96,10 @@ export const bind = (koffi: Koffi) => {
       }
     },
 
-    /** The address of the callback. Never unregistered: a late completion must find it (koffi kills the process otherwise). */
+    /**
+     * The address of the callback. Never unregistered: a late completion must find it (koffi kills the process
+     * otherwise).
+     */
     register: (callback: IoCompletionCallback): number => {
       const parameters = [POINTER, POINTER, POINTER, DWORD, POINTER, POINTER]
       return Number(koffi.register(callback, koffi.pointer(koffi.proto(VOID, parameters))))

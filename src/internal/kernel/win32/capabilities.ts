@@ -1,7 +1,7 @@
 /**
- * What systems do differently, each under a name. What answers at once is asked for at the first use, on a temporary
- * handle. What only a time-out would tell goes by the versions of Wine that it was seen on. Where a question has no
- * answer, Windows' is supposed.
+ * Differences between systems, each under a name. A question that is answered at once is asked at the first use, on a
+ * temporary handle. What only a time-out would tell goes by the versions of Wine that it was seen on. Where a question
+ * has no answer, Windows' is supposed.
  */
 import { tmpdir } from "node:os"
 import { join } from "node:path"

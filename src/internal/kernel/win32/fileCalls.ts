@@ -1,6 +1,6 @@
 /**
- * The functions of files that take no OVERLAPPED and came after the first ones: unlocking, sectors, room on the disk, and what
- * is done to a file's name through its handle.
+ * The functions of files that take no OVERLAPPED and came after the first ones: unlocking, sectors, room on the disk,
+ * and what is done to a file's name through its handle.
  */
 import * as C from "../../constants.js"
 import type { StorageInformation } from "../Kernel.js"
@@ -21,7 +21,7 @@ type FileCallName =
 const FileFsSizeInformation = 3
 const IO_STATUS_BLOCK = 32
 
-/** What systems answer that do not know a class of information, Wine among them. */
+/** Whether a system does not know a class of information, as Wine. */
 const isUnknownClass = (status: number): boolean =>
   status === C.ERROR_INVALID_PARAMETER || status === C.ERROR_INVALID_FUNCTION ||
   status === C.ERROR_NOT_SUPPORTED || status === C.ERROR_CALL_NOT_IMPLEMENTED

@@ -1,17 +1,18 @@
 /**
- * Handles that a worker has opened, and their end with it. A worker that is terminated runs no JavaScript, and what it had opened would
- * stay open as long as the process: a file locked against others, a pipe whose other end waits for ever. So the end of the environment
- * closes it, by a hook that needs no JavaScript. It runs before the relay's, for the last hook runs first: operations that are in
- * flight end with their handle, and their completions wake nobody any more.
+ * Handles that a worker has opened, and their end with it. A worker that is terminated runs no JavaScript, and what it
+ * had opened would stay open as long as the process: a file locked against others, a pipe whose other end waits for
+ * ever. So the end of the environment closes it, by a hook that needs no JavaScript. It runs before the relay's, for
+ * the last hook runs first: operations that are in flight end with their handle, and their completions wake nobody any
+ * more.
  *
- * Only where completions come by the relay: in the other ways a completion that comes then would enter what is left of koffi. The
- * main thread needs none of this, for its end is that of the process.
+ * Only where completions come by the relay: in the other ways a completion that comes then would enter what is left of
+ * koffi. The main thread needs none of this, for its end is that of the process.
  */
 import { isMainThread } from "node:worker_threads"
 import type { CallName, Kernel } from "../Kernel.js"
 import type { Bindings, EnvironmentHook } from "./bindings.js"
 
-/** What answers a handle. */
+/** The calls that answer a handle. */
 const OPENS: ReadonlySet<CallName> = new Set(["CreateFileW", "CreateNamedPipeW"])
 
 export const closedWithWorker = (native: Bindings, call: Kernel["call"]): Kernel["call"] => {

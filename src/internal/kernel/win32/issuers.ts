@@ -1,16 +1,16 @@
 /**
- * The first verb: every overlapped function but the two that are on the hot path. Each makes its one call and answers its
- * BOOL; nobody comes between that and GetLastError.
+ * The first verb: every overlapped function but the two that are on the hot path. Each makes its one call and answers
+ * its BOOL; nobody comes between that and GetLastError.
  */
 import { FSCTL_PIPE_PEEK } from "../../constants.js"
 import type { Issue, IssueKind, LockParameters, WatchParameters } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
 
-/** What an overlapped function is called with: addresses, and the rest in `issue`. */
+/** The arguments of an overlapped function: addresses, and the rest in `issue`. */
 export interface Arguments {
   readonly handle: number
   readonly overlapped: number
-  /** Of the memory, at the window's start; 0 when there is none. */
+  /** The address of the memory, at the window's start; 0 when there is none. */
   readonly address: number
   readonly length: number
   readonly issue: Issue

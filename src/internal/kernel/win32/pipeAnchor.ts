@@ -147,7 +147,7 @@ export class PipeAnchors {
   }
 }
 
-/** What CreateNamedPipeW is called with. */
+/** The arguments of CreateNamedPipeW. */
 export const parametersOf = (creation: Creation, attributes: number) => {
   const { first, inBufferSize, maxInstances, messages, outBufferSize, path } = creation
   return [

@@ -25,7 +25,7 @@ type PipeCallName =
 
 const INVALID_HANDLE_VALUE = -1
 
-/** What the functions write to, in the 64 bytes of a running call. */
+/** The places that the functions write to, in the 64 bytes of a running call. */
 const SCRATCH = { first: 0, second: 4, third: 8, fourth: 12 } as const
 
 export const pipeCalls = (

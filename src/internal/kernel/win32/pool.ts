@@ -1,6 +1,7 @@
 /**
- * Thread pools: how many of their threads may wait for JavaScript at once, and what they do when the JavaScript environment
- * ends before their operations have. One is the kernel's own; a program may make others, with environments that name them.
+ * Thread pools: how many of their threads may wait for JavaScript at once, and what they do when the JavaScript
+ * environment ends before their operations have. One is the kernel's own; a program may make others, with environments
+ * that name them.
  */
 import { isMainThread } from "node:worker_threads"
 import {
@@ -17,7 +18,7 @@ import type { Block, EnvironmentOptions, Pools, StackInformation, ThreadpoolOpti
 import type { Bindings, EnvironmentHook } from "./bindings.js"
 import { allocate, free, reserve } from "./memory.js"
 
-/** Of the kernel's own pool. One makes reads half as fast, more than four no faster. */
+/** The threads of the kernel's own pool. One makes reads half as fast, more than four no faster. */
 const THREADS = 4
 
 /** One page of a pool, because objects and hooks keep its addresses. */
@@ -80,10 +81,11 @@ const makeDefaultPool = (native: Bindings, parks: boolean): Pool => {
 // --- what the end of the environment does
 
 /**
- * Rule 23: a worker that is terminated runs no JavaScript, and a completion that comes afterwards would enter what is left of
- * koffi: a page fault. So the end of the environment itself, before koffi hears of it, submits one work item for every thread,
- * ahead of all completions: `NtDelayExecution(_, &forever)`. No thread of the pool gets to a completion again. A worker, which
- * the process outlives, then waits a moment for the threads that were just about to enter koffi.
+ * Rule 23: a worker that is terminated runs no JavaScript, and a completion that comes afterwards would enter what is
+ * left of koffi: a page fault. So the end of the environment itself, before koffi hears of it, submits one work item
+ * for every thread, ahead of all completions: `NtDelayExecution(_, &forever)`. No thread of the pool gets to a
+ * completion again. A worker, which the process outlives, then waits a moment for the threads that were just about to
+ * enter koffi.
  *
  * Where a thread parks, its first argument (`Alertable`) is the low byte of the address of the callback's instance: an
  * alert or an APC would end the park unless that is 0, and control flow guard would end the process if it did not list
@@ -250,7 +252,9 @@ export class Win32Pools implements Pools {
   }
 }
 
-/** What `InitializeThreadpoolEnvironment` and the `SetThreadpoolCallback…` functions, which are inline, write. */
+/**
+ * Writes what `InitializeThreadpoolEnvironment` and the `SetThreadpoolCallback…` functions, which are inline, write.
+ */
 const writeEnvironment = (view: DataView, start: number, environment: {
   readonly pool: number
   readonly group?: number

@@ -1,6 +1,6 @@
 /**
- * Who may open what we create: a `SECURITY_ATTRIBUTES` from a security descriptor as SDDL. By default the current user owns the
- * object and nobody else is let in.
+ * The users who may open our objects: a `SECURITY_ATTRIBUTES` from a security descriptor as SDDL. By default the
+ * current user owns the object and nobody else is let in.
  */
 import { ERROR_GEN_FAILURE, SDDL_REVISION_1, SECURITY_ATTRIBUTES, TOKEN_QUERY, TokenUser } from "../../constants.js"
 import type { Bindings } from "./bindings.js"
