@@ -173,6 +173,15 @@ const Proto = {
  * to `drainTimeout`; then `WaitForThreadpoolIoCallbacks`, `CloseHandle` if the handle is owned, `CloseThreadpoolIo`.
  * What did not settle is quarantined, named in a warning, and its object is kept.
  *
+ * The owner of a borrowed handle leaves it alone until the scope has closed: no overlapped I/O of its own on it, or on
+ * a duplicate, unless the event in its `OVERLAPPED` has its low bit set. A completion of such I/O would come to this
+ * object and be taken for that of an operation here, which then never ends; nothing can see that. Skip mode that the
+ * owner sets meanwhile is seen: it is asked for when the handle is bound, and again when an operation waits for a
+ * completion that is due. Where a `TP_IO` is retained it belongs to a file: when the handle is closed and its number
+ * comes back for another file, which somebody else has bound, `make` fails with `AlreadyBound`. Only when that file is
+ * the same one, opened again with the same rights and bound elsewhere, nothing can tell: do not close and bind a handle
+ * again that was lent to `make`.
+ *
  * Its completions come on the kernel's own pool, or where the `CallbackEnvironment` around says.
  *
  * Fails with `InvalidHandle`, `Unsupported` (a handle that is no file's), `AlreadyBound` or `NotOverlapped`, each with advice;

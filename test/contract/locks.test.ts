@@ -301,6 +301,42 @@ contract("a lock", ({ claim, only }) => {
     })
   })
 
+  describe("as Windows does it, and Wine does not:", () => {
+    const windows = only("simulated", "Wine asks for no right, and its locks exclude locks only")
+    windows("needs the right to read or to write, and that to append is none", function*() {
+      const path = yield* fileOf("0123456789")
+      const file = yield* File.open(path, { ...writing, access: "append" })
+      for (const options of [{}, now]) {
+        expect(yield* failureOf(File.withLock(file, options, Effect.die("it ran")))).toMatchObject({
+          code: 5,
+          reason: "PermissionDenied"
+        })
+      }
+      yield* File.withLock(yield* File.open(path, { ...writing, access: "readappend" }), now, Effect.void)
+    })
+    windows("shared, it forbids writing to its own holder, too; exclusive, to everybody else", function*() {
+      const { mine, theirs } = yield* two
+      const write = (file: File.File) => File.write(file, new Uint8Array(1), 3)
+      const denied = { code: 33, reason: "Busy" }
+      yield* Effect.scoped(Effect.gen(function*() {
+        yield* File.lock(mine, { exclusive: false, ...now })
+        for (const file of [mine, theirs]) expect(yield* failureOf(write(file))).toMatchObject(denied)
+        expect(yield* File.read(theirs, new Uint8Array(2), 3)).toBe(2)
+      }))
+      yield* Effect.scoped(Effect.gen(function*() {
+        yield* File.lock(mine, now)
+        expect(yield* failureOf(write(theirs))).toMatchObject(denied)
+        expect(yield* write(mine)).toBe(1)
+      }))
+      expect(yield* write(theirs)).toBe(1)
+    })
+    windows("a flush needs the right to write or to append", function*() {
+      const path = yield* fileOf("0123456789")
+      expect(yield* failureOf(File.sync(yield* File.open(path)))).toMatchObject({ code: 5, reason: "PermissionDenied" })
+      yield* File.sync(yield* File.open(path, { access: "append" }))
+    })
+  })
+
   describe("that somebody else has given back", () => {
     locking("fails with what the system says, after the effect", function*() {
       const { mine } = yield* two

@@ -16,6 +16,10 @@ export const CreateNamedPipeW = declare(
   "HANDLE CreateNamedPipeW(str16, DWORD, DWORD, DWORD, DWORD, DWORD, DWORD, uintptr_t)"
 )
 export const CreateFileW = declare("HANDLE CreateFileW(str16, DWORD, DWORD, uintptr_t, DWORD, DWORD, uintptr_t)")
+export const CreateIoCompletionPort = declare("HANDLE CreateIoCompletionPort(HANDLE, HANDLE, uintptr_t, DWORD)")
+export const SetFileCompletionNotificationModes = declare(
+  "int SetFileCompletionNotificationModes(HANDLE, uint8_t)"
+)
 export const CloseHandle = declare("int CloseHandle(HANDLE)")
 export const GetLastError = declare("DWORD GetLastError()")
 export const ReadFile = declare("int ReadFile(HANDLE, uintptr_t, DWORD, uintptr_t, uintptr_t)")
@@ -50,6 +54,9 @@ export const peek = (pipe: number): number => {
   if (PeekNamedPipe(pipe, 0, 0, 0, available, 0) === 0) throw new Error(`PeekNamedPipe: ${GetLastError()}`)
   return available[0]!
 }
+
+export const openOverlapped = (path: string): number =>
+  CreateFileW(path, GENERIC_READ_WRITE, 7, 0, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, 0)
 
 /** A file opened without FILE_FLAG_OVERLAPPED. */
 export const openSynchronous = (path: string): number =>

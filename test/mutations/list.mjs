@@ -9,6 +9,10 @@ const slots = "internal/kernel/SlotTable"
 const pool = "internal/engine/BufferPool"
 const call = "internal/engine/Call"
 const engine = "internal/engine/Engine"
+const pipe = "internal/kernel/portable/pipe"
+const pipeSocket = "internal/kernel/portable/pipeSocket"
+const threads = "internal/kernel/portable/threads"
+const anchor = "internal/kernel/win32/pipeAnchor"
 
 const cancelCall = "this.binding.cancel(kernel, this.threadpoolIo)"
 const startCall = "this.binding.start(kernel, this.threadpoolIo)"
@@ -182,6 +186,99 @@ export const mutations = [
     file: object,
     from: "!operation.ranges.add(operation, access === \"kernel-writes\")",
     to: "!operation.ranges.add(operation, access === \"none\")"
+  },
+  {
+    name: "a client beyond the line hangs",
+    file: pipe,
+    after: "this.#line.push(socket)",
+    from: "socket.destroy()",
+    to: "void 0"
+  },
+  {
+    name: "a client in line that has left is given to an instance",
+    file: pipe,
+    from: "socket?.destroyed === true",
+    to: "false"
+  },
+  {
+    name: "a found living socket is not given back",
+    file: pipeSocket,
+    from: "promises.link(aside, address)",
+    to: "Promise.resolve()"
+  },
+  {
+    name: "a socket is removed whatever it has become",
+    file: pipeSocket,
+    from: "!isSame(left, await promises.lstat(aside, { bigint: true }))",
+    to: "false"
+  },
+  {
+    name: "a completed read is told as an I/O error when its thread ends",
+    file: threads,
+    from: "!this.#completed.includes(request)",
+    to: "true"
+  },
+  { name: "a withdrawn read still writes into its memory", file: threads, from: "if (withdrawn)", to: "if (false)" },
+  {
+    name: "the event loop is not kept alive by a request under way",
+    file: threads,
+    from: "worker?.ref()",
+    to: "void 0"
+  },
+  {
+    name: "a range beyond 2^63 reaches the system",
+    file: "internal/engine/offset",
+    from: "offset + BigInt(length) > LARGEST",
+    to: "false"
+  },
+  {
+    name: "a detached buffer passes for an empty one",
+    file: object,
+    from: "memory.byteLength === 0 && isDetached(buffer)",
+    to: "false"
+  },
+  {
+    name: "a retained object is given out for another file",
+    file: engine,
+    from: "kernel.identityOf(handle) === kept.identity",
+    to: "true"
+  },
+  {
+    name: "what was answered before skip mode was set waits for ever",
+    file: object,
+    from: "!skips || operation.missed++ === 0",
+    to: "true"
+  },
+  {
+    name: "what has no packet yet is ended at the first look",
+    file: object,
+    from: "operation.missed++ === 0",
+    to: "operation.missed++ < 0"
+  },
+  {
+    name: "a lock that is refused may bring a packet",
+    file: "internal/kernel/win32/fileCalls",
+    from: "scratch.event | WITHOUT_PACKET",
+    to: "scratch.event"
+  },
+  {
+    name: "a lock waits through the port without skip mode",
+    file: "internal/file/locks",
+    from: "kernel.engine.kernel.waitsForLocks && io.skipMode",
+    to: "kernel.engine.kernel.waitsForLocks"
+  },
+  {
+    name: "a client that comes while the name is taken is forgotten",
+    file: anchor,
+    from: "creation.early?.(handle)",
+    to: "void 0"
+  },
+  { name: "a name is taken from a living server", file: anchor, from: "C.FILE_CREATE,", to: "3," },
+  {
+    name: "a pipe's event is not set in skip mode",
+    file: "internal/kernel/win32",
+    from: "? \"pipe\" : \"other\"",
+    to: "? \"other\" : \"other\""
   }
 ]
 

@@ -17,9 +17,22 @@ export default defineConfig({
   }],
   test: {
     root: new URL("../..", import.meta.url).pathname,
-    include: ["engine", "settling", "objects", "model", "schedules", "fileops"].map((name) =>
-      `test/unit/${name}.test.ts`
-    ),
+    include: [
+      ...[
+        "engine",
+        "settling",
+        "objects",
+        "model",
+        "schedules",
+        "fileops",
+        "machine",
+        "pipeSocket",
+        "threads",
+        "windows"
+      ]
+        .map((name) => `test/unit/${name}.test.ts`),
+      "test/contract/misuse.test.ts"
+    ],
     pool: "forks",
     // A test that is slow on a busy machine has found nothing.
     testTimeout: 100_000

@@ -382,6 +382,16 @@ describe("binding", () => {
     here.settle()
     return { here, object }
   }
+  it("hands a retained object out only for its file: the handle's number may be another's by now", () => {
+    const { here, object: { handle } } = retained()
+    const identityOf = here.kernel.identityOf.bind(here.kernel)
+    here.kernel.identityOf = () => "another file"
+    const refused = here.engine.bind(handle, options)
+    expect(refused).toBe(C.ERROR_INVALID_PARAMETER)
+    // Its file is gone, and it with it.
+    here.kernel.identityOf = identityOf
+    expect(here.engine.bind(handle, options)).toBe(C.ERROR_INVALID_PARAMETER)
+  })
   it("hands a retained object out only where its handle is bound already", () => {
     const failures = [[C.ERROR_ACCESS_DENIED, "already-bound"], [C.ERROR_INVALID_PARAMETER, "not-overlapped"]] as const
     for (const [status, diagnosis] of failures) {
@@ -401,6 +411,53 @@ describe("binding", () => {
     here.settle()
     here.engine.kernel.diagnose = diagnose
     expect(here.engine.bind(object.handle, options)).toBe(C.ERROR_INVALID_PARAMETER)
+  })
+  const overdue = (object: { readonly skipMode: boolean }, { control, engine, loop }: Bench, sets = true) => {
+    const { handle } = object as unknown as { readonly handle: number }
+    control.script(simulated.pend, simulated.inline(done))
+    const bound = object as unknown as ReturnType<Bench["bind"]>
+    const pending = bound.submit(read())
+    if (sets) engine.kernel.setSkipMode(handle)
+    const buffer = new Uint8Array(8)
+    const answered = bound.submit(readInto(buffer))
+    return { answered, pending, look: () => loop.pass(250) }
+  }
+  it("ends what was answered and brings no packet, since the owner of the handle has set skip mode", () => {
+    const here = bench()
+    const object = here.bind({ skipMode: false })
+    const { answered, look, pending } = overdue(object, here)
+    here.settle()
+    look()
+    expect([answered.delivered, answered.state]).toEqual([false, "Pending"])
+    look()
+    expect(answered).toMatchObject({ delivered: true, ending: "completed", status: 0, bytes: 3, inline: true })
+    // From now on it is known; a packet follows what is pending, as ever.
+    expect([object.skipMode, pending.delivered, here.loop.timers]).toEqual([true, false, 0])
+    here.control.script(simulated.inline(done))
+    expect(object.submit(read())).toMatchObject({ delivered: true, inline: true })
+    here.control.pending[0]!.complete(done)
+    expect([pending.delivered, object.counters.inFlight]).toEqual([true, 0])
+    closed(object)
+    here.settle()
+    expect(here.engine.kernel.slots.stray).toBe(0)
+  })
+  it("waits on for a packet that is late, and looks no more when it has come, or the handle is its own", () => {
+    const here = bench()
+    const object = here.bind({ skipMode: false })
+    const { answered, look, pending } = overdue(object, here, false)
+    look()
+    look()
+    look()
+    expect([answered.delivered, object.skipMode]).toEqual([false, false])
+    here.settle()
+    expect(answered).toMatchObject({ delivered: true, inline: false })
+    here.control.pending[0]!.complete(done)
+    expect([pending.delivered, here.loop.timers]).toEqual([true, 0])
+    const own = here.bind({ owned: true, skipMode: false }, here.control.borrowedHandle("own"))
+    here.control.script(simulated.inline(done))
+    own.submit(read())
+    expect(here.loop.timers).toBe(0)
+    here.settle()
   })
   it("keeps one object for each handle", () => {
     const here = bench()

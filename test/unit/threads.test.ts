@@ -8,6 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { promisify } from "node:util"
+import type { Worker } from "node:worker_threads"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { type Answer, libuv, type Requests, type Stat } from "../../src/internal/kernel/portable/requests.js"
 import { CAPACITY, DATA, Threads } from "../../src/internal/kernel/portable/threads.js"
@@ -150,6 +151,72 @@ describe("many requests", () => {
     await vi.waitFor(() => expect(answered).toBe(2 * CAPACITY - withdrawn))
     fs.closeSync(fd)
   })
+})
+
+describe("a thread", () => {
+  it("leaves the memory of a read alone that was withdrawn, whatever its slot was used for before", async () => {
+    fs.writeFileSync(at("ones"), Buffer.alloc(DATA, 1))
+    const fd = fs.openSync(at("ones"), "r")
+    let withdrawn: Array<Uint8Array> = []
+    for (let round = 0; round < 100 && withdrawn.length === 0; round++) {
+      let [answered, gone] = [0, 0]
+      for (let slot = 0; slot < CAPACITY; slot++) {
+        threads.read(fd, new Uint8Array(DATA), 0, DATA, 0, () => void answered++)
+      }
+      await vi.waitFor(() => expect(answered).toBe(CAPACITY))
+      const memories = Array.from({ length: CAPACITY }, () => new Uint8Array(DATA).fill(7))
+      const answers = memories.map(() => () => void answered++)
+      answers.forEach((answer, index) => threads.read(fd, memories[index]!, 0, DATA, 0, answer))
+      withdrawn = memories.filter((_, index) => threads.withdraw(answers[index]!, () => gone++))
+      await vi.waitFor(() => expect([answered, gone]).toEqual([2 * CAPACITY - withdrawn.length, withdrawn.length]))
+    }
+    fs.closeSync(fd)
+    expect(withdrawn.length).toBeGreaterThan(0)
+    for (const memory of withdrawn) expect(memory.every((byte) => byte === 7)).toBe(true)
+  })
+
+  /** Threads of their own, and their workers. */
+  const own = async () => {
+    const workers: Array<Worker> = []
+    const add = (worker: Worker) => void workers.push(worker)
+    process.on("worker", add)
+    const threads = await started()
+    process.off("worker", add)
+    return { threads, workers }
+  }
+
+  it("that ends after a request was completed changes nothing about it", async () => {
+    const { threads, workers } = await own()
+    const fd = fs.openSync(at("completed"), "w")
+    const answer = ask<number>((answer) => threads.write(fd, Buffer.from("done"), 0, 4, 0, answer))
+    // JavaScript does not look meanwhile: the thread writes, tells, and ends.
+    while (fs.fstatSync(fd).size < 4) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+    for (const worker of workers) worker.emit("exit", 1)
+    expect(await answer).toBe(4)
+    fs.closeSync(fd)
+    await Promise.all(workers.map((worker) => worker.terminate()))
+  })
+  it.runIf(process.platform !== "win32")(
+    "keeps the event loop alive while a request is under way, and no longer",
+    async () => {
+      const { threads, workers } = await own()
+      let held = 0
+      for (const worker of workers) {
+        const { ref, unref } = worker
+        worker.ref = () => (held++, ref.call(worker))
+        worker.unref = () => (held--, unref.call(worker))
+      }
+      execFileSync("mkfifo", [at("held")])
+      const opening = ask<number>((answer) => threads.open(at("held"), O_RDONLY, 0, answer))
+      await vi.waitFor(() => expect(held).toBe(1))
+      const writer = fs.openSync(at("held"), "w")
+      fs.closeSync(await opening)
+      fs.closeSync(writer)
+      await vi.waitFor(() => expect(held).toBe(0))
+      await Promise.all(workers.map((worker) => worker.terminate()))
+    }
+  )
 })
 
 describe("the process", { timeout: 30_000 }, () => {

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest"
 import * as C from "../../src/internal/constants.js"
 import type { CallName, Calls, Issue, Kernel } from "../../src/internal/kernel/Kernel.js"
 import { DONE_WITHOUT_PACKET } from "../../src/internal/kernel/Kernel.js"
+import { MemoryFiles } from "../../src/internal/kernel/simulated/memory.js"
 import { over } from "../../src/internal/kernel/win32.js"
 import { Capabilities } from "../../src/internal/kernel/win32/capabilities.js"
 import { type Answers, recordedNative } from "../support/recordedNative.js"
@@ -244,6 +245,24 @@ describe("a lock that does not wait", () => {
     const here = recordedNative({ CreateEventW: () => -C.ERROR_NOT_ENOUGH_MEMORY })
     expect(await call(kernelOver(here), "LockFileEx", lock)).toMatchObject({ status: C.ERROR_NOT_ENOUGH_MEMORY })
     expect(here.named("LockFileEx")).toEqual([])
+  })
+})
+
+describe("a file that somebody has hidden", () => {
+  it("is not replaced by CREATE_ALWAYS, which would have to hide it, too: 5", () => {
+    const files = new MemoryFiles()
+    files.create("file").hidden = true
+    const open = (disposition: number) =>
+      files.open({ path: "file", access: C.GENERIC_WRITE, share: 7, disposition, flags: 0, mode: 0o666 })
+    const thrown = (() => {
+      try {
+        return open(C.CREATE_ALWAYS)
+      } catch (code) {
+        return code
+      }
+    })()
+    expect(thrown).toBe(ERROR_ACCESS_DENIED)
+    for (const disposition of [C.OPEN_ALWAYS, C.TRUNCATE_EXISTING]) expect(open(disposition).writable).toBe(true)
   })
 })
 

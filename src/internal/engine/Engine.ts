@@ -21,6 +21,8 @@ const retainedObjects = new WeakMap<Kernel, Map<number, Retained>>()
 
 interface Retained {
   readonly threadpoolIo: number
+  /** The file that it is bound to. */
+  readonly identity: string
   /** It stays in the environment that it was made in. */
   readonly environment: EnvironmentObject | undefined
 }
@@ -53,9 +55,11 @@ export class Engine {
     const kept = retained?.get(handle)
     const fresh = object > 0
     if (!fresh) {
-      // [I] Bound, and we hold an object for this handle's number: that it is the one it is bound to, nothing can tell.
-      const ours = object === -ERROR_INVALID_PARAMETER && kernel.diagnose(handle) === "already-bound"
-      if (!ours || kept === undefined) return -object
+      // Bound, and an object is kept for this number: a number is given out again, so the file is looked at as well.
+      const bound = object === -ERROR_INVALID_PARAMETER && kernel.diagnose(handle) === "already-bound"
+      const same = kept !== undefined && kernel.identityOf(handle) === kept.identity
+      if (bound && !same) retained?.delete(handle)
+      if (!bound || !same) return -object
       object = kept.threadpoolIo
       environment = kept.environment
     }
@@ -100,7 +104,7 @@ export class Engine {
     if (this.kernel.diagnose(handle) !== "already-bound") return
     let retained = retainedObjects.get(this.kernel)
     if (retained === undefined) retainedObjects.set(this.kernel, retained = new Map())
-    retained.set(handle, { threadpoolIo, environment })
+    retained.set(handle, { threadpoolIo, environment, identity: this.kernel.identityOf(handle) })
   }
 
   rangesOf(buffer: ArrayBufferLike): Ranges {

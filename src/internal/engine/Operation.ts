@@ -50,6 +50,10 @@ export class Operation implements Issue, SlotOwner, Deliverable {
   /** Why it was refused, or what was thrown. */
   detail: unknown = undefined
 
+  /** The initiating call has answered TRUE or 234, and a packet is to follow; how often it was missed. */
+  answered: number | undefined = undefined
+  missed = 0
+
   cancelRequested = false
   /** The waiting side may look: nothing of this operation will change any more. */
   delivered = false

@@ -48,6 +48,9 @@ export interface CloseReport {
 /** Operations that leave the queue in one turn of the event loop. */
 const ISSUES_PER_TURN = 64
 
+/** Between two looks for a packet that should have come, where somebody else may have set skip mode. */
+const PACKET_DUE_MS = 250
+
 type Stage = "open" | "closing" | "closed"
 
 export class ThreadpoolIoObject {
@@ -55,6 +58,7 @@ export class ThreadpoolIoObject {
   readonly #queue = new List<Operation>()
   readonly #inFlight = new List<Operation>()
   readonly #quarantined: Array<Operation> = []
+  #stopLooking: (() => void) | undefined = undefined
   #stage: Stage = "open"
   #pumping = false
   #turnAwaited = false
@@ -70,7 +74,7 @@ export class ThreadpoolIoObject {
     readonly engine: Engine,
     readonly handle: number,
     readonly threadpoolIo: number,
-    readonly skipMode: boolean,
+    public skipMode: boolean,
     readonly options: BindOptions,
     readonly binding: Binding,
     readonly environment: EnvironmentObject | undefined
@@ -246,6 +250,7 @@ export class ThreadpoolIoObject {
     const answered = status === ERROR_SUCCESS || status === ERROR_MORE_DATA
     if (status === ERROR_IO_PENDING || (answered && (!this.skipMode || operation.request.trueIsPending))) {
       operation.state = "Pending"
+      if (answered && !operation.request.trueIsPending) this.#expect(operation, status)
       // Rule 14: a cancel or a close between two submissions did nothing to this one.
       if (operation.cancelRequested || this.#stage !== "open") this.#cancelPending(operation)
       return
@@ -258,6 +263,33 @@ export class ThreadpoolIoObject {
       operation.inline = true
       this.#ended(operation, "completedInline")
     } else this.#ended(operation, "failedAtStart")
+  }
+
+  /** The owner of a borrowed handle may set skip mode after it was bound: then no packet follows an answer any more. */
+  #expect(operation: Operation, status: number): void {
+    if (this.options.owned) return
+    operation.answered = status
+    this.#stopLooking ??= this.engine.host.setTimer(PACKET_DUE_MS, () => this.#lookForSkipMode())
+  }
+
+  /** A packet is posted before the call answers: what has missed it twice will never see it. */
+  #lookForSkipMode(): void {
+    this.#stopLooking = undefined
+    const { binding, engine: { kernel }, threadpoolIo } = this
+    const waiting = [...this.#inFlight].filter(({ answered, state }) => answered !== undefined && state === "Pending")
+    const skips = waiting.length > 0 && kernel.getSkipMode(this.handle)
+    if (skips) this.skipMode = true
+    for (const operation of waiting) {
+      if (!skips || operation.missed++ === 0) {
+        this.#stopLooking ??= this.engine.host.setTimer(PACKET_DUE_MS, () => this.#lookForSkipMode())
+        continue
+      }
+      binding.cancel(kernel, threadpoolIo)
+      operation.status = operation.answered!
+      operation.bytes = kernel.transferred(operation.slot)
+      operation.inline = true
+      this.#ended(operation, "completedInline")
+    }
   }
 
   /** The kernel's completion, on the JavaScript thread. */
@@ -352,6 +384,8 @@ export class ThreadpoolIoObject {
 
   #idle(): void {
     if (this.#inFlight.length > 0 || this.#queue.length > 0) return
+    this.#stopLooking?.()
+    this.#stopLooking = undefined
     for (const idle of this.#whenIdle.splice(0)) idle()
   }
 

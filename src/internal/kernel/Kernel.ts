@@ -347,6 +347,8 @@ export interface Kernel {
   getSkipMode(handle: number): boolean
   /** Takes the completion port off a borrowed handle; `false` where the system cannot (rule 18). */
   unbind(handle: number): boolean
+  /** The file under the handle, as far as the system tells: where two answers differ, the files do. */
+  identityOf(handle: number): string
   /** Why binding this handle failed (rule 24). */
   diagnose(handle: number): Diagnosis
 

@@ -188,6 +188,8 @@ export class Model<F, O extends Operation<F>> implements Kernel {
   /** Values of closed handles, oldest first. */
   readonly #retired = new Set<number>()
   #lastHandle = 0
+  readonly #identities = new WeakMap<FileObject<F>, string>()
+  #lastIdentity = 0
   readonly #ios = new Map<number, ThreadpoolIo<F>>()
   #lastIo = 0
 
@@ -298,6 +300,14 @@ export class Model<F, O extends Operation<F>> implements Kernel {
     if (object.inFlight > 0) throw new ContractViolation(18, `unbind with ${object.inFlight} operations in flight`)
     object.binding = undefined
     return true
+  }
+
+  identityOf(handle: number): string {
+    const object = this.#object(handle)
+    if (object === undefined) return ""
+    let identity = this.#identities.get(object)
+    if (identity === undefined) this.#identities.set(object, identity = String(++this.#lastIdentity))
+    return identity
   }
 
   diagnose(handle: number): Diagnosis {

@@ -47,6 +47,9 @@ const SKIP_MODES = {
 } as const
 
 // ntdll: FILE_INFORMATION_CLASS, and the bits of FILE_MODE_INFORMATION that say "opened without FILE_FLAG_OVERLAPPED"
+const FileInternalInformation = 6
+const FileAccessInformation = 8
+const SIZES = { [FileInternalInformation]: 8, [FileAccessInformation]: 4 } as const
 const FileModeInformation = 16
 const FileIoCompletionNotificationInformation = 41
 const FileReplaceCompletionInformation = 61
@@ -209,6 +212,19 @@ class Win32Kernel implements Kernel {
     const { NtSetInformationFile } = this.#native
     const status = address + PAGE.status
     return NtSetInformationFile(handle, status, address + PAGE.answer, 16, FileReplaceCompletionInformation) === 0
+  }
+
+  /** Two handles of one file are told apart by their rights alone: the library documents what that leaves. */
+  identityOf(handle: number): string {
+    const { address } = this.#page
+    const { GetFileType, NtQueryInformationFile } = this.#native
+    const asked = ([FileInternalInformation, FileAccessInformation] as const).map((informationClass) => {
+      this.#page.bytes.fill(0, PAGE.answer, PAGE.answer + 8)
+      const size = SIZES[informationClass]
+      NtQueryInformationFile(handle, address + PAGE.status, address + PAGE.answer, size, informationClass)
+      return this.#view.getBigUint64(PAGE.answer, true)
+    })
+    return [GetFileType(handle), ...asked].join(" ")
   }
 
   diagnose(handle: number): Diagnosis {
