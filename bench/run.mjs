@@ -1,5 +1,6 @@
-// Starts the benchmark with V8's helper threads off, so that processor time repeats: `npm run bench`, and with --kernel32 first
-// `npm run bench:kernel32`. For `--against REV` it packs that revision before; `-- --help` tells the rest.
+// Starts the benchmark with V8's helper threads off, so that processor time repeats: `npm run bench`, and with
+// --kernel32 first `npm run bench:kernel32`. For `--against REV` it packs that revision before; `-- --help` tells the
+// rest.
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
@@ -18,7 +19,10 @@ const run = (program, args, options) => {
   return stdout.trim()
 }
 
-/** Builds and packs a revision twice with the modules that are installed now; answers the folder's name in build/bench/against. */
+/**
+ * Builds and packs a revision twice with the modules that are installed now; answers the folder's name in
+ * build/bench/against.
+ */
 const pack = (revision) => {
   const commit = run("git", ["rev-parse", "--verify", "--quiet", `${revision}^{commit}`], { cwd: root })
   const against = join(root, "build/bench/against")

@@ -44,7 +44,10 @@ export interface PipeConnection extends internal.PipeConnection {}
  * import { NamedPipe, NamedPipeSocket } from "effect-threadpool-io"
  *
  * const whoAsks = Effect.serviceOption(NamedPipeSocket.PipeConnection).pipe(
- *   Effect.flatMap(Option.match({ onNone: () => Effect.succeedNone, onSome: (pipe) => Effect.asSome(NamedPipe.information(pipe)) }))
+ *   Effect.flatMap(Option.match({
+ *     onNone: () => Effect.succeedNone,
+ *     onSome: (pipe) => Effect.asSome(NamedPipe.information(pipe))
+ *   }))
  * )
  * ```
  *

@@ -1,5 +1,5 @@
-// Builds the C programs that the benchmark compares itself with, where there is a compiler for them; otherwise it says so, and the
-// benchmark runs without them: `node bench/native/build.mjs`.
+// Builds the C programs that the benchmark compares itself with, where there is a compiler for them; otherwise it says
+// so, and the benchmark runs without them: `node bench/native/build.mjs`.
 import { spawnSync } from "node:child_process"
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"

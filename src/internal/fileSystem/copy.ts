@@ -1,7 +1,7 @@
 /**
- * `cp -r`, with the rules of node's `fs.cp`: what is there already stays, unless it may be overwritten; links are made anew,
- * to where they lead; a directory is not copied into itself. Files go through thread-pool I/O, and an interruption ends it
- * between two steps.
+ * `cp -r`, with the rules of node's `fs.cp`: what is there already stays, unless it may be overwritten; links are made
+ * anew, to where they lead; a directory is not copied into itself. Files go through thread-pool I/O, and an
+ * interruption ends it between two steps.
  */
 import type * as PlatformError from "@effect/platform/Error"
 import type * as FileSystem from "@effect/platform/FileSystem"
@@ -52,7 +52,7 @@ interface Entry {
   readonly from: string
   readonly to: string
   readonly stat: BigIntStats
-  /** What is there already. */
+  /** The file that is there already. */
   readonly present: BigIntStats | undefined
 }
 
