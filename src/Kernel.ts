@@ -24,6 +24,7 @@ import { ERROR_CALL_NOT_IMPLEMENTED } from "./internal/constants.js"
 import { Engine } from "./internal/engine/Engine.js"
 import type { EnvironmentObject } from "./internal/engine/Environment.js"
 import * as Host from "./internal/engine/Host.js"
+import { type Form, formOf } from "./internal/forms.js"
 import type * as Internal from "./internal/kernel/Kernel.js"
 import type { LoadFailure } from "./internal/kernel/win32.js"
 import * as internalMetrics from "./internal/metrics.js"
@@ -57,6 +58,8 @@ export declare namespace Kernel {
     readonly engine: Engine
     /** @internal Where objects are created that say nothing else; `undefined`: on the kernel's own pool. */
     readonly environment: EnvironmentObject | undefined
+    /** @internal How fibers wait for operations. */
+    readonly form: Form
   }
 
   /**
@@ -86,6 +89,11 @@ export declare namespace Kernel {
      * @since 0.2.0
      */
     readonly relayLibrary?: string | undefined
+    /**
+     * @internal How fibers wait for operations: `auto` (the default) takes the cheaper form where this version of Effect is one that
+     * it works on, and `mask` the one that leans on nothing but what Effect publishes.
+     */
+    readonly submit?: "auto" | "mask" | undefined
   }
 
   /**
@@ -142,7 +150,14 @@ export const fromInternal = (
       if (kernel.completions?.reason !== undefined) {
         yield* Effect.logDebug(`completions come by ${kernel.completions.way}: ${kernel.completions.reason}`)
       }
-      return { name: kernel.name, drainTimeout, completions: kernel.completions, engine, environment: undefined }
+      return {
+        name: kernel.name,
+        drainTimeout,
+        completions: kernel.completions,
+        engine,
+        environment: undefined,
+        form: formOf(options.submit)
+      }
     })
   )
 
@@ -171,14 +186,16 @@ const lookAtOptions = optionsOf<Kernel.Options>({
   kernel: oneOf("auto", "win32", "portable"),
   drainTimeout: aDuration,
   completions: oneOf("auto", "relay", "broker", "callback"),
-  relayLibrary: aString
+  relayLibrary: aString,
+  submit: oneOf("auto", "mask")
 })
 
 const lookAtConfigs = optionsOf<Kernel.Options>({
   kernel: aConfig,
   drainTimeout: aConfig,
   completions: aConfig,
-  relayLibrary: aConfig
+  relayLibrary: aConfig,
+  submit: aConfig
 })
 
 const isConfig = (it: Config.Config.Wrap<Kernel.Options>): it is Config.Config<Kernel.Options> =>
@@ -267,7 +284,9 @@ export const layerPortable: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOp
 
 /**
  * The options from the environment: `TPIO_KERNEL` (`auto`, `win32`, `portable`), `TPIO_DRAIN_TIMEOUT` (a duration as
- * `5 seconds`, or `Infinity`), `TPIO_COMPLETIONS` (`auto`, `relay`, `broker`, `callback`) and `TPIO_RELAY_LIBRARY` (a path).
+ * `5 seconds`, or `Infinity`), `TPIO_COMPLETIONS` (`auto`, `relay`, `broker`, `callback`), `TPIO_RELAY_LIBRARY` (a path) and
+ * `TPIO_SUBMIT`: how a fiber waits for an operation. `auto` takes a form that costs less than half of the other where it works, which
+ * is found out when the first kernel is built; it leans on what Effect does not publish. `mask` is the other one, and promises the same.
  *
  * @example
  * ```ts
@@ -289,7 +308,8 @@ export const config: Config.Config<Kernel.Options> = Config.all({
     Config.literal("auto", "relay", "broker", "callback")("COMPLETIONS"),
     "auto" as const
   ),
-  relayLibrary: Config.withDefault(Config.string("RELAY_LIBRARY"), undefined)
+  relayLibrary: Config.withDefault(Config.string("RELAY_LIBRARY"), undefined),
+  submit: Config.withDefault(Config.literal("auto", "mask")("SUBMIT"), "auto" as const)
 }).pipe(Config.nested("TPIO"))
 
 /**

@@ -26,11 +26,12 @@ import {
   ERROR_PIPE_NOT_CONNECTED,
   ERROR_SUCCESS
 } from "./internal/constants.js"
-import type { Operation as Issued } from "./internal/engine/Operation.js"
+import type { Operation as Issued, Request } from "./internal/engine/Operation.js"
 import type { CloseReport, ThreadpoolIoObject } from "./internal/engine/ThreadpoolIoObject.js"
+import { type Form, maskedIn, type Waited } from "./internal/forms.js"
 import { waitingCallbacks } from "./internal/kernel/budget.js"
 import * as origin from "./internal/origin.js"
-import * as settling from "./internal/settle.js"
+import type { Restore } from "./internal/settle.js"
 import { carries, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import type { Ledger } from "./Ledger.js"
@@ -67,6 +68,8 @@ export interface ThreadpoolIo extends Pipeable.Pipeable {
   readonly path: string | undefined
   /** @internal */
   readonly spans: boolean
+  /** @internal */
+  readonly form: Form
 }
 
 /**
@@ -249,7 +252,7 @@ export const acquire = (
     environment
   })
   if (typeof object === "number") return bindingError(kernel, "CreateThreadpoolIo", handle, options.path, object)
-  return fromObject(object, handle, options)
+  return fromObject(kernel, object, handle, options)
 }
 
 const refused = (syscall: string, detail: string): Win32Error.Win32Error =>
@@ -265,13 +268,19 @@ const closedEnvironment = (handle: Handle, path: string | undefined): Win32Error
     detail: "The scope of its CallbackEnvironment, or of the pool or the cleanup group there, has closed."
   })
 
-const fromObject = (object: ThreadpoolIoObject, handle: Handle, options: Options): ThreadpoolIo =>
+const fromObject = (
+  { form }: Kernel.Service,
+  object: ThreadpoolIoObject,
+  handle: Handle,
+  options: Options
+): ThreadpoolIo =>
   Object.assign(Object.create(Proto), {
     handle,
     skipMode: object.skipMode,
     object,
     path: options.path,
-    spans: options.spans ?? false
+    spans: options.spans ?? false,
+    form
   })
 
 /**
@@ -349,7 +358,7 @@ export const bind = (
     })
     return typeof object === "number"
       ? bindingError(kernel, BIND, handle, options.path, object)
-      : fromObject(object, handle, options)
+      : fromObject(kernel, object, handle, options)
   })
 
 /** @internal */
@@ -438,10 +447,10 @@ export const errorOf = (io: ThreadpoolIo, operation: Issued): Win32Error.Win32Er
   })
 }
 
-/** @internal */
-export const warnQuarantined = (io: ThreadpoolIo, operation: Issued): Effect.Effect<void> =>
+/** @internal For who has left it behind. */
+export const quarantineOf = (io: ThreadpoolIo, operation: Issued): Effect.Effect<void> | undefined =>
   operation.ending !== "quarantined"
-    ? Effect.void
+    ? undefined
     : Effect.logWarning("An operation did not settle after its cancellation and is quarantined").pipe(
       Effect.annotateLogs({
         syscall: operation.request.syscall,
@@ -520,17 +529,28 @@ const submitted = <A>(
 ): Effect.Effect<A, Win32Error.Win32Error> => {
   if (!isOurs(self) || !isOperation(operation)) return notSubmitted(self, operation)
   origin.note(operation.request)
-  const effect = Effect.uninterruptibleMask((restore) => {
-    const issued = self.object.submit(operation.request)
-    return settling.settle(
-      restore,
-      issued,
-      () => outcome(self, issued),
-      () => self.object.cancel(issued),
-      (cause) => Effect.zipRight(warnQuarantined(self, issued), Effect.failCause(cause))
-    )
-  })
+  const effect = self.form(new Submission(self, operation.request, outcome))
   return self.spans ? spanned(self, operation, effect) : effect
+}
+
+class Submission<A> implements Waited<Issued, A, Win32Error.Win32Error> {
+  constructor(
+    readonly io: ThreadpoolIo,
+    readonly request: Request,
+    readonly outcome: (io: ThreadpoolIo, issued: Issued) => Exit.Exit<A, Win32Error.Win32Error>
+  ) {}
+  start(): Issued {
+    return this.io.object.submit(this.request)
+  }
+  exit(issued: Issued): Exit.Exit<A, Win32Error.Win32Error> {
+    return this.outcome(this.io, issued)
+  }
+  cancel(issued: Issued): void {
+    this.io.object.cancel(issued)
+  }
+  abandoned(issued: Issued): Effect.Effect<void> | undefined {
+    return quarantineOf(this.io, issued)
+  }
 }
 
 /**
@@ -565,31 +585,25 @@ export const cancellable: {
 
 /** @internal For a caller inside a mask of its own, who must know what the operation came to: whether a lock is held. */
 export const cancellableIn = (
-  restore: settling.Restore,
+  restore: Restore,
   self: ThreadpoolIo,
   operation: Pick<Operation, "request">
 ): Effect.Effect<Completion, Win32Error.Win32Error> => {
   if (!isOurs(self) || !isOperation(operation)) return notSubmitted(self, operation)
   origin.note(operation.request)
-  const effect = Effect.suspend(() => {
-    const issued = self.object.submit(operation.request)
-    return settling.settle(
-      restore,
-      issued,
-      () => outcome(self, issued),
-      () => self.object.cancel(issued),
-      (cause) => {
-        const exit = outcome(self, issued)
-        if (Exit.isSuccess(exit)) return exit
-        // Cancelled in the middle: some systems say how far it came.
-        if (issued.status === ERROR_OPERATION_ABORTED && issued.bytes > 0) {
-          return Exit.succeed(completionOf(issued, false))
-        }
-        return Effect.zipRight(warnQuarantined(self, issued), Effect.failCause(cause))
-      }
-    )
-  })
+  const effect = Effect.suspend(() => maskedIn(restore, new Cancellable(self, operation.request, outcome)))
   return self.spans ? spanned(self, operation, effect) : effect
+}
+
+class Cancellable extends Submission<Completion> {
+  late(issued: Issued): Exit.Exit<Completion, Win32Error.Win32Error> | undefined {
+    const exit = outcome(this.io, issued)
+    if (Exit.isSuccess(exit)) return exit
+    // Cancelled in the middle: some systems say how far it came.
+    return issued.status === ERROR_OPERATION_ABORTED && issued.bytes > 0
+      ? Exit.succeed(completionOf(issued, false))
+      : undefined
+  }
 }
 
 /**

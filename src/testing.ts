@@ -85,6 +85,8 @@ export interface SystemOptions {
   readonly disk?: "memory" | "real" | undefined
   /** As in `Kernel.layerOptions`, in virtual time. Default 5 seconds. */
   readonly drainTimeout?: Duration.DurationInput | undefined
+  /** @internal */
+  readonly submit?: "auto" | "mask" | undefined
 }
 
 /**
@@ -203,6 +205,7 @@ const lookAtOptions = optionsOf<Options & LayerOptions>({
   capacity: aNumber,
   files: anObject,
   drainTimeout: aDuration,
+  submit: oneOf("auto", "mask"),
   clock: oneOf("simulated", "inherited"),
   disk: oneOf("memory", "real")
 })
@@ -274,6 +277,7 @@ const settingsOf = (options: Options): running.Options => {
     realFiles: options.disk === "real",
     files: new Map(files),
     drainTimeoutMs: Duration.toMillis(options.drainTimeout ?? "5 seconds"),
+    submit: options.submit,
     steps: options.steps ?? 1_000_000
   }
 }

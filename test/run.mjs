@@ -19,6 +19,13 @@ const simulated = (file) => [
   `--outputFile.json=${file}`
 ]
 
+// These files judge how fibers wait; here with the form that the other lanes do not take.
+const mask = (file) => [
+  bin("vitest/vitest.mjs"),
+  ...["run", "--mode", "mask", "--allowOnly=false", "--reporter=default", "--reporter=json"],
+  `--outputFile.json=${file}`
+]
+
 const portable = (file) => [
   bin("vitest/vitest.mjs"),
   ...["run", "--allowOnly=false", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`]
@@ -77,12 +84,13 @@ const kernel32 = async (built) => {
   const launch = [join(root, "test/kernel32/run.mjs"), join(root, "build/test/kernel32/vitest.js")]
   await Promise.all([
     tests(title, "kernel32", (file) => [...launch, "--report", file], { minutes: 15, needs: "wine" }),
-    // The two ways that stand in for the relay of completions: the files that lean on them.
-    ...["broker", "callback"].map((way) =>
+    // The two ways that stand in for the relay of completions: the files that lean on them; and with one of them the
+    // other form in which fibers wait.
+    ...[["broker", "auto"], ["callback", "mask"]].map(([way, submit]) =>
       tests(
         `the same, by ${way}, in part`,
         `kernel32-${way}`,
-        (file) => [...launch, "--completions", way, "--report", file],
+        (file) => [...launch, "--completions", way, "--submit", submit, "--report", file],
         { minutes: 5, needs: "wine" }
       )
     ),
@@ -124,6 +132,7 @@ await Promise.all([
   onKernel32,
   tests("unit and contract on portable", "portable", portable, { minutes: 12 }),
   tests("contract on simulated", "simulated", simulated, { minutes: 5 }),
+  tests("interruption, masked", "mask", mask, { minutes: 5 }),
   check("lint (eslint)", [bin("eslint/bin/eslint.js"), "--max-warnings", "0", "."]),
   check("ends of processes on portable", [endings]),
   check("kill -9 of copies on portable", [crash, "--times", "6"]),

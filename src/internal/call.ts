@@ -4,12 +4,14 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Kernel } from "../Kernel.js"
 import * as Win32Error from "../Win32Error.js"
 import { ERROR_INVALID_HANDLE, ERROR_SUCCESS } from "./constants.js"
 import type * as Engine from "./engine/Call.js"
+import { masked, maskedIn, type Waited } from "./forms.js"
 import type { CallName, Calls } from "./kernel/Kernel.js"
-import { type Restore, settle } from "./settle.js"
+import type { Restore, Ticket } from "./settle.js"
 
 export interface CallOptions<K extends CallName> extends Engine.CallOptions<K> {
   readonly path?: string | undefined
@@ -21,6 +23,72 @@ export interface CallOptions<K extends CallName> extends Engine.CallOptions<K> {
   readonly stop?: (() => void) | undefined
 }
 
+/** In place of a call on a handle whose scope has closed: it has ended before it began. */
+const closed: Ticket = { delivered: true, listener: undefined }
+
+class Calling<K extends CallName>
+  implements Waited<Engine.Call<K> | typeof closed, Calls[K][1], Win32Error.Win32Error>
+{
+  constructor(
+    readonly kernel: Kernel.Service,
+    readonly name: K,
+    readonly arguments_: Calls[K][0],
+    readonly options: CallOptions<K>
+  ) {}
+
+  start(): Engine.Call<K> | typeof closed {
+    // In the same step as the call: a fiber can be held up after any earlier check, and the handle be closed meanwhile.
+    if (this.options.object?.open === false) return closed
+    return this.kernel.engine.call(this.name, this.arguments_, this.options)
+  }
+
+  exit(running: Engine.Call<K> | typeof closed): Exit.Exit<Calls[K][1], Win32Error.Win32Error> {
+    const { kernel, name, options: { detail, handle, path } } = this
+    if (!("status" in running)) {
+      return Exit.fail(Win32Error.make({
+        code: ERROR_INVALID_HANDLE,
+        reason: "Closed",
+        syscall: name,
+        path,
+        detail: "The scope of this File has closed."
+      }))
+    }
+    const { cause, status, value } = running
+    if (status === ERROR_SUCCESS) return Exit.succeed(value as Calls[K][1])
+    return Exit.fail(Win32Error.make({
+      code: status,
+      syscall: name,
+      path,
+      handle,
+      text: kernel.engine.kernel.message(status),
+      detail: detail ?? (cause instanceof Error ? `(${cause.message})` : undefined),
+      cause
+    }))
+  }
+
+  cancel(running: Engine.Call<K> | typeof closed): void {
+    if (!("status" in running)) return
+    running.cancel(Duration.toMillis(this.kernel.drainTimeout))
+    if (!running.settled) this.options.stop?.()
+  }
+
+  late(running: Engine.Call<K> | typeof closed): Exit.Exit<Calls[K][1]> | undefined {
+    return this.options.reportsLate === true && "status" in running && running.status === ERROR_SUCCESS
+      ? Exit.succeed(running.value as Calls[K][1])
+      : undefined
+  }
+
+  abandoned(running: Engine.Call<K> | typeof closed): Effect.Effect<void> | undefined {
+    if (!("status" in running)) return undefined
+    running.discard()
+    const { name, options: { handle = "", path = "" } } = this
+    return !running.givenUp ? undefined : Effect.annotateLogs(
+      Effect.logWarning("A call did not return after its interruption and is given up"),
+      { syscall: name, path, handle }
+    )
+  }
+}
+
 /** For a caller inside a mask of its own, who takes the result before anything can interrupt. */
 export const callIn = <K extends CallName>(
   restore: Restore,
@@ -29,59 +97,15 @@ export const callIn = <K extends CallName>(
   arguments_: Calls[K][0],
   options: CallOptions<K> = {}
 ): Effect.Effect<Calls[K][1], Win32Error.Win32Error> =>
-  Effect.suspend(() => {
-    const { engine } = kernel
-    // In the same step as the call: a fiber can be held up after any earlier check, and the handle be closed meanwhile.
-    if (options.object?.open === false) {
-      return Effect.fail(Win32Error.make({
-        code: ERROR_INVALID_HANDLE,
-        reason: "Closed",
-        syscall: name,
-        path: options.path,
-        detail: "The scope of this File has closed."
-      }))
-    }
-    const running = engine.call(name, arguments_, options)
-    return settle(
-      restore,
-      running,
-      () =>
-        running.status === ERROR_SUCCESS
-          ? Effect.succeed(running.value as Calls[K][1])
-          : Effect.fail(Win32Error.make({
-            code: running.status,
-            syscall: name,
-            path: options.path,
-            handle: options.handle,
-            text: engine.kernel.message(running.status),
-            detail: options.detail ?? (running.cause instanceof Error ? `(${running.cause.message})` : undefined),
-            cause: running.cause
-          })),
-      () => {
-        running.cancel(Duration.toMillis(kernel.drainTimeout))
-        if (!running.settled) options.stop?.()
-      },
-      (cause) => {
-        if (options.reportsLate === true && running.status === ERROR_SUCCESS) {
-          return Effect.succeed(running.value as Calls[K][1])
-        }
-        running.discard()
-        return running.givenUp
-          ? Effect.zipRight(
-            Effect.logWarning("A call did not return after its interruption and is given up").pipe(
-              Effect.annotateLogs({ syscall: name, path: options.path ?? "", handle: options.handle ?? "" })
-            ),
-            Effect.failCause(cause)
-          )
-          : Effect.failCause(cause)
-      }
-    )
-  })
+  Effect.suspend(() => maskedIn(restore, new Calling(kernel, name, arguments_, options)))
 
 export const call = <K extends CallName>(
   kernel: Kernel.Service,
   name: K,
   arguments_: Calls[K][0],
   options: CallOptions<K> = {}
-): Effect.Effect<Calls[K][1], Win32Error.Win32Error> =>
-  Effect.uninterruptibleMask((restore) => callIn(restore, kernel, name, arguments_, options))
+): Effect.Effect<Calls[K][1], Win32Error.Win32Error> => {
+  const calling = new Calling(kernel, name, arguments_, options)
+  // Only the mask sees a result that has come and that an interruption then takes away.
+  return options.dispose === undefined && options.reportsLate !== true ? kernel.form(calling) : masked(calling)
+}

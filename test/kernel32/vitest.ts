@@ -1,8 +1,9 @@
 // Runs the contract suite, and the tests of what only Windows has, on the real kernel32: the JavaScript that `tsc` has
 // built, because the Windows builds of esbuild and rollup do not run under Wine. Arguments: parts of file names, to run
 // only those; `-t PATTERN` for tests by name; `--report FILE` for a JSON report; `--completions broker` or `callback`
-// for the ways in which completions come where there is no relay: then by default the files that lean on them.
-// `--portable` runs the unit and contract tests on the portable kernel instead, as they would run on Windows.
+// for the ways in which completions come where there is no relay: then by default the files that lean on them;
+// `--submit mask` for the other form in which fibers wait. `--portable` runs the unit and contract tests on the
+// portable kernel instead, as they would run on Windows.
 import { readdirSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -18,7 +19,8 @@ const { positionals, values } = parseArgs({
     report: { type: "string" },
     testNamePattern: { type: "string", short: "t" },
     portable: { type: "boolean", default: false },
-    completions: { type: "string", default: process.env.TPIO_COMPLETIONS ?? "relay" }
+    completions: { type: "string", default: process.env.TPIO_COMPLETIONS ?? "relay" },
+    submit: { type: "string", default: process.env.TPIO_SUBMIT ?? "auto" }
   }
 })
 const { completions, portable } = values
@@ -64,14 +66,15 @@ setInterval(() => {
   void terminateWorkers().finally(() => process.exit(1))
 }, 1000).unref()
 
-const files = positionals.length > 0 || completions === "relay" ? positionals : LEANING
+const partly = values.submit === "mask" ? [...LEANING, "contract/interruption.test.js"] : LEANING
+const files = positionals.length > 0 || completions === "relay" ? positionals : partly
 
 const vitest = await startVitest("test", files, {
   config: false,
   watch: false,
   root: build,
   include,
-  env: { TPIO_KERNEL: portable ? "portable" : "win32", TPIO_COMPLETIONS: completions },
+  env: { TPIO_KERNEL: portable ? "portable" : "win32", TPIO_COMPLETIONS: completions, TPIO_SUBMIT: values.submit },
   // Loading Effect takes Wine seconds, so all files share one process; not this one, which has to survive it.
   pool: "forks",
   poolOptions: { forks: { singleFork: true, isolate: false } },

@@ -5,6 +5,7 @@
 
 const object = "internal/engine/ThreadpoolIoObject"
 const settle = "internal/settle"
+const forms = "internal/forms"
 const slots = "internal/kernel/SlotTable"
 const pool = "internal/engine/BufferPool"
 const call = "internal/engine/Call"
@@ -159,6 +160,40 @@ export const mutations = [
     from: "ticket.delivered",
     to: "ticket.never"
   },
+  {
+    name: "do not put the interruptor in place",
+    quick: "forms",
+    file: forms,
+    from: "if (!interruptible)",
+    to: "if (true)"
+  },
+  {
+    name: "resume before the kernel has let go",
+    file: forms,
+    from: "interruption = exit",
+    to: "interruption = exit, resume(exit)"
+  },
+  {
+    name: "resume twice",
+    file: forms,
+    from: "fiber.currentScheduler = together",
+    to: "fiber.currentScheduler = together, fiber.startFork(exit)"
+  },
+  { name: "do not put the scheduler back", file: forms, from: "fiber.currentScheduler = scheduler", to: "void 0" },
+  {
+    name: "resume where the program's own scheduler does not see it",
+    file: forms,
+    from: "scheduler !== Scheduler.defaultScheduler",
+    to: "scheduler === undefined"
+  },
+  { name: "lose the fibers behind one that throws", file: forms, from: "run < tasks.length) {", to: "run < 0) {" },
+  {
+    name: "forget what is left behind without a word",
+    file: forms,
+    from: "if (warning !== undefined)",
+    to: "if (false)"
+  },
+  { name: "take the primitive without looking", file: forms, from: "works ??= primitiveWorks()", to: "works = true" },
   {
     name: "lose a generation: slots are told apart no more",
     quick: "engine",

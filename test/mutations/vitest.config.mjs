@@ -21,6 +21,7 @@ export default defineConfig({
       ...[
         "engine",
         "settling",
+        "forms",
         "objects",
         "model",
         "schedules",

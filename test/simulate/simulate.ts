@@ -5,7 +5,7 @@ import { replayed, seeded, shrink } from "../../src/internal/kernel/simulated/Ch
 import type { Choices } from "../../src/internal/kernel/simulated/Choices.js"
 import type { SimulatedKernel } from "../../src/internal/kernel/simulated/kernel.js"
 import { Happenings } from "../../src/internal/kernel/simulated/system.js"
-import { defaults, type Run, run, type Simulated } from "../../src/internal/testing/run.js"
+import { defaults, type Options, type Run, run, type Simulated } from "../../src/internal/testing/run.js"
 import { actors } from "./actors.js"
 import { inDirectory, inMemory } from "./place.js"
 import { type Profile, profiles } from "./profiles.js"
@@ -16,19 +16,22 @@ export interface Outcome extends Run {
   readonly doings: Doings
 }
 
-/** The run that these decisions make: the first of them say which system it is, and how long the program. */
-export const simulate = (choices: Choices): Promise<Outcome> => {
+/** How fibers wait for operations. */
+type Submit = Options["submit"]
+
+/** The run that these decisions make: the first of them say which system it is, how long, and how fibers wait. */
+export const simulate = (choices: Choices, submit?: Submit): Promise<Outcome> => {
   const profile = profiles[choices.below(profiles.length)]!
   const length = 8 + choices.below(250)
   const realFiles = choices.below(4) === 3
-  return simulateIn(choices, profile, length, realFiles, actors)
+  return simulateIn(choices, profile, length, realFiles, actors, submit ?? (length % 2 === 0 ? "auto" : "mask"))
 }
 
 /** One actor, or several of its kind, in memory. */
-export const alone = (actor: Actor, seed: number): Promise<Outcome> => {
+export const alone = (actor: Actor, seed: number, submit: Submit): Promise<Outcome> => {
   const choices = seeded(seed)
   const profile = profiles[choices.below(profiles.length)]!
-  return simulateIn(choices, profile, 8 + choices.below(120), false, [actor])
+  return simulateIn(choices, profile, 8 + choices.below(120), false, [actor], submit)
 }
 
 const simulateIn = async (
@@ -36,7 +39,8 @@ const simulateIn = async (
   profile: Profile,
   length: number,
   realFiles: boolean,
-  actors: ReadonlyArray<Actor>
+  actors: ReadonlyArray<Actor>,
+  submit: Submit
 ): Promise<Outcome> => {
   let kernel: SimulatedKernel | undefined
   const place = realFiles ? inDirectory() : inMemory(() => kernel!)
@@ -47,7 +51,7 @@ const simulateIn = async (
     return body(simulated)
   }
   try {
-    const done = await run(started, choices, { ...defaults, behaviour, capacity, realFiles, drainTimeoutMs: 5000 })
+    const done = await run(started, choices, { ...defaults, behaviour, capacity, realFiles, submit })
     return Object.assign(done, { profile: profile.name, doings })
   } finally {
     place.remove()
@@ -56,11 +60,12 @@ const simulateIn = async (
 
 export const ofSeed = (seed: number): Promise<Outcome> => simulate(seeded(seed))
 
-export const ofLine = (line: string): Promise<Outcome> => {
+export const ofLine = (line: string, submit?: Submit): Promise<Outcome> => {
   const [kind, rest = ""] = line.split(":")
-  return kind === "seed"
-    ? ofSeed(Number(rest))
-    : simulate(replayed(rest === "" ? [] : rest.split(".").map(Number)))
+  return simulate(
+    kind === "seed" ? seeded(Number(rest)) : replayed(rest === "" ? [] : rest.split(".").map(Number)),
+    submit
+  )
 }
 
 /** The command that repeats a failing run, made as plain as it can be within so many runs. */

@@ -10,6 +10,7 @@ import * as FiberId from "effect/FiberId"
 import type * as Scheduler from "effect/Scheduler"
 import * as Handle from "../../src/Handle.js"
 import * as C from "../../src/internal/constants.js"
+import { formOf } from "../../src/internal/forms.js"
 import type { Choices } from "../../src/internal/kernel/simulated/Choices.js"
 import type { Kernel } from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
@@ -25,6 +26,7 @@ export interface Case {
   readonly maxInFlight: number
   /** Interruption reports what the operation came to (`cancellable`). */
   readonly cancellable: boolean
+  readonly submit: "auto" | "mask"
 }
 
 const BYTES = 8
@@ -51,7 +53,8 @@ class Schedule implements Scheduler.Scheduler {
       name: "simulated",
       drainTimeout: Duration.infinity,
       engine,
-      environment: undefined
+      environment: undefined,
+      form: formOf(one.submit)
     }
     control.decide = () => one.answers[choices.below(one.answers.length)]!
     const handle = Handle.make(control.borrowedHandle("file"))
@@ -162,19 +165,25 @@ const isInterrupted = (exit: Exit.Exit<unknown, unknown>): boolean =>
 /** Runs all schedules of a case, as for the machine alone. */
 export const runAll = (one: Case): number => everySchedule(one, Schedule)
 
-export const cases: ReadonlyArray<Case> = [false, true].flatMap((cancellable) => [
+export const cases: ReadonlyArray<Case> = ([
+  { cancellable: false, submit: "auto", name: "" },
+  { cancellable: false, submit: "mask", name: ", masked" },
+  { cancellable: true, submit: "mask", name: ", cancellable" }
+] as const).flatMap(({ cancellable, name, submit }) => [
   {
-    name: `one fiber${cancellable ? ", cancellable" : ""}`,
+    name: `one fiber${name}`,
     fibers: 1,
     answers: [pends, pendsOn, succeedsLate, inline, failsAtStart, early],
     maxInFlight: 1,
-    cancellable
+    cancellable,
+    submit
   },
   {
-    name: `two fibers, one operation at a time${cancellable ? ", cancellable" : ""}`,
+    name: `two fibers, one operation at a time${name}`,
     fibers: 2,
     answers: cancellable ? [pends] : [pends, pendsOn],
     maxInFlight: 1,
-    cancellable
+    cancellable,
+    submit
   }
 ])

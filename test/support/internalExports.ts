@@ -5,6 +5,6 @@ export const internalExports: Readonly<Record<string, ReadonlyArray<string>>> = 
   Kernel: ["fromInternal"],
   Operation: ["isOperation", "lock", "peek", "sizeOf", "vectored"],
   Threadpool: ["acquire", "close"],
-  ThreadpoolIo: ["acquire", "cancellableIn", "close", "errorOf", "failure", "transfer", "warnQuarantined"],
+  ThreadpoolIo: ["acquire", "cancellableIn", "close", "errorOf", "failure", "quarantineOf", "transfer"],
   WatchBackend: ["make"]
 }

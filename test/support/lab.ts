@@ -23,7 +23,14 @@ export type KernelName = "portable" | "win32" | "simulated"
 /** How completions come on kernel32 in this lane; the others of the three ways run a part of the suite. */
 export const completions = (process.env.TPIO_COMPLETIONS ?? "relay") as Kernel.Kernel.CompletionWay
 
-export const options: Kernel.Kernel.Options = { kernel: kernelName === "win32" ? "win32" : "portable", completions }
+/** How fibers wait for operations in this lane; the other form runs a part of the suite. */
+export const submit = (process.env.TPIO_SUBMIT ?? "auto") as "auto" | "mask"
+
+export const options: Kernel.Kernel.Options = {
+  kernel: kernelName === "win32" ? "win32" : "portable",
+  completions,
+  submit
+}
 
 /** The seed that decides everything that the simulated system of that lane does. */
 const seed = Number(process.env.TPIO_SEED ?? 1)
@@ -37,6 +44,7 @@ const simulated = Layer.unwrapEffect(Effect.promise(async () => {
     seed,
     clock: "inherited",
     disk: "real",
+    submit,
     behaviour: {
       ...(everythingPends(file) ? { synchronous: 0, early: 0 } : { early: 25 }),
       late: 5,

@@ -32,7 +32,7 @@ const world = (() => {
   const { control, kernel } = simulated.make()
   control.otherwise = simulated.pend
   return {
-    layer: Kernel.fromInternal(Effect.succeed(kernel), { drainTimeout: DRAIN }),
+    layer: Kernel.fromInternal(Effect.succeed(kernel), { drainTimeout: DRAIN, submit: lab.submit }),
     handle: Effect.sync(() => Handle.make(control.borrowedHandle("held"))),
     pending: Operation.read({ buffer: new Uint8Array(64) }),
     control

@@ -36,7 +36,7 @@ import * as Kernel from "../../src/Kernel.js"
 import { isBalanced } from "../../src/Ledger.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
-import { directory, eventually } from "../support/lab.js"
+import { directory, eventually, submit } from "../support/lab.js"
 import * as simulated from "../support/simulated.js"
 
 interface Bench {
@@ -63,7 +63,7 @@ const claim = (name: string, body: Body) =>
       const ledger = yield* Kernel.ledger
       expect([isBalanced(ledger), ledger.inFlight, ledger.queued]).toEqual([true, 0, 0])
     }).pipe(
-      Effect.provide(Kernel.fromInternal(Effect.succeed(kernel), { drainTimeout: DRAIN_MS })),
+      Effect.provide(Kernel.fromInternal(Effect.succeed(kernel), { drainTimeout: DRAIN_MS, submit })),
       Effect.provide(Logger.replace(Logger.defaultLogger, logger))
     )
   }, 5000)
@@ -731,7 +731,7 @@ describe("metrics", () => {
       for (const one of [...control.pending]) one.complete(done)
     }
     const built = (kernel: Internal) =>
-      Layer.build(Kernel.fromInternal(Effect.succeed(kernel), { drainTimeout: DRAIN_MS }))
+      Layer.build(Kernel.fromInternal(Effect.succeed(kernel), { drainTimeout: DRAIN_MS, submit }))
     return Effect.scoped(Effect.gen(function*() {
       const [inFlight, retained] = yield* values
       const firstContext = yield* built(one)

@@ -53,13 +53,18 @@ describe("random programs in simulated systems", () => {
 
   for (const [line, defect] of regressions) {
     it(`never again: ${defect}`, async () => {
-      expect((await ofLine(line)).problems).toEqual([])
+      for (const submit of ["auto", "mask"] as const) {
+        expect({ submit, problems: (await ofLine(line, submit)).problems }).toEqual({ submit, problems: [] })
+      }
     })
   }
   for (const [actor, seeds, defect] of alone) {
     it(`never again: ${defect}`, async () => {
       for (const seed of seeds) {
-        expect({ seed, problems: (await simulateAlone(actor, seed)).problems }).toEqual({ seed, problems: [] })
+        for (const submit of ["auto", "mask"] as const) {
+          const { problems } = await simulateAlone(actor, seed, submit)
+          expect({ seed, submit, problems }).toEqual({ seed, submit, problems: [] })
+        }
       }
     })
   }

@@ -98,10 +98,8 @@ export const noMemory = () => Win32Error.make({ code: c.ERROR_NOT_ENOUGH_MEMORY,
 
 /** Names what did not settle in time (rule 19). */
 export const warn = (self: File, operations: ReadonlyArray<Issued | undefined>): Effect.Effect<void> => {
-  const quarantined = operations.filter((operation) => operation?.ending === "quarantined")
-  return quarantined.length === 0
-    ? Effect.void
-    : Effect.forEach(quarantined, (operation) => ThreadpoolIo.warnQuarantined(self.io, operation!), { discard: true })
+  const warnings = operations.flatMap((one) => one === undefined ? [] : ThreadpoolIo.quarantineOf(self.io, one) ?? [])
+  return warnings.length === 0 ? Effect.void : Effect.all(warnings, { discard: true })
 }
 
 const ended = (self: File, ring: ReadAhead): Effect.Effect<void> =>

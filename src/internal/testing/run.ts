@@ -14,6 +14,7 @@ import { Kernel } from "../../Kernel.js"
 import { isBalanced } from "../../Ledger.js"
 import { Engine } from "../engine/Engine.js"
 import type { Operation } from "../engine/Operation.js"
+import { formOf } from "../forms.js"
 import type { Issue } from "../kernel/Kernel.js"
 import type { Choices } from "../kernel/simulated/Choices.js"
 import { type Options as KernelOptions, SimulatedKernel } from "../kernel/simulated/kernel.js"
@@ -23,13 +24,15 @@ import * as origin from "../origin.js"
 
 export interface Options extends KernelOptions {
   readonly drainTimeoutMs: number
+  /** As in `Kernel.Options`. */
+  readonly submit: Kernel.Options["submit"]
   /** What is on the disk at the beginning. */
   readonly files: ReadonlyMap<string, Uint8Array>
   /** The world may do so many things before the program counts as one that never ends. */
   readonly steps: number
 }
 
-export const defaults: Options = { drainTimeoutMs: 5000, files: new Map(), steps: 1_000_000 }
+export const defaults: Options = { drainTimeoutMs: 5000, submit: "auto", files: new Map(), steps: 1_000_000 }
 
 // --- Effect's services, of this world
 
@@ -104,7 +107,8 @@ export const make = (choices: Choices, options: Options): Simulated => {
     name: "simulated",
     drainTimeout: Duration.millis(options.drainTimeoutMs),
     engine,
-    environment: undefined
+    environment: undefined,
+    form: formOf(options.submit)
   }
   return { world, kernel, engine, service }
 }
