@@ -18,7 +18,171 @@ const anchor = "internal/kernel/win32/pipeAnchor"
 const cancelCall = "this.binding.cancel(kernel, this.threadpoolIo)"
 const startCall = "this.binding.start(kernel, this.threadpoolIo)"
 
+const cursor = "internal/fileSystem/Cursor"
+const nodeCall = "internal/fileSystem/nodeCall"
+const openFile = "internal/fileSystem/openFile"
+const temporary = "internal/fileSystem/temporary"
+/** Their judge is one file. */
+const judged = ["unit/fileSystem"]
+
+const ofFileSystem = [
+  {
+    name: "lose the cursor's turn when its operation is interrupted",
+    quick: "fileSystem",
+    file: cursor,
+    after: "onFailure",
+    from: "this.#leave()",
+    to: "void 0"
+  },
+  {
+    name: "keep the turn when the operation has succeeded",
+    file: cursor,
+    after: "onSuccess",
+    from: "this.#leave()",
+    to: "void 0"
+  },
+  { name: "keep one that was interrupted in the line", file: cursor, from: "this.#line.remove(turn)", to: "void 0" },
+  {
+    name: "lose the turn of one that is interrupted as it comes",
+    file: cursor,
+    from: "if (turn.come)",
+    to: "if (turn.never)"
+  },
+  { name: "give the cursor to all at once", file: cursor, from: "if (this.#busy)", to: "if (false)" },
+  { name: "remove goes on after an interruption", file: nodeCall, from: "this.requested = true", to: "void 0" },
+  {
+    name: "do not wait for the function of node that runs",
+    file: nodeCall,
+    from: "() => call.cancel(Duration.toMillis(kernel.drainTimeout))",
+    to: "() => call.cancel(0)"
+  },
+  {
+    name: "wait for ever for a function of node",
+    file: nodeCall,
+    from: "this.givenUp = true",
+    to: "return"
+  },
+  {
+    name: "leave what a function of node brought after it was given up",
+    file: nodeCall,
+    after: "if (this.givenUp)",
+    from: "options.dispose?.(value",
+    to: "void (value"
+  },
+  {
+    name: "leave what a function of node brought to an interrupted fiber",
+    file: nodeCall,
+    after: "warnGivenUp(options), ",
+    from: "options.dispose?.(call.value",
+    to: "void (call.value"
+  },
+  {
+    name: "take back what a function of node has not brought",
+    file: nodeCall,
+    from: "!call.refused && call.error === null",
+    to: "!call.refused"
+  },
+  { name: "take a refused argument for a failure", file: nodeCall, from: "this.refused = true", to: "void 0" },
+  { name: "seek answers the old position", file: openFile, from: "cursor.position += by", to: "by" },
+  { name: "seek answers nothing", file: openFile, from: "return FileSystem.Size(cursor.position)", to: "return" },
+  {
+    name: "a read leaves the cursor",
+    file: openFile,
+    from: "this.#cursor.position += size",
+    to: "void size"
+  },
+  {
+    name: "truncation leaves the cursor behind the end",
+    file: openFile,
+    from: "cursor.position > length",
+    to: "cursor.position < length"
+  },
+  {
+    name: "truncation moves the cursor of a file that is appended to",
+    file: openFile,
+    from: "if (!this.append && ",
+    to: "if ("
+  },
+  {
+    name: "an append moves the cursor",
+    file: openFile,
+    from: "return this.append ? Effect.map(writing, FileSystem.Size) : ",
+    to: "return "
+  },
+  {
+    name: "a temporary file that cannot be made leaves its directory",
+    file: temporary,
+    from: "Effect.ignore(remove(method, parent))",
+    to: "Effect.void"
+  },
+  { name: "a prefix leads out of its directory", file: temporary, from: "!leadsElsewhere(", to: "!!(" },
+  {
+    name: "a prefix of dots leads out of its directory",
+    file: temporary,
+    from: "join(parent, `${prefix}x`).slice(0, -1)",
+    to: "join(parent, prefix)"
+  },
+  {
+    name: "a temporary directory outlives its scope",
+    file: temporary,
+    from: "Effect.orDie(remove(\"makeTempDirectoryScoped\", path))",
+    to: "Effect.void"
+  },
+  {
+    name: "a temporary file outlives its scope",
+    file: temporary,
+    from: "Effect.orDie(remove(\"makeTempFileScoped\", dirname(path)))",
+    to: "Effect.void"
+  },
+  {
+    name: "\"w\" keeps what is there",
+    file: "internal/fileSystem/opening",
+    from: "\"w\": { access: \"write\", disposition: \"createAlways\" }",
+    to: "\"w\": { access: \"write\", disposition: \"openAlways\" }"
+  },
+  {
+    name: "a sink writes each element over the one before",
+    file: "internal/fileSystem/streams",
+    from: "position += BigInt(written)",
+    to: "position = 0n"
+  },
+  {
+    name: "a stream goes on behind the part that was asked for",
+    file: "internal/fileSystem/streams",
+    from: "inFlight: aheadOf(size, bufferSize), offset, length }",
+    to: "inFlight: aheadOf(size, bufferSize), offset }"
+  },
+  {
+    name: "decode what no string can hold",
+    file: "internal/fileSystem/text",
+    tests: ["unit/text"],
+    from: "if (text.length + more.length > most)",
+    to: "if (text === undefined)"
+  },
+  {
+    name: "decode pieces as if each were a text of its own",
+    file: "internal/fileSystem/text",
+    tests: ["unit/text"],
+    from: "{ stream: at + piece < bytes.length }",
+    to: "{}"
+  },
+  {
+    name: "lose the reason that lies underneath",
+    file: "internal/fileSystem/errors",
+    from: "if (underneath !== undefined)",
+    to: "if (error === undefined)"
+  },
+  {
+    name: "an empty file is not touched when it is emptied",
+    file: "internal/kernel/posix",
+    tests: ["contract/fileSystem-contents"],
+    from: "constants.O_CREAT | constants.O_TRUNC",
+    to: "constants.O_CREAT"
+  }
+].map((mutation) => ({ tests: judged, ...mutation }))
+
 export const mutations = [
+  ...ofFileSystem,
   { name: "drop the Start", file: object, from: startCall, to: "void 0" },
   { name: "start twice", file: object, from: startCall, to: `${startCall}, ${startCall}` },
   { name: "drop the Cancel", quick: "schedules", file: object, from: cancelCall, to: "void 0" },

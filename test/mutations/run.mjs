@@ -57,8 +57,9 @@ const judgeQuickly = (only, index) =>
   only === "schedules" || only === "seeds" ? findings(simulation, index, only) : unitTests(index, only)
 
 const judge = async (index) => {
-  const only = mutations[index].quick
-  return quick ? judgeQuickly(only, index) : await findings(simulation, index) ?? unitTests(index)
+  const { quick: only, tests } = mutations[index]
+  if (quick) return judgeQuickly(only, index)
+  return tests === undefined ? await findings(simulation, index) ?? unitTests(index) : unitTests(index, ...tests)
 }
 
 const chosen = mutations.map((mutation, index) => ({ mutation, index })).filter(({ mutation }) =>

@@ -32,7 +32,9 @@ export default defineConfig({
         "windows"
       ]
         .map((name) => `test/unit/${name}.test.ts`),
-      "test/contract/misuse.test.ts"
+      "test/contract/misuse.test.ts",
+      // The judges that an entry names.
+      ...(mutation.tests ?? []).map((name) => `test/${name}.test.ts`)
     ],
     pool: "forks",
     // A test that is slow on a busy machine has found nothing.
