@@ -120,13 +120,27 @@ export interface Renamed {
 }
 
 /**
- * Changes were lost, because they came faster than the stream was pulled: list the directory.
+ * Changes were lost, because they came faster than the stream was pulled: list the directory. With `unwatched`, nothing has been
+ * lost so far: a directory below is not watched from now on.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Overflow {
   readonly _tag: "Overflow"
+  readonly unwatched?: Unwatched | undefined
+}
+
+/**
+ * A directory below that is not watched, nor is what is in it, and why: it cannot be read (`PermissionDenied`), its path is too
+ * long (`InvalidArgument`), the system has no watcher left (`Exhausted`). Told once, when the directory is found. On the portable
+ * kernel alone.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Unwatched extends Place {
+  readonly error: Win32Error.Win32Error
 }
 
 /**
@@ -143,7 +157,7 @@ export interface Options {
   /** The directories below, too. Default `false`. On the portable kernel each takes a watcher of the system's. */
   readonly recursive?: boolean | undefined
   /**
-   * What to tell. Default: `fileName`, `directoryName`, `size`, `lastWrite`. On the portable kernel `lastAccess` and `creation`
+   * The kinds of changes to tell. Default: `fileName`, `directoryName`, `size`, `lastWrite`. On the portable kernel `lastAccess` and `creation`
    * are never told.
    */
   readonly filter?: ReadonlyArray<Operation.Notification> | undefined
@@ -206,13 +220,14 @@ const DEFAULT_FILTER: ReadonlyArray<Operation.Notification> = ["fileName", "dire
 /**
  * `CreateFileW` with `FILE_LIST_DIRECTORY`, `FILE_FLAG_BACKUP_SEMANTICS` and `FILE_FLAG_OVERLAPPED`, sharing everything; then
  * the first `ReadDirectoryChangesW`. When this succeeds the watch has begun: `changes` misses nothing that happens afterwards.
- * What is not pulled waits in the system's buffer; when that is full, an `Overflow` says so.
+ * Changes that are not pulled wait in the system's buffer; when that is full, an `Overflow` says so.
  *
  * An open directory keeps the process alive, because a read of it is in flight. Closing the scope cancels that, waits for the
  * kernel to let go and closes the handle.
  *
  * Fails with `NotFound`, with `InvalidArgument` for what is no directory (267), and with `Exhausted` when the system has no
- * watcher left. On the portable kernel opening looks at everything that is watched: about 0.1 ms for each file.
+ * watcher left. On the portable kernel opening looks at everything that is watched, in a thread of its own, which takes about
+ * twice as long as to list it and look at every file.
  *
  * @example
  * ```ts
@@ -235,7 +250,7 @@ export const open = (
 ): Effect.Effect<Directory, Win32Error.Win32Error, Kernel | Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      // Of its own, so that an open that fails leaves nothing to the caller's scope.
+      // A scope of its own: an open that fails leaves nothing to the caller's.
       const scope = yield* Scope.fork(yield* Scope.Scope, ExecutionStrategy.sequential)
       return yield* restore(acquire(path, options)).pipe(
         Scope.extend(scope),
@@ -327,7 +342,7 @@ const openHandle = (
 // -----------------------------------------------------------------------------
 
 /**
- * What happens in the directory, from its opening on. Pulls when it is pulled: at most what two buffers hold is taken from the
+ * The changes of the directory, from its opening on. Pulls when it is pulled: at most what two buffers hold is taken from the
  * system in advance. It does not end by itself. One stream at a time can be run on a directory, a second one fails with `Busy`.
  *
  * Each change is a chunk of its own, and pulling the next one acknowledges it: the next stream goes on where the last one has
@@ -336,11 +351,12 @@ const openHandle = (
  * that pull ahead (`Stream.buffer`, `Stream.groupedWithin`) have acknowledged what they hold.
  *
  * Fails with `NotFound` (5) when the directory is removed: at once, on Wine within two seconds. A directory that is renamed is
- * still watched on Windows, and counts as removed on the portable kernel. Fails with `Closed` when the scope of the directory
- * has closed.
+ * still watched on Windows, and counts as removed on the portable kernel; so it does when one above it is renamed, at the next
+ * change or within a second. Fails with `Closed` when the scope of the directory has closed.
  *
  * How much is told differs: Windows tells every step, Linux by way of node what has come of them. A file that is created,
- * written and removed at once may be told in four changes, or not at all.
+ * written and removed at once may be told in four changes, or not at all. Names that are no UTF-8 cannot be told: a burst of
+ * changes to them is one `Overflow`.
  *
  * @example
  * ```ts

@@ -21,7 +21,8 @@ import * as Win32Error from "./Win32Error.js"
  * Makes `FileSystem.watch` of `@effect/platform` run on `Directory.watch`, with its options and its events: names
  * relative to what is watched, as node's own backend gives them. Permissions and times count as an `Update`. A rename
  * is a `Remove` and a `Create`. A file is watched through its directory, and a link to a file through the directory of
- * that file. When changes were lost the stream fails (1022): events have no way to say so.
+ * that file. When changes were lost the stream fails (1022): events have no way to say so. A directory
+ * below that cannot be watched is logged as a warning.
  *
  * Give it to the layer of the file system, which takes its backend when it is built.
  *
@@ -105,6 +106,12 @@ const eventsOf =
           ...event(FileSystem.WatchEventCreate, change.to)
         ])
       case "Overflow":
+        if (change.unwatched !== undefined) {
+          return Effect.logWarning("A directory below one that is watched is not watched").pipe(
+            Effect.annotateLogs({ path: change.unwatched.path, reason: change.unwatched.error.reason }),
+            Effect.as([])
+          )
+        }
         return Effect.fail(Win32Error.make({
           code: ERROR_NOTIFY_ENUM_DIR,
           syscall: "ReadDirectoryChangesW",

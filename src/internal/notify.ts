@@ -78,10 +78,19 @@ export const notifications = {
 export const bits = (filter: ReadonlyArray<keyof typeof notifications>): number =>
   filter.reduce((all, one) => all | notifications[one], 0)
 
-/** What records come to: a rename is one event. */
+/**
+ * The action of a record that no system writes but the portable kernel: the directory of that name is not watched, nor what is
+ * below it, because of the error with this code.
+ */
+export const unwatched = (code: number): number => UNWATCHED + code
+
+const UNWATCHED = 0x8000_0000
+
+/** One event of one or two records. */
 export type Event =
   | { readonly _tag: "Created" | "Removed" | "Modified"; readonly name: string }
   | { readonly _tag: "Renamed"; readonly from: string; readonly to: string }
+  | { readonly _tag: "Unwatched"; readonly name: string; readonly code: number }
 
 /** Pairs the halves of renames, also when they come in two buffers. */
 export class Pairing {
@@ -104,6 +113,7 @@ export class Pairing {
       }
       events.push(...this.lone())
       if (action === c.FILE_ACTION_RENAMED_OLD_NAME) this.#oldName = name
+      else if (action >= UNWATCHED) events.push({ _tag: "Unwatched", name, code: action - UNWATCHED })
       else events.push({ _tag: tagOf(action), name })
     }
     return events

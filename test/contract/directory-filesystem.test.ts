@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import {
   appendFileSync,
@@ -26,7 +27,7 @@ import * as Kernel from "../../src/Kernel.js"
 import * as WatchBackend from "../../src/WatchBackend.js"
 import { contract, failureOf, sleep } from "../support/claims.js"
 import * as lab from "../support/lab.js"
-import { removeFromOutside } from "../support/watching.js"
+import { deepPath, LONG_NAME, removeFromOutside } from "../support/watching.js"
 
 const ours = Layer.unwrapEffect(Effect.map(Kernel.Kernel, (kernel) =>
   NodeFileSystem.layer.pipe(
@@ -130,6 +131,19 @@ contract("FileSystem.watch", ({ claim, only }) => {
       rmSync(target)
       yield* until("Remove link")
       expect(told.filter((one) => !one.endsWith(" link"))).toEqual([])
+    }
+  )
+
+  only(process.platform === "linux" ? "portable" : [], "it makes the path by descriptors")(
+    "goes on above a path of more than 4,096 bytes",
+    function*() {
+      const path = yield* lab.directory
+      const quiet = Layer.merge(ours, Logger.remove(Logger.defaultLogger))
+      const { until } = yield* Effect.provide(events(path, { recursive: true }), quiet)
+      yield* deepPath(path)
+      yield* until(`Create ${LONG_NAME}`)
+      writeFileSync(join(path, "afterwards"), "")
+      yield* until("Create afterwards")
     }
   )
 

@@ -8,7 +8,17 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  watch,
+  writeFileSync
+} from "node:fs"
 import { join, sep } from "node:path"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as Directory from "../../src/Directory.js"
@@ -17,7 +27,7 @@ import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import { contract, failureOf, movement, refused, sleep } from "../support/claims.js"
 import { borrowedFile } from "../support/held.js"
 import * as lab from "../support/lab.js"
-import { exitError, isWine, line, removeFromOutside, told } from "../support/watching.js"
+import { deepPath, exitError, isWine, line, removeFromOutside, told } from "../support/watching.js"
 
 contract("a watched directory tells", ({ claim, only }) => {
   claim("what is created, changed, renamed and removed, by name and by path", function*() {
@@ -145,19 +155,84 @@ contract("a watched directory tells", ({ claim, only }) => {
     writeFileSync(join(path, "afterwards"), "")
     yield* watching.until("Created afterwards")
   })
+})
 
-  only("portable", "Windows tells each step")("what has become of it, not each step", function*() {
+contract("a watch loses nothing in silence", ({ only }) => {
+  const onLinux = process.platform === "linux" ? "portable" : []
+
+  only(onLinux, "others have no such queue")(
+    "when another watcher of the process fills the queue of inotify",
+    function*() {
+      const [path, elsewhere] = [yield* lab.directory, yield* lab.directory]
+      const watching = yield* told(yield* Directory.open(path, { filter: ["fileName"] }))
+      const other = watch(elsewhere, () => {})
+      yield* Effect.addFinalizer(() => Effect.sync(() => other.close()))
+      const queue = Number(readFileSync("/proc/sys/fs/inotify/max_queued_events", "latin1"))
+      for (let event = 0; event < Math.min(queue, 100_000); event += 2) {
+        writeFileSync(join(elsewhere, "file"), "")
+        rmSync(join(elsewhere, "file"))
+      }
+      for (let file = 0; file < 4000; file++) writeFileSync(join(path, `file-${file}`), "")
+      const names = () => new Set(watching.lines())
+      yield* lab.eventually(
+        "all are told, or that some are lost",
+        () => names().size >= 4000 || names().has("Overflow")
+      )
+    }
+  )
+
+  only(onLinux, "their names are Unicode")("of names that are no UTF-8: one overflow for a burst", function*() {
     const path = yield* lab.directory
-    const watching = yield* told(yield* Directory.open(path))
-    writeFileSync(join(path, "brief"), "")
-    rmSync(join(path, "brief"))
-    writeFileSync(join(path, "stays"), "")
-    yield* watching.until("Created stays")
-    expect(watching.lines().filter((one) => one.includes("brief"))).toEqual([])
+    const watching = yield* told(yield* Directory.open(path, { filter: ["fileName"] }))
+    for (let file = 0; file < 100; file++) {
+      writeFileSync(Buffer.concat([Buffer.from(join(path, `${file}`)), Buffer.of(0xff, 0xfe)]), "")
+    }
+    writeFileSync(join(path, "other"), "")
+    yield* watching.until("Created other")
+    yield* watching.until("Overflow")
+    expect(watching.lines()).toEqual(["Created other", "Overflow"])
+  })
+
+  only(onLinux, "it makes the path by descriptors")("below a path of more than 4,096 bytes, and goes on", function*() {
+    const path = yield* lab.directory
+    const watching = yield* told(yield* Directory.open(path, { recursive: true }))
+    yield* deepPath(path)
+    yield* watching.until("Overflow")
+    const [left, ...others] = watching.changes.filter((change) => change._tag === "Overflow")
+    expect(left!.unwatched!.error).toMatchObject({ code: 206, reason: "InvalidArgument", path: left!.unwatched!.path })
+    expect(Buffer.byteLength(left!.unwatched!.path)).toBeGreaterThan(3840)
+    writeFileSync(join(path, "afterwards"), "")
+    yield* watching.until("Created afterwards")
+    expect(others).toEqual([])
+  })
+
+  const unprivileged = process.getuid?.() === 0 ? [] : onLinux
+  only(unprivileged, "root may read everything")("below a directory that may not be read", function*() {
+    const path = yield* lab.directory
+    mkdirSync(join(path, "secret"), { mode: 0o300 })
+    yield* Effect.addFinalizer(() => Effect.sync(() => chmodSync(join(path, "secret"), 0o700)))
+    const directory = yield* Directory.open(path, { recursive: true })
+    const first = yield* Stream.runHead(Directory.changes(directory))
+    expect(first).toMatchObject({
+      value: { _tag: "Overflow", unwatched: { name: "secret", error: { reason: "PermissionDenied" } } }
+    })
   })
 })
 
 contract("a watch ends", ({ claim, only }) => {
+  only("portable", "Windows refuses that")("as removed when a directory above it is renamed", function*() {
+    const home = yield* lab.directory
+    const path = join(home, "above", "watched")
+    mkdirSync(path, { recursive: true })
+    writeFileSync(join(path, "file"), "")
+    const watching = yield* told(yield* Directory.open(path))
+    renameSync(join(home, "above"), join(home, "elsewhere"))
+    appendFileSync(join(home, "elsewhere", "watched", "file"), "more")
+    writeFileSync(join(home, "elsewhere", "watched", "new"), "")
+    expect(exitError(yield* watching.ended)).toEqual({ code: 5, reason: "NotFound" })
+    expect(watching.lines()).toEqual([])
+  })
+
   claim("with NotFound (5) when the directory is removed, after what was in it", function*() {
     const home = yield* lab.directory
     const path = mkdtempSync(join(home, "watched-"))

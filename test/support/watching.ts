@@ -8,7 +8,8 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { spawnSync } from "node:child_process"
-import { rmSync } from "node:fs"
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import * as Directory from "../../src/Directory.js"
 import type { Win32Error } from "../../src/Win32Error.js"
 import * as lab from "./lab.js"
@@ -61,6 +62,27 @@ export const removeFromOutside = (path: string): void => {
   const unix = path.replaceAll("\\", "/").replace(/^C:/i, `${process.env.WINEPREFIX}/drive_c`).replace(/^Z:/i, "")
   spawnSync("cmd", ["/c", "start", "/unix", "/bin/rm", "-r", unix], { stdio: "ignore" })
 }
+
+export const LONG_NAME = "d".repeat(250)
+
+/** A path of more than 4,096 bytes, and a file at its end. It goes with the scope. */
+export const deepPath = (directory: string): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      let parent = openSync(directory, "r")
+      for (let depth = 0; depth < 20; depth++) {
+        const name = `/proc/self/fd/${parent}/${LONG_NAME}`
+        mkdirSync(name)
+        const child = openSync(name, "r")
+        closeSync(parent)
+        parent = child
+      }
+      writeFileSync(`/proc/self/fd/${parent}/file`, "")
+      closeSync(parent)
+    }),
+    // No function of node's can.
+    () => Effect.sync(() => spawnSync("rm", ["-rf", join(directory, LONG_NAME)]))
+  )
 
 export const exitError = (exit: Exit.Exit<unknown, Win32Error>) =>
   Exit.match(exit, {

@@ -194,10 +194,16 @@ export class Reader {
     return this.#pairing.lone().map(this.#change)
   }
 
-  readonly #change = (event: notify.Event): Change =>
-    event._tag === "Renamed"
-      ? { _tag: "Renamed", from: this.#place(event.from), to: this.#place(event.to) }
-      : { _tag: event._tag, ...this.#place(event.name) }
+  readonly #change = (event: notify.Event): Change => {
+    if (event._tag === "Renamed") {
+      return { _tag: "Renamed", from: this.#place(event.from), to: this.#place(event.to) }
+    }
+    const place = this.#place(event.name)
+    if (event._tag !== "Unwatched") return { _tag: event._tag, ...place }
+    const detail = "This directory is not watched, nor is what is in it."
+    const error = Win32Error.make({ code: event.code, detail, syscall: "ReadDirectoryChangesW", path: place.path })
+    return { _tag: "Overflow", unwatched: { ...place, error } }
+  }
 
   #place(name: string): Place {
     return { name, path: name === "" ? this.path : Path.join(this.path, name) }

@@ -8,7 +8,7 @@ import * as path from "node:path"
 import { promisify } from "node:util"
 import * as C from "../../constants.js"
 import * as notify from "../../notify.js"
-import { Refusal, statusOf } from "../errno.js"
+import { Refusal } from "../errno.js"
 import type { Calls, WatchParameters } from "../Kernel.js"
 import type { Done, Handles, TakeBack } from "../model.js"
 import type { PortableFile, PortableOperation, PortableStorage } from "../portable.js"
@@ -40,19 +40,15 @@ class WatchedDirectory implements PortableFile {
   #overflowed = false
   #failure: number = C.ERROR_SUCCESS
   #answering = false
+  /** The tree waits to hear that what it told was taken. */
+  #owes = false
 
   constructor(readonly storage: PortableStorage, readonly path: string) {}
 
   /** Once: what the first one asks for holds for all. */
-  begin(parameters: WatchParameters, done: Done<void>): void {
-    if (this.#tree !== undefined) return done(C.ERROR_SUCCESS)
-    this.#tree = new Tree(
-      this.path,
-      parameters,
-      this,
-      (work, ended) => this.storage.runPromise(work, ended)
-    )
-    this.#tree.begin(done)
+  begin(parameters: WatchParameters, begun: (error?: Error) => void): void {
+    if (this.#tree !== undefined) return begun()
+    this.#tree = new Tree(this.path, parameters, this, begun)
   }
 
   issue(operation: PortableOperation): number {
@@ -62,8 +58,8 @@ class WatchedDirectory implements PortableFile {
     if (this.#firstRead) {
       this.#firstRead = false
       this.#limit = issue.length
-      this.begin(issue.parameters as WatchParameters, (status, _, cause) => {
-        if (status !== C.ERROR_SUCCESS) this.failed(watchStatus(cause))
+      this.begin(issue.parameters as WatchParameters, (error) => {
+        if (error !== undefined) this.failed(watchStatus(error))
       })
     }
     this.#reads.push(operation)
@@ -83,19 +79,23 @@ class WatchedDirectory implements PortableFile {
     return () => false
   }
 
-  abandon(quiet: () => void): boolean {
-    if (this.#tree !== undefined) return this.#tree.end(quiet)
-    quiet()
-    return false
+  abandon(quiet: () => void): void {
+    if (this.#tree === undefined) quiet()
+    else this.#tree.end(quiet)
   }
 
   // --- what the tree says
 
   changed(records: ReadonlyArray<notify.Notified>): void {
-    if (this.#overflowed) return
-    this.#bytes += records.reduce((bytes, record) => bytes + notify.sizeOf(record), 0)
-    this.#records.push(...records)
-    if (this.#bytes > this.#limit) return this.overflowed()
+    for (const record of records) {
+      if (this.#overflowed) break
+      this.#bytes += notify.sizeOf(record)
+      if (this.#bytes > this.#limit) this.overflowed()
+      else this.#records.push(record)
+    }
+    // Without a reader, more is asked for at once: it waits here as long as it fits.
+    if (this.#reads.length === 0) this.#taken()
+    else this.#owes = true
     this.#answerSoon()
   }
 
@@ -111,6 +111,11 @@ class WatchedDirectory implements PortableFile {
     this.#answerSoon()
   }
 
+  #taken(): void {
+    this.#owes = false
+    this.#tree!.taken(this.#limit / 2)
+  }
+
   // --- answering
 
   #answerSoon(): void {
@@ -120,6 +125,7 @@ class WatchedDirectory implements PortableFile {
     setImmediate(() => {
       this.#answering = false
       this.#answer()
+      if (this.#owes) this.#taken()
       this.#answerSoon()
     })
   }
@@ -138,14 +144,14 @@ class WatchedDirectory implements PortableFile {
     }
     if (!this.#overflowed && this.#failure === C.ERROR_SUCCESS) return
     this.#reads.shift()
-    // What was lost is told before the end.
+    // The loss is told before the end.
     const status = this.#overflowed ? C.ERROR_SUCCESS : this.#failure
     this.#overflowed = false
     operation.complete(status, 0)
   }
 }
 
-/** `PrepareDirectoryChanges`, on one of libuv's threads at a time. */
+/** `PrepareDirectoryChanges`. */
 export const prepareDirectoryChanges = (
   storage: PortableStorage,
   { handle, ...parameters }: Calls["PrepareDirectoryChanges"][0],
@@ -155,12 +161,16 @@ export const prepareDirectoryChanges = (
   const file = handles.file(handle)
   if (file === undefined) return storage.turn(() => done(C.ERROR_INVALID_HANDLE))
   if (!(file instanceof WatchedDirectory)) return storage.turn(() => done(C.ERROR_DIRECTORY))
-  file.begin(parameters, (status, _, cause) => {
-    const why = refusalOf(cause)
+  file.begin(parameters, (error) => {
     storage.turn(() =>
-      done(why === cause ? status : statusOf(why), status === 0 ? { tellsRemoval: true } : undefined, why)
+      error === undefined
+        ? done(C.ERROR_SUCCESS, { tellsRemoval: true })
+        : done(watchStatus(error), undefined, refusalOf(error))
     )
   })
-  // A large tree takes a while to look at: whoever does not wait for it any more does not want to watch it either.
-  return () => file.abandon(() => {})
+  // A large tree takes a while to look at: an open that was interrupted does not want it watched.
+  return () => {
+    file.abandon(() => {})
+    return false
+  }
 }
