@@ -1329,7 +1329,8 @@ const refuse = (self: File, syscall: string, problem: Wrong | undefined) =>
   problem === undefined || !isOurs(self) ? undefined : Effect.fail(refusal(syscall, problem, self))
 
 /**
- * `GetFileInformationByHandle`: size, times, attributes, and which file it is.
+ * `GetFileInformationByHandle`: size, times, attributes, and which file it is. Windows is asked once more for `changedTimeNs`
+ * (`FileBasicInfo`).
  *
  * @example
  * ```ts
@@ -1344,10 +1345,11 @@ const refuse = (self: File, syscall: string, problem: Wrong | undefined) =>
  * @category accessors
  */
 export const stat = (self: File): Effect.Effect<Stat, Win32Error.Win32Error> =>
-  callOn(self, "GetFileInformationByHandle", {})
+  callOn(self, "GetFileInformationByHandle", { changes: true })
 
 /**
- * The size of the file in bytes.
+ * The size of the file in bytes, as the file system says. Some say 0, or too much, of what they make up when it is read, as
+ * `/proc` and `/sys` do.
  *
  * @example
  * ```ts
@@ -1360,7 +1362,8 @@ export const stat = (self: File): Effect.Effect<Stat, Win32Error.Win32Error> =>
  * @since 0.1.0
  * @category accessors
  */
-export const size = (self: File): Effect.Effect<bigint, Win32Error.Win32Error> => Effect.map(stat(self), (s) => s.size)
+export const size = (self: File): Effect.Effect<bigint, Win32Error.Win32Error> =>
+  Effect.map(callOn(self, "GetFileInformationByHandle", {}), ({ size }) => size)
 
 /**
  * `SetFileInformationByHandle(FileEndOfFileInfo)`: cuts the file to `length` bytes, or extends it with zeros.

@@ -247,7 +247,8 @@ export interface HashOptions {
 
 /**
  * The digest of a file's contents, by default its SHA-256 in hexadecimal. Reads are in flight while the bytes before are hashed.
- * Takes a path, or a `File` that is open for reading. What is appended meanwhile does not count.
+ * Takes a path, or a `File` that is open for reading. Fails with `Changed` when the file is another one afterwards: by its size, the
+ * time of its last change, or the time that no program can set back.
  *
  * @example
  * ```ts
@@ -266,7 +267,7 @@ export interface HashOptions {
 export const hash = (
   source: string | File.File,
   options: HashOptions = {}
-): Effect.Effect<string, Win32Error, Kernel> =>
+): Effect.Effect<string, PipelineError | Win32Error, Kernel> =>
   File.isFile(source)
     ? hashing.hashFile(source, options)
     : File.withFile(source, { hint: "sequential" }, (file) => hashing.hashFile(file, options))

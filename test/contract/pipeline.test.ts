@@ -14,6 +14,7 @@ import * as File from "../../src/File.js"
 import { Kernel } from "../../src/Kernel.js"
 import * as Pipeline from "../../src/Pipeline.js"
 import type { PipelineError } from "../../src/PipelineError.js"
+import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
 import { contract, failureOf, pattern } from "../support/claims.js"
 import * as lab from "../support/lab.js"
 import { everyStep } from "../support/sweep.js"
@@ -68,6 +69,25 @@ contract("pipelines", ({ claim, only }) => {
         expect(last).toMatchObject({ files: 1, bytes: 50_001, verifiedBytes: 50_001, totalBytes: 50_001 })
         expect(last!.partials()).toEqual([])
         sameFile(join(source, "file"), copy)
+      }
+    })
+    claim("does not make a file of what can only be the path of a directory", function*() {
+      const { copy, directory, source } = yield* treeOf({ file: "contents" })
+      const from = join(source, "file")
+      for (const to of [`${copy}/`, `${copy}/.`, `${copy}//`, `${copy}/x/..`, `${source}/`, join(copy, "/")]) {
+        const attempts: ReadonlyArray<Effect.Effect<unknown, unknown, Kernel>> = [
+          Pipeline.copy(from, to),
+          Pipeline.copy(from, to, { overwrite: true, resume: true }),
+          Pipeline.copyTree(from, to),
+          Pipeline.transform(from, to, (bytes) => bytes, { overwrite: true }),
+          File.copy(from, to),
+          Effect.flatMap(ThreadpoolFileSystem.make, (fs) => fs.copyFile(from, to))
+        ]
+        for (const attempt of attempts) {
+          const error = yield* failureOf(attempt)
+          expect(["PipelineError", "Win32Error", "SystemError"]).toContain((error as { _tag: string })._tag)
+        }
+        expect(names(directory)).toEqual(["source", join("source", "file")])
       }
     })
     claim("replaces nothing unless it is told to, and then replaces at once", function*() {

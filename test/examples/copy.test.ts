@@ -424,7 +424,7 @@ describe("bad input is refused in one sentence, and leaves nothing behind", () =
       fs.renameSync(join(source, "new"), join(source, "file"))
     }
     child.kill("SIGCONT")
-    assertRefused(await ended, /file" has changed while it was being copied/)
+    assertRefused(await ended, /file" has changed while it was being read/)
   })
 
   it("a copy that does not read back as it was written", async () => {

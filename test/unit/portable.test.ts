@@ -424,6 +424,7 @@ describe("calls on an open file", () => {
       accessTimeNs: stat.atimeNs,
       modifiedTimeNs: stat.mtimeNs,
       createdTimeNs: stat.birthtimeNs,
+      changedTimeNs: stat.ctimeNs,
       attributes: C.FILE_ATTRIBUTE_NORMAL,
       mode: 0o640,
       numberOfLinks: 2,

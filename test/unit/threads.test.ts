@@ -55,8 +55,13 @@ describe("every request", () => {
     await ask<void>((answer) => requests.fsync(fd, answer))
     await ask<void>((answer) => requests.fchmod(fd, 0o600, answer))
     await ask<void>((answer) => requests.futimes(fd, 1_000_500_000_000n, -2_000_250_000_000n, answer))
-    const { birthtimeNs, ino, ...stat } = await ask<Stat>((answer) => requests.fstat(fd, answer))
-    told.push(stat, birthtimeNs > 0n, ino === fs.statSync(path, { bigint: true }).ino)
+    const { birthtimeNs, ctimeNs, ino, ...stat } = await ask<Stat>((answer) => requests.fstat(fd, answer))
+    told.push(
+      stat,
+      birthtimeNs > 0n,
+      ctimeNs === fs.statSync(path, { bigint: true }).ctimeNs,
+      ino === fs.statSync(path, { bigint: true }).ino
+    )
     await ask<void>((answer) => requests.close(fd, answer))
     await ask<void>((answer) => requests.rename(path, other, answer))
     await ask<void>((answer) => requests.linkAndUnlink(other, path, answer))
@@ -64,7 +69,9 @@ describe("every request", () => {
     told.push(opened.stat.size, opened.stat.mode)
     await ask<void>((answer) => requests.close(opened.fd, answer))
     await ask<void>((answer) => requests.copy(path, other, answer))
-    const { birthtimeNs: _, ino: __, ...copied } = await ask<Stat>((answer) => requests.lstat(other, answer))
+    const { birthtimeNs: _, ctimeNs: ___, ino: __, ...copied } = await ask<Stat>((answer) =>
+      requests.lstat(other, answer)
+    )
     told.push(copied)
     for (const name of [path, other]) await ask<void>((answer) => requests.unlink(name, answer))
     return told

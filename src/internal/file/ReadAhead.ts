@@ -44,6 +44,11 @@ export class ReadAhead {
   /** The end of what has been asked for, and of what there is, as bytes from the beginning of the range. */
   #asked = 0
   #end: number
+  /**
+   * One read has come whole. A file that is made up while it is read brings a page at a time, and begins anew for every read that
+   * does not go on where the last one ended: reads ahead of each other would take a time that grows with the square of its length.
+   */
+  #comesWhole = false
   /** There was no memory for a single read. */
   exhausted = false
 
@@ -60,7 +65,7 @@ export class ReadAhead {
   /** Starts reads, until enough are in flight or ready. */
   pump(): void {
     const { chunkSize, inFlight } = this.range
-    while (this.#pieces.length < inFlight && this.#asked < this.#end) {
+    while (this.#pieces.length < (this.#comesWhole ? inFlight : 1) && this.#asked < this.#end) {
       const { buffers } = this.io.engine
       const lease = this.toKeep ? buffers.leaseToGive(chunkSize) : buffers.lease(chunkSize)
       if (lease === undefined) {
@@ -97,6 +102,7 @@ export class ReadAhead {
           return piece
         }
         if (piece.size < piece.wanted) this.#end = piece.at + piece.size
+        this.#comesWhole = !piece.inParts
         if (piece.size > 0) return piece
       }
       piece.lease.release()

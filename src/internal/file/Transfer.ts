@@ -17,6 +17,8 @@ export class Transfer implements Ticket {
   /** The operation that did not succeed. */
   failed: Operation | undefined = undefined
   #operation: Operation | undefined = undefined
+  /** It took more than one operation, the first of which brought a part. */
+  inParts = false
   #cancelled = false
 
   constructor(
@@ -48,7 +50,10 @@ export class Transfer implements Ticket {
     else {
       this.bytes += bytes
       const more = bytes > 0 && this.bytes < this.length && this.bytes % this.alignment === 0
-      if (more && !this.#cancelled) return void this.start()
+      if (more && !this.#cancelled) {
+        this.inParts = true
+        return void this.start()
+      }
     }
     this.delivered = true
     this.listener?.()

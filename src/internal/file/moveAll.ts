@@ -36,22 +36,29 @@ export const move = (self: Movable, operation: Issuable): Effect.Effect<number, 
 export const nothingWritten = (self: Movable): Win32Error.Win32Error =>
   refused(self, "WriteFile", ERROR_WRITE_FAULT, "Nothing was written.")
 
+export interface Options {
+  /** Hears of each operation that succeeds. */
+  readonly moved?: ((bytes: number) => void) | undefined
+  /** Whether an operation that moved less than it was asked for, and came so far, was the last one. Otherwise none is. */
+  readonly isEnd?: ((done: number) => boolean) | undefined
+}
+
 /**
- * Moves `size` bytes. `operation` answers the next one after so many bytes; `moved` hears of each that succeeds. Succeeds with the
- * bytes moved, which are fewer than `size` only where a read meets the end of the file. A write that moves nothing fails.
+ * Moves `size` bytes. `operation` answers the next one after so many bytes. Succeeds with the bytes moved, which are fewer than
+ * `size` only where a read meets the end of the file. A write that moves nothing fails.
  */
 export const moveAll = (
   self: Movable,
   size: number,
   operation: (done: number) => Issuable,
-  moved: (bytes: number) => void = () => {}
+  { isEnd, moved }: Options = {}
 ): Effect.Effect<number, Win32Error.Win32Error> => {
   const from = (done: number): Effect.Effect<number, Win32Error.Win32Error> => {
     const next = operation(done)
     return Effect.flatMap(move(self, next), (bytes) => {
-      moved(bytes)
+      moved?.(bytes)
       const now = done + bytes
-      if (now === size) return Effect.succeed(size)
+      if (now === size || (bytes < next.request.length && isEnd?.(now) === true)) return Effect.succeed(now)
       // Past the cache, what is not whole sectors is the last part of the file.
       const more = bytes > 0 && now % (self.alignment ?? 1) === 0
       if (more) return from(now)

@@ -36,7 +36,7 @@ const boundsOf = (offset: number | bigint, length: number | bigint | undefined):
 
 /** On POSIX every file may have holes, where its file system knows any: there is nothing to set, and nothing to take back. */
 export const setSparse = (self: File, sparse: boolean): Effect.Effect<void, Win32Error.Win32Error> =>
-  self.kernel.name !== "win32" && sparse
+  !self.kernel.engine.kernel.sparseByRequest && sparse
     ? Effect.void
     : Effect.asVoid(ThreadpoolIo.submit(
       self.io,

@@ -45,7 +45,7 @@ const window = (buffer: Uint8Array, offset: bigint, start: number): Operation.Op
 export const fill = (file: File.File, buffer: Uint8Array, offset: bigint): Failing<number> =>
   moveAll(file, buffer.length, (done) => Operation.read(window(buffer, offset, done)))
 
-/** Everything that a file holds, unless its size is refused. */
+/** Everything that a file holds, or as much as it held when its size was asked for; unless its size is refused. */
 export const read = <E = never>(
   file: File.File,
   refused: (size: bigint) => E | undefined = () => undefined
@@ -53,12 +53,14 @@ export const read = <E = never>(
   Effect.flatMap(File.size(file), (size): Effect.Effect<Uint8Array, E | Win32Error.Win32Error> => {
     const refusal = refused(size)
     if (refusal !== undefined) return Effect.fail(refusal)
-    // The files of /proc say that they are empty, and are not.
-    if (size === 0n) return readToEnd(file)
     const buffer = allocate(size)
-    return buffer === undefined
-      ? Effect.fail(Win32Error.make({ code: c.ERROR_NOT_ENOUGH_MEMORY, syscall: "ReadFile", path: file.path }))
-      : Effect.map(size <= PIECE ? fill(file, buffer, 0n) : fillAhead(file, buffer), (bytes) => first(buffer, bytes))
+    if (buffer === undefined) {
+      return Effect.fail(Win32Error.make({ code: c.ERROR_NOT_ENOUGH_MEMORY, syscall: "ReadFile", path: file.path }))
+    }
+    return Effect.flatMap(
+      size <= PIECE ? fill(file, buffer, 0n) : fillAhead(file, buffer),
+      (bytes) => bytes < size ? Effect.succeed(first(buffer, bytes)) : readBehind(file, buffer)
+    )
   })
 
 /** The same with the next pieces being read while one is taken. */
@@ -71,20 +73,25 @@ const fillAhead = (file: File.File, buffer: Uint8Array): Failing<number> =>
     Number
   )
 
-const UNKNOWN_SIZE = 64 << 10
+const BEHIND = 64 << 10
 
-const readToEnd = (file: File.File): Failing<Uint8Array> => {
-  const pieces: Array<Uint8Array> = []
+/** The files of /proc say that they are empty, and are not: where there is more, and the size is what it was, it is read to the end. */
+const readBehind = (file: File.File, start: Buffer): Failing<Uint8Array> => {
+  const pieces = [start as Uint8Array]
   const from = (offset: number): Failing<Uint8Array> =>
     Effect.suspend(() => {
-      const buffer = Buffer.allocUnsafeSlow(UNKNOWN_SIZE)
+      const buffer = Buffer.allocUnsafeSlow(BEHIND)
       return Effect.flatMap(File.read(file, buffer, offset), (bytes) => {
-        if (bytes === 0) return Effect.succeed(Buffer.concat(pieces))
-        pieces.push(first(buffer, bytes))
-        return from(offset + bytes)
+        if (bytes === 0) return Effect.succeed(pieces.length === 1 ? start : Buffer.concat(pieces))
+        const more = Effect.suspend(() => {
+          pieces.push(first(buffer, bytes))
+          return from(offset + bytes)
+        })
+        if (pieces.length > 1) return more
+        return Effect.flatMap(File.size(file), (size) => size === BigInt(start.length) ? more : Effect.succeed(start))
       })
     })
-  return from(0)
+  return from(start.length)
 }
 
 /** Writes a whole buffer. `written` hears of every piece, since what a failure has left is not taken back. */
@@ -94,7 +101,9 @@ export const write = (
   offset: bigint,
   written?: (bytes: number) => void
 ): Failing<void> =>
-  Effect.asVoid(moveAll(file, buffer.length, (done) => Operation.write(window(buffer, offset, done)), written))
+  Effect.asVoid(
+    moveAll(file, buffer.length, (done) => Operation.write(window(buffer, offset, done)), { moved: written })
+  )
 
 /** At the end of the file, in one operation: no other append comes in between. */
 export const append = (file: File.File, buffer: Uint8Array): Failing<void> =>

@@ -5,10 +5,15 @@
 import type * as PlatformError from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
+import * as BufferPool from "../../BufferPool.js"
 import * as File from "../../File.js"
-import type { Kernel } from "../../Kernel.js"
+import { Kernel } from "../../Kernel.js"
+import * as Operation from "../../Operation.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { FILE_ATTRIBUTE_READONLY } from "../constants.js"
+import { forEachOfAll, type Memory, stillIs } from "../file/everything.js"
+import { moveAll } from "../file/moveAll.js"
+import { identityOf, isKnown, isSame } from "../held/identity.js"
 import { fromWin32 } from "./errors.js"
 import { nodeCall } from "./nodeCall.js"
 import { using } from "./opening.js"
@@ -42,11 +47,16 @@ export const copyFile = (kernel: Kernel.Service, options: CopyOptions): Failing<
         } as const
         return Effect.uninterruptibleMask((restore) =>
           using(kernel, target, (file) =>
-            Effect.flatMap(failing(File.stat(file)), (present) => {
-              if (present.volume === stat.volume && present.fileIndex === stat.fileIndex) return Effect.void
-              begun = true
-              return restore(failing(copyInto(kernel, source, stat, file, present, options)))
-            })).pipe(Effect.onError(() => begun ? remove(kernel, options) : Effect.void))
+            Effect.flatMap(failing(File.stat(file)), (present) =>
+              Effect.flatMap(isSameFile(kernel, options, stat, present), (same) => {
+                if (same) {
+                  return Effect.void
+                }
+                begun = true
+                return restore(failing(copyInto(kernel, source, stat, file, present, options)))
+              }))).pipe(Effect.onError(() =>
+                begun ? remove(kernel, options) : Effect.void
+              ))
         )
       })
   )
@@ -54,6 +64,21 @@ export const copyFile = (kernel: Kernel.Service, options: CopyOptions): Failing<
 
 const remove = (kernel: Kernel.Service, { method, to }: CopyOptions) =>
   Effect.ignore(nodeCall<void>(kernel, { method, path: to }, (done) => fs.unlink(to, done)))
+
+/**
+ * By their numbers, or, where the file system gives none, by their names.
+ */
+const isSameFile = (
+  kernel: Kernel.Service,
+  { from, method, to }: CopyOptions,
+  a: File.Stat,
+  b: File.Stat
+): Failing<boolean> => {
+  const [one, other] = [identityOf(a), identityOf(b)]
+  if (isKnown(one) && isKnown(other)) return Effect.succeed(isSame(one, other))
+  const nameOf = (path: string) => nodeCall<string>(kernel, { method, path }, (done) => fs.realpath.native(path, done))
+  return Effect.zipWith(nameOf(from), nameOf(to), (one, other) => one === other)
+}
 
 const copyInto = (
   kernel: Kernel.Service,
@@ -63,14 +88,21 @@ const copyInto = (
   present: File.Stat,
   { preserveTimestamps }: CopyOptions
 ): Effect.Effect<void, Win32Error> => {
-  const filled = Effect.zipRight(File.truncate(target, 0), copyContents(source, target))
-  const info = keep(kernel, stat, present, preserveTimestamps)
-  return info === undefined ? filled : Effect.zipRight(filled, File.setBasicInfo(target, info))
+  const set = (info: File.BasicInfo | undefined) => info === undefined ? Effect.void : File.setBasicInfo(target, info)
+  return set(rightsOf(stat, present)).pipe(
+    Effect.zipRight(File.truncate(target, 0)),
+    Effect.zipRight(copyContents(source, stat, target)),
+    Effect.zipRight(set(keep(kernel, stat, present, preserveTimestamps)))
+  )
 }
+
+/** Before the data: who may not read the source reads none of it in the copy. */
+const rightsOf = ({ mode }: File.Stat, present: File.Stat): File.BasicInfo | undefined =>
+  mode === undefined || mode === present.mode ? undefined : { mode }
 
 const isReadOnly = ({ attributes }: File.Stat): boolean => (attributes & FILE_ATTRIBUTE_READONLY) !== 0
 
-/** What the copy has of its source besides the contents: on Windows the time of the last change in any case. */
+/** What the copy has of its source besides contents and mode: on Windows the time of the last change in any case. */
 const keep = (
   kernel: Kernel.Service,
   stat: File.Stat,
@@ -78,18 +110,36 @@ const keep = (
   preserveTimestamps: boolean
 ): File.BasicInfo | undefined => {
   const times = { accessTimeNs: stat.accessTimeNs, modifiedTimeNs: stat.modifiedTimeNs }
-  if (kernel.name === "win32") {
-    return {
-      ...(preserveTimestamps ? times : { modifiedTimeNs: stat.modifiedTimeNs }),
-      ...(isReadOnly(stat) === isReadOnly(present) ? {} : { readOnly: isReadOnly(stat) })
-    }
+  if (kernel.name !== "win32") return preserveTimestamps ? times : undefined
+  return {
+    ...(preserveTimestamps ? times : { modifiedTimeNs: stat.modifiedTimeNs }),
+    ...(isReadOnly(stat) === isReadOnly(present) ? {} : { readOnly: isReadOnly(stat) })
   }
-  const mode = stat.mode === present.mode ? undefined : stat.mode
-  return preserveTimestamps ? { ...times, mode } : mode === undefined ? undefined : { mode }
 }
 
 const CHUNK = 512 << 10
+/** A size is a hint: a file may hold more than it says. */
+const LEAST = 65_536
 
-/** The next chunks are being read while one is written, from where it was read. */
-const copyContents = (source: File.File, target: File.File): Effect.Effect<void, Win32Error> =>
-  Effect.asVoid(File.forEachChunk(source, { chunkSize: CHUNK }, (chunk) => File.writeAll(target, chunk, chunk.offset)))
+/**
+ * The next chunks are being read while one is written, from where it was read. Of a file that changes meanwhile, what there is up to
+ * the size that it had.
+ */
+const copyContents = (source: File.File, stat: File.Stat, target: File.File): Effect.Effect<void, Win32Error> => {
+  const size = Number(stat.size)
+  const buffer = BufferPool.make(Math.max(LEAST, size <= CHUNK ? size : 0))
+  const write = (memory: Memory, offset: number, length: number) =>
+    moveAll(
+      target,
+      length,
+      (start) => Operation.write({ buffer: memory, start, length: length - start, offset: offset + start })
+    )
+  return Effect.flatMap(
+    buffer,
+    (buffer) => forEachOfAll(source, { from: 0, size, chunk: CHUNK, inFlight: 4, buffer }, stillIs(source, stat), write)
+  ).pipe(
+    Effect.scoped,
+    Effect.provideService(Kernel, source.kernel),
+    Effect.asVoid
+  )
+}

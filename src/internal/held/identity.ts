@@ -2,12 +2,19 @@
  * Which file a name means: compared by numbers, where the file system gives any.
  */
 
+import type { FileInformation } from "../kernel/Kernel.js"
+
 /** What node's stat with `bigint` tells, among others; or a handle. */
 export interface Identity {
   readonly dev: bigint
   readonly ino: bigint
   readonly birthtimeNs: bigint
 }
+
+/** What a handle tells. */
+export const identityOf = (
+  { createdTimeNs, fileIndex, volume }: Pick<FileInformation, "createdTimeNs" | "fileIndex" | "volume">
+): Identity => ({ dev: volume, ino: fileIndex, birthtimeNs: createdTimeNs })
 
 /** File systems without numbers for files answer 0, and Windows all ones where a number has more than 64 bits. */
 const ALL_ONES = 2n ** 64n - 1n

@@ -90,6 +90,11 @@ export interface FileInformation {
   readonly accessTimeNs: bigint
   readonly modifiedTimeNs: bigint
   readonly createdTimeNs: bigint
+  /**
+   * When anything about the file was last changed, what is in it or what is known of it: `ctime`, on Windows `ChangeTime`. No
+   * program can set it back. `undefined` where the file system keeps none.
+   */
+  readonly changedTimeNs: bigint | undefined
   /** Windows file attributes; the portable kernel tells READONLY and NORMAL only. */
   readonly attributes: number
   /** POSIX permission bits; `undefined` on Windows. */
@@ -169,7 +174,11 @@ export interface Calls {
   ]
   readonly CloseHandle: [{ readonly handle: number }, void]
   readonly FlushFileBuffers: [{ readonly handle: number }, void]
-  readonly GetFileInformationByHandle: [{ readonly handle: number }, FileInformation]
+  /** `changes`: also `changedTimeNs`, for which Windows is asked once more (`FileBasicInfo`). */
+  readonly GetFileInformationByHandle: [
+    { readonly handle: number; readonly changes?: boolean | undefined },
+    FileInformation
+  ]
   /** `SetFileInformationByHandle(FileEndOfFileInfo)`. */
   readonly SetEndOfFile: [{ readonly handle: number; readonly length: bigint }, void]
   /** `SetFileInformationByHandle(FileBasicInfo)`; on POSIX futimes and fchmod. What is `undefined` stays. */
@@ -315,6 +324,11 @@ export interface Kernel {
   readonly opensAlone?: true | undefined
   /** `CreateFileW` opens directories too, and nobody renames or removes one that is open without `FILE_SHARE_DELETE`. */
   readonly holdsDirectories?: true | undefined
+  /**
+   * A file has holes only when it has been asked to (`FSCTL_SET_SPARSE`). In any other, a write far behind the end first writes
+   * zeros up to there, on the thread that issues it.
+   */
+  readonly sparseByRequest: boolean
   readonly pools: Pools
 
   // --- memory

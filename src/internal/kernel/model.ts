@@ -179,6 +179,7 @@ const RECYCLE_AFTER = 1024
 export class Model<F, O extends Operation<F>> implements Kernel {
   readonly name: Kernel["name"]
   readonly waitsForLocks = true
+  readonly sparseByRequest = false
   readonly slots = new SlotTable(() => {})
   readonly #budget = new CallbackBudget()
   readonly pools = new ModelPools(this.#budget)

@@ -4,7 +4,7 @@
  */
 import { callbackify } from "node:util"
 import * as C from "../constants.js"
-import { statusOf } from "./errno.js"
+import { errnoOf, statusOf } from "./errno.js"
 import { Gate, type Job, limitOf, Queue } from "./gate.js"
 import type { Block, Calls, FileInformation, Issue, Kernel } from "./Kernel.js"
 import { type Done, Model, Operation, type OtherCalls, type Storage, type TakeBack } from "./model.js"
@@ -272,8 +272,12 @@ export class PortableOperation extends Operation<PortableFile> implements Job {
   }
 
   readonly #transferred = (error: Error | null, transferred: number | undefined): void => {
-    if (error !== null) return this.#finish(statusOf(error), this.bytes)
     const { kind, length } = this.issue!
+    if (error !== null) {
+      // Files that make up what is read, as /proc/kmsg, may have nothing yet: they are opened in a way that does not wait.
+      const wouldWait = kind === "read" && errnoOf(error) === "EAGAIN"
+      return this.#finish(wouldWait ? C.ERROR_NOT_SUPPORTED : statusOf(error), this.bytes)
+    }
     const count = transferred!
     const bytes = this.bytes + count
     if (bytes === length) return this.#finish(C.ERROR_SUCCESS, bytes)

@@ -188,6 +188,7 @@ const informationOf = (stat: Stat): FileInformation => {
     accessTimeNs: stat.atimeNs,
     modifiedTimeNs: stat.mtimeNs,
     createdTimeNs: stat.birthtimeNs,
+    changedTimeNs: stat.ctimeNs,
     attributes: (mode & WRITE_BITS) === 0 ? C.FILE_ATTRIBUTE_READONLY : C.FILE_ATTRIBUTE_NORMAL,
     mode,
     numberOfLinks: stat.nlink,
@@ -217,15 +218,17 @@ export const setBasicInformation = (file: PosixFile, information: BasicInformati
 /** A time that is to stay is written back as it was read: POSIX's "omit" is not to be had from node 20. */
 const setEach = async (requests: Requests, { fd }: PosixFile, information: BasicInformation): Promise<void> => {
   const { accessTimeNs, mode, modifiedTimeNs, readOnly } = information
-  const stat = await asked<Stat>((answer) => requests.fstat(fd, answer))
-  const chmod = (mode: number) => asked<void>((answer) => requests.fchmod(fd, mode, answer))
-  const present = stat.mode & MODE_BITS
-  if (mode !== undefined) await chmod(mode & MODE_BITS)
+  const someTime = accessTimeNs !== undefined || modifiedTimeNs !== undefined
+  const everyTime = accessTimeNs !== undefined && modifiedTimeNs !== undefined
+  const present = (mode === undefined && readOnly !== undefined) || (someTime && !everyTime)
+    ? await asked<Stat>((answer) => requests.fstat(fd, answer))
+    : undefined
   // Who could write before is not known any more: the owner can again, and nobody else is given more than that.
-  else if (readOnly !== undefined) await chmod(readOnly ? present & ~WRITE_BITS : present | OWNER_WRITES)
-  if (accessTimeNs === undefined && modifiedTimeNs === undefined) return
-  const accessed = accessTimeNs ?? stat.atimeNs
-  const modified = modifiedTimeNs ?? stat.mtimeNs
+  const bits = mode ??
+    (readOnly === true ? present!.mode & ~WRITE_BITS : readOnly === false ? present!.mode | OWNER_WRITES : undefined)
+  if (bits !== undefined) await asked<void>((answer) => requests.fchmod(fd, bits & MODE_BITS, answer))
+  if (!someTime) return
+  const [accessed, modified] = [accessTimeNs ?? present!.atimeNs, modifiedTimeNs ?? present!.mtimeNs]
   await asked<void>((answer) => requests.futimes(fd, accessed, modified, answer))
 }
 

@@ -116,6 +116,7 @@ class Win32Kernel implements Kernel {
   readonly slots: SlotTable
   readonly waitsForLocks: boolean
   readonly holdsDirectories = true
+  readonly sparseByRequest = true
   readonly call: Kernel["call"]
   readonly pools: Win32Pools
   readonly #native: Bindings

@@ -97,7 +97,7 @@ const writePieces = (
 ): Effect.Effect<void, Win32Error.Win32Error> =>
   Effect.suspend(() => {
     const next = () => Operation.write({ buffer: write.bytes, length: Math.min(PIECE, write.bytes.byteLength) })
-    return Effect.asVoid(moveAll(connection, write.bytes.byteLength, next, (bytes) => write.advance(bytes)))
+    return Effect.asVoid(moveAll(connection, write.bytes.byteLength, next, { moved: (bytes) => write.advance(bytes) }))
   })
 
 /** A write that fails is its writer's affair: what the other end has sent before it went can still be read. */

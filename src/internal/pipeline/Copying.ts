@@ -1,12 +1,13 @@
 /**
  * What the parts of one file's copy share.
  */
-import type { BigIntStats } from "node:fs"
 import type { PoolBuffer } from "../../BufferPool.js"
+import type { Identity } from "../held/identity.js"
 import type { Place } from "../held/Place.js"
 import type { Held } from "../held/Room.js"
-import type { Data } from "./holes.js"
+import type { Holes } from "./holes.js"
 import type { Job } from "./Job.js"
+import type { Seen } from "./seen.js"
 
 /** Its directories are held until its copy has ended. */
 export interface FileToCopy {
@@ -22,7 +23,7 @@ export interface Copying {
   readonly job: Job
   readonly file: FileToCopy
   /** What the source was when its copy began: what the copy is to be, unless the source has changed at its end. */
-  readonly stat: BigIntStats
+  readonly stat: Seen
   readonly target: Place
   readonly tag: string
   /** The temporary name, and whether what has it is ours to remove. */
@@ -34,6 +35,7 @@ export interface Copying {
   readonly buffer: PoolBuffer
   /** Where the data that has been written ends. */
   writtenTo: number
-  /** Where the source has its data, if the system tells. */
-  data: Data | undefined
+  holes: Holes
+  /** Which file the copy is, once it is finished. */
+  identity: Identity | undefined
 }

@@ -20,8 +20,6 @@ export interface Job {
   readonly win32: boolean
   /** A journal is shared with nobody, and the system ends that with the process. */
   readonly locks: boolean
-  /** By directory: the mode that a file made there with that mode has kept. */
-  readonly keptModes: Map<Held, number>
   /** By directory: what an earlier copy left in it. */
   readonly left: Map<Held, Left>
   /** Of a copy that collects them. */

@@ -6,6 +6,7 @@ import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import * as Operation from "../../Operation.js"
 import type { Win32Error } from "../../Win32Error.js"
+import type { Memory } from "../file/everything.js"
 import { moveAll } from "../file/moveAll.js"
 
 export interface Shape {
@@ -29,7 +30,7 @@ export const forEachChunk = <E, R>(
   f: (chunk: PoolBuffer, offset: number, bytes: number) => Effect.Effect<unknown, E, R>
 ): Effect.Effect<number, E | Win32Error, R> => {
   const length = to - from
-  if (length > chunk || file.alignment > 1) {
+  if (length > Math.min(chunk, buffer.size) || file.alignment > 1) {
     return Effect.map(
       File.forEachChunk(
         file,
@@ -52,7 +53,7 @@ export const forEachChunk = <E, R>(
 /** Writes the bytes of a chunk from `start` to `end`; the chunk lies at `offset`. */
 export const writePart = (
   file: File.File,
-  buffer: PoolBuffer,
+  buffer: Memory,
   offset: number,
   start: number,
   end: number

@@ -3,11 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import { createHash, type Hash } from "node:crypto"
-import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
 import type { Win32Error } from "../../Win32Error.js"
+import { bytesOf, forEachOfAll, type Memory, stillIs } from "../file/everything.js"
 import { forEachChunk, writePart } from "./chunks.js"
 import type { Copying } from "./Copying.js"
 import { changed, failure } from "./failures.js"
@@ -25,7 +25,11 @@ export interface Stretch {
 
 type Failing<A> = Effect.Effect<A, PipelineError | Win32Error, Kernel>
 
-/** Copies from `from` on. Answers the stretches. */
+/** The source is what it was when its copy began, or the copy fails. */
+export const unchanged = ({ file, stat }: Copying, source: File.File): Failing<true> =>
+  Effect.flatMap(stillIs(source, stat), (same) => same ? Effect.succeed(true) : Effect.fail(changed(file.source.user)))
+
+/** Copies from `from` on to the end, wherever that is. Answers the stretches. */
 export const transfer = (
   copying: Copying,
   source: File.File,
@@ -39,23 +43,27 @@ export const transfer = (
   const hashed = journal !== undefined || settings.verify !== "none"
   const stretches: Array<Stretch> = []
   let at = from
+  let ended = false
   const copyAll = Effect.whileLoop({
-    while: () => at < size,
+    while: () => !ended,
     body: () => {
-      const stretch = { from: at, to: Math.min(at + length, size) }
-      const copied = copyStretch(copying, source, copy, stretch, hashed ? createHash("sha256") : undefined)
-      return journal === undefined ?
-        copied :
-        Effect.tap(copied, ({ sha256, to }) => remember(copying, copy, journal, { to, sha256 }))
+      const to = Math.min(at + length, size)
+      const copied = copyStretch(copying, source, copy, { from: at, to }, hashed ? createHash("sha256") : undefined)
+      return Effect.tap(copied, (stretch) => {
+        ended = stretch.to < to || to === size
+        return journal === undefined || stretch.to === stretch.from
+          ? Effect.void
+          : remember(copying, copy, journal, { to: stretch.to, sha256: stretch.sha256 })
+      })
     },
     step: (stretch) => {
-      stretches.push(stretch)
+      if (stretch.to > stretch.from) stretches.push(stretch)
       at = stretch.to
     }
   })
   // A hole at the end is made by this; holes elsewhere are there already.
-  const cut = Effect.suspend(() => copying.writtenTo < size ? File.truncate(copy, size) : Effect.void)
-  return Effect.map(Effect.zipRight(copyAll, cut), () => stretches)
+  const cut = Effect.suspend(() => copying.writtenTo < at ? File.truncate(copy, at) : Effect.void)
+  return copyAll.pipe(Effect.zipRight(unchanged(copying, source)), Effect.zipRight(cut), Effect.map(() => stretches))
 }
 
 /** The data before the entry: a process that is killed in between has copied a stretch in vain, and no more. */
@@ -72,6 +80,7 @@ const remember = (
   return durable ? Effect.zipRight(told, journal.sync()) : told
 }
 
+/** Up to `to`, or to where the file ends: the last stretch goes on behind its size. */
 const copyStretch = (
   copying: Copying,
   source: File.File,
@@ -79,41 +88,57 @@ const copyStretch = (
   { from, to }: Omit<Stretch, "sha256">,
   hash: Hash | undefined
 ): Failing<Stretch> => {
-  const { buffer, data, file, job: { progress, settings } } = copying
-  const write = (chunk: PoolBuffer, offset: number, bytes: number): Effect.Effect<unknown, Win32Error> => {
-    hash?.update(bytes === chunk.size ? chunk.bytes : chunk.bytes.subarray(0, bytes))
-    progress.copied(bytes)
-    const parts = partsOf(chunk.bytes, bytes)
+  const { buffer, holes, job: { progress, settings: { chunk, inFlight } }, stat } = copying
+  const write = (memory: Memory, offset: number, length: number): Effect.Effect<unknown, Win32Error> => {
+    const bytes = bytesOf(memory, length)
+    hash?.update(bytes)
+    progress.copied(length)
+    const parts = holes.keeps ? partsOf(bytes, length) : undefined
     if (parts === undefined) {
-      copying.writtenTo = offset + bytes
-      return writePart(copy, chunk, offset, 0, bytes)
+      copying.writtenTo = offset + length
+      return writePart(copy, memory, offset, 0, length)
     }
     if (parts.length === 0) return Effect.void
     copying.writtenTo = offset + parts.at(-1)!.end
-    return Effect.forEach(parts, (part) => writePart(copy, chunk, offset, part.start, part.end), { discard: true })
+    return Effect.forEach(parts, (part) => writePart(copy, memory, offset, part.start, part.end), { discard: true })
   }
-  const copyPiece = (piece: Piece): Failing<unknown> => {
-    if (!piece.data) return Effect.sync(() => skip(piece, hash, progress))
-    return Effect.flatMap(
-      forEachChunk(source, { ...piece, chunk: settings.chunk, inFlight: settings.inFlight }, buffer, write),
-      (bytes) => bytes < piece.to - piece.from ? Effect.fail(changed(file.source.user)) : Effect.void
-    )
-  }
-  const pieces = piecesOf(data, from, to)
-  const copied = pieces.length === 1
-    ? copyPiece(pieces[0]!)
-    : Effect.forEach(pieces, copyPiece, { discard: true })
-  return Effect.map(copied, (): Stretch => ({ from, to, sha256: hash?.digest("hex") ?? "" }))
+  const size = Number(stat.size)
+  const isLast = to === size
+  const pieces = isLast && holes.data === undefined ? [] : piecesOf(holes.data, from, to)
+  let at = from
+  let next = 0
+  const known = Effect.whileLoop({
+    while: () => next < pieces.length && pieces[next]!.from === at,
+    body: () => {
+      const piece = pieces[next++]!
+      return piece.data
+        ? forEachChunk(source, { ...piece, chunk, inFlight }, buffer, write)
+        : Effect.sync(() => skip(piece, hash, progress))
+    },
+    step: (bytes) => {
+      at += bytes
+    }
+  })
+  const rest = Effect.suspend(() =>
+    isLast && (at === to || pieces.length === 0)
+      ? forEachOfAll(source, { from: at, size, chunk, inFlight, buffer }, unchanged(copying, source), write)
+      : Effect.succeed(at)
+  )
+  return Effect.map(
+    Effect.zipRight(known, rest),
+    (end): Stretch => ({ from, to: end, sha256: hash?.digest("hex") ?? "" })
+  )
 }
 
 const ZEROS = new Uint8Array(1 << 16)
 
 /** A hole is neither read nor written, and has a checksum all the same. */
-const skip = ({ from, to }: Piece, hash: Hash | undefined, progress: { copied(bytes: number): void }): void => {
+const skip = ({ from, to }: Piece, hash: Hash | undefined, progress: { copied(bytes: number): void }): number => {
   for (let left = hash === undefined ? 0 : to - from; left > 0; left -= ZEROS.length) {
     hash!.update(left < ZEROS.length ? ZEROS.subarray(0, left) : ZEROS)
   }
   progress.copied(to - from)
+  return to - from
 }
 
 /** Reads stretches of a file; answers how many of them, from the first on, are what they are to be. */

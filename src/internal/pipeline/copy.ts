@@ -34,7 +34,6 @@ export const copyTree = (
       progress: new Progress(settings.onProgress),
       win32: kernel.name === "win32",
       locks: kernel.engine.kernel.opensAlone === true,
-      keptModes: new Map(),
       left: new Map(),
       failures: []
     }

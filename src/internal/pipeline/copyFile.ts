@@ -7,20 +7,22 @@ import { type BigIntStats, lstatSync } from "node:fs"
 import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
-import { PipelineError } from "../../PipelineError.js"
+import type { PipelineError } from "../../PipelineError.js"
 import { Win32Error } from "../../Win32Error.js"
+import { type Identity, identityOf, isKnown, isSame } from "../held/identity.js"
 import { type Place, placeIn } from "../held/Place.js"
 import type { Restore } from "../settle.js"
 import { believable, type Stretch, transfer, verifyCopy } from "./contents.js"
 import type { Copying, FileToCopy } from "./Copying.js"
-import { alreadyExists, cannot, changed, failure } from "./failures.js"
-import { dataOf } from "./holes.js"
+import { alreadyExists, cannot, changed, failure, replaced } from "./failures.js"
+import { holesOf } from "./holes.js"
 import type { Job } from "./Job.js"
 import { Journal, type Read } from "./journal.js"
 import { removeFile } from "./Made.js"
 import { journalName, partialName } from "./names.js"
 import { permissions } from "./permissions.js"
 import { adopt, type Adopted, lookAtTarget, removeLeft, requireOwn } from "./resume.js"
+import { type Seen, seen } from "./seen.js"
 import { endTag, nextTag } from "./tags.js"
 import { quoted } from "./text.js"
 
@@ -28,23 +30,44 @@ const windows = process.platform === "win32"
 
 type Failing<A> = Effect.Effect<A, PipelineError | Win32Error, Kernel>
 
-/** `buffer` holds one chunk and is used by nobody else meanwhile. */
+/**
+ * `buffer` holds one chunk and is used by nobody else meanwhile. Everything that is known of the source comes from its handle: what
+ * takes its name meanwhile is neither followed nor waited for.
+ */
 export const copyFile = (job: Job, file: FileToCopy, buffer: PoolBuffer): Effect.Effect<void, PipelineError, Kernel> =>
-  Effect.uninterruptibleMask((restore) => {
-    const stat = look(file.source)
-    if (stat instanceof PipelineError) return Effect.fail(stat)
-    if (!stat.isFile()) return Effect.fail(changed(file.source.user))
-    return job.settings.resume
-      ? resumeFile(restore, job, file, stat, buffer)
-      : copyNew(restore, job, file, stat, buffer, undefined)
-  })
+  // On Windows that flag would open a link raw.
+  File.withFile(file.source.system, { hint: "sequential", noFollow: !windows }, (source) =>
+    Effect.flatMap(File.stat(source), (stat) =>
+      Effect.uninterruptibleMask((restore) =>
+        job.settings.resume
+          ? resumeFile(restore, job, file, source, seen(stat), buffer)
+          : copyNew(restore, job, file, source, seen(stat), buffer, undefined)
+      ))).pipe(Effect.mapError((error) =>
+        error._tag === "PipelineError" ? error : unreadable(file, error)
+      ))
 
-/** What is there already is left alone, unless it is not what it is to be. */
+/** A link, a FIFO or a directory that has taken the place of the file is refused by what opens it. */
+const unreadable = ({ source }: FileToCopy, error: Win32Error): PipelineError => {
+  const there = look(source)
+  return there === undefined || there.isFile() ? cannot("read", source)(error) : changed(source.user, error)
+}
+
+/** Synchronous, as the walk is. `undefined`: it is not there, or cannot be looked at. */
+const look = ({ system }: Place): BigIntStats | undefined => {
+  try {
+    return lstatSync(system, { bigint: true })
+  } catch {
+    return undefined
+  }
+}
+
+/** Keeps a target that already matches the source; copies again otherwise. */
 const resumeFile = (
   restore: Restore,
   job: Job,
   file: FileToCopy,
-  stat: BigIntStats,
+  source: File.File,
+  stat: Seen,
   buffer: PoolBuffer
 ): Effect.Effect<void, PipelineError, Kernel> => {
   const target = placeIn(file.directory, file.name)
@@ -57,7 +80,10 @@ const resumeFile = (
       return Effect.map(removeLeft(job, file), () => job.progress.foundFile(Number(stat.size)))
     }
     if (there === "another" && !job.settings.overwrite) return Effect.fail(alreadyExists(target.user))
-    return Effect.flatMap(adopt(job, file, stat), (adopted) => copyNew(restore, job, file, stat, buffer, adopted))
+    return Effect.flatMap(
+      adopt(job, file, stat),
+      (adopted) => copyNew(restore, job, file, source, stat, buffer, adopted)
+    )
   })
 }
 
@@ -65,7 +91,8 @@ const copyNew = (
   restore: Restore,
   job: Job,
   file: FileToCopy,
-  stat: BigIntStats,
+  source: File.File,
+  stat: Seen,
   buffer: PoolBuffer,
   adopted: Adopted | undefined
 ): Effect.Effect<void, PipelineError, Kernel> => {
@@ -82,12 +109,13 @@ const copyNew = (
     journal: journaled ? placeIn(file.directory, journalName(file.name, tag)) : undefined,
     buffer,
     writtenTo: 0,
-    data: undefined
+    holes: { keeps: false, data: undefined },
+    identity: undefined
   }
   begin(copying)
   // Whether the file has got its name and whether that is remembered must not come apart: the mask stays on for it.
   return Effect.matchCauseEffect(
-    Effect.flatMap(restore(fillAtOnce(copying, adopted?.journal)), () => giveName(copying)),
+    Effect.flatMap(restore(fill(copying, source, adopted?.journal)), () => giveName(copying)),
     {
       onSuccess: () => Effect.void,
       onFailure: (cause) => Effect.zipRight(cleanUp(copying, cause), Effect.failCause(cause))
@@ -137,7 +165,7 @@ const explain = ({ file: { source }, target }: Copying, error: PipelineError | W
   if (error.syscall !== "MoveFileExW") {
     return cannot(error.syscall === "ReadFile" ? "read back" : "write", target)(error)
   }
-  if (lstatSync(target.system, { throwIfNoEntry: false })?.isDirectory() === true) {
+  if (look(target)?.isDirectory() === true) {
     return failure(
       "AlreadyExists",
       target.user,
@@ -148,80 +176,43 @@ const explain = ({ file: { source }, target }: Copying, error: PipelineError | W
   return error.reason === "AlreadyExists" ? alreadyExists(target.user, error) : cannot("make", target)(error)
 }
 
-/** Nothing in it can be a hole, and nobody waits long for it. */
-const AT_ONCE = 65_536
-
-/**
- * A small file that is not to be read back is one call of the system, but on Windows, where that carries no time of access. What
- * cannot be copied so, the other way tells why.
- */
-const fillAtOnce = (copying: Copying, earlier: Read | undefined): Failing<void> => {
-  const { file: { source }, job: { progress, settings, win32 }, partial, stat } = copying
-  const { permissions, resume, times, verify } = settings
-  const plain = !resume && verify === "none" && times && permissions
-  if (!plain || win32 || stat.size > AT_ONCE) return fill(copying, earlier)
-  copying.partialIsOurs = true
-  return Effect.matchEffect(File.copy(source.system, partial.system), {
-    onFailure: (error) => {
-      if (error.reason === "AlreadyExists") copying.partialIsOurs = false
-      return fill(copying, earlier)
-    },
-    onSuccess: () => {
-      const after = look(source)
-      if (after instanceof PipelineError) return Effect.fail(after)
-      if (hasChanged(stat, after)) return Effect.fail(changed(source.user))
-      progress.copied(Number(stat.size))
-      return Effect.void
-    }
-  })
-}
-
 /** Everything but the name. */
-const fill = (copying: Copying, earlier: Read | undefined): Failing<void> =>
-  // A link that has taken the file's place since the walk is not followed. On Windows that flag would open it raw.
-  File.withFile(
-    copying.file.source.system,
-    { hint: "sequential", noFollow: !windows },
-    (original) =>
-      withPartial(copying, earlier !== undefined, (copy) => {
-        const contents = copying.journal === undefined
-          ? copyContents(copying, original, copy, 0, undefined)
-          : withJournal(
-            copying,
-            copying.journal,
-            original,
-            copy,
-            earlier,
-            (from, journal) => copyContents(copying, original, copy, from, journal)
-          )
-        return isSparse(copying) ? Effect.zipRight(lookForHoles(copying, original, copy), contents) : contents
-      })
-  )
-
-/** It takes less room than its size, and the system may tell where. */
-const isSparse = ({ job, stat }: Copying): boolean => job.win32 && stat.blocks * 512n < stat.size
-
-const lookForHoles = (copying: Copying, original: File.File, copy: File.File): Effect.Effect<void, Win32Error> =>
-  Effect.map(dataOf(original, copy), (data) => {
-    copying.data = data
-  })
+const fill = (copying: Copying, source: File.File, earlier: Read | undefined): Failing<void> =>
+  withPartial(copying, earlier !== undefined, (copy) =>
+    Effect.flatMap(holesOf(copying.stat, source, copy), (holes) => {
+      copying.holes = holes
+      const contents = copying.journal === undefined
+        ? copyContents(copying, source, copy, 0, undefined)
+        : withJournal(
+          copying,
+          copying.journal,
+          source,
+          copy,
+          earlier,
+          (from, journal) => copyContents(copying, source, copy, from, journal)
+        )
+      return Effect.zipRight(contents, identify(copying, copy))
+    }))
 
 const copyContents = (
   copying: Copying,
-  original: File.File,
+  source: File.File,
   copy: File.File,
   from: number,
   journal: Journal | undefined
 ): Failing<void> => {
-  const { file: { source }, job: { settings: { verify } }, stat } = copying
-  return Effect.flatMap(transfer(copying, original, copy, from, journal), (stretches) => {
-    const after = look(source)
-    if (after instanceof PipelineError) return Effect.fail(after)
-    if (hasChanged(stat, after)) return Effect.fail(changed(source.user))
+  const { job: { settings: { verify } } } = copying
+  return Effect.flatMap(transfer(copying, source, copy, from, journal), (stretches) => {
     if (verify === "none") return finish(copying, copy)
     return verify === "read" ? verified(copying, copy, stretches) : durably(copying, copy, stretches)
   })
 }
+
+/** Remembers which file the copy is, as its handle tells. */
+const identify = (copying: Copying, copy: File.File): Effect.Effect<void, Win32Error> =>
+  Effect.map(File.stat(copy), (stat) => {
+    copying.identity = identityOf(stat)
+  })
 
 const verified = (copying: Copying, copy: File.File, stretches: ReadonlyArray<Stretch>): Failing<void> =>
   Effect.flatMap(verifyCopy(copying, copy, stretches), () => finish(copying, copy))
@@ -230,24 +221,11 @@ const verified = (copying: Copying, copy: File.File, stretches: ReadonlyArray<St
 const durably = (copying: Copying, copy: File.File, stretches: ReadonlyArray<Stretch>): Failing<void> =>
   Effect.zipRight(File.sync(copy), Effect.zipLeft(verified(copying, copy, stretches), File.sync(copy)))
 
-/** Synchronous, as the walk is: a tree has many small files. */
-const look = (place: Place): BigIntStats | PipelineError => {
-  try {
-    return lstatSync(place.system, { bigint: true })
-  } catch (error) {
-    return cannot("read", place)(error)
-  }
-}
-
-/** When the name still means the same file, with the same size and time, then what was read in between is that. */
-const hasChanged = (before: BigIntStats, after: BigIntStats): boolean =>
-  before.ino !== after.ino || before.dev !== after.dev || before.size !== after.size || before.mtimeNs !== after.mtimeNs
-
-/** A partial file with a journal is opened again by a later copy, which needs the right to: others get theirs at the end. */
+/** Nobody else reads a copy that is not finished, nor writes it. */
 const PRIVATE = 0o600
 
-const modeOf = ({ job: { settings }, journal, stat }: Copying): number =>
-  !settings.permissions ? 0o666 : journal !== undefined ? PRIVATE : permissions(stat.mode)
+/** A copy that does not get the permissions of its source has those of any new file. */
+const modeOf = ({ job: { settings } }: Copying): number => settings.permissions ? PRIVATE : 0o666
 
 const withPartial = <A, E>(
   copying: Copying,
@@ -308,62 +286,47 @@ const withJournal = (
   )
 }
 
-const MODE_BITS = 0o7777n
 const OWNER_WRITES = 0o200n
 
-/** Gives the copy its times, and the permissions that it does not have yet. */
-const finish = (copying: Copying, copy: File.File): Failing<void> => {
+/** Gives the copy its times and permissions. */
+const finish = (copying: Copying, copy: File.File): Effect.Effect<void, Win32Error> => {
   const { job: { settings }, stat } = copying
-  const times = settings.times
-    ? { accessTimeNs: stat.atimeNs, modifiedTimeNs: stat.mtimeNs }
-    : undefined
-  const changes = permissionsToSet(copying)
-  if (changes instanceof PipelineError) return Effect.fail(changes)
-  return times === undefined && changes === undefined
+  const times = settings.times ? { accessTimeNs: stat.atimeNs, modifiedTimeNs: stat.mtimeNs } : undefined
+  const rights = rightsOf(copying)
+  return times === undefined && rights === undefined
     ? Effect.void
-    : File.setBasicInfo(copy, changes === undefined ? times! : { ...times, ...changes })
+    : File.setBasicInfo(copy, { ...times, ...rights })
 }
 
-const permissionsToSet = (copying: Copying): File.BasicInfo | PipelineError | undefined => {
-  const { job: { settings }, stat } = copying
+const rightsOf = ({ job: { settings }, stat }: Copying): File.BasicInfo | undefined => {
   if (!settings.permissions) return undefined
-  if (windows) return (stat.mode & OWNER_WRITES) === 0n ? { readOnly: true } : undefined
-  const mode = permissions(stat.mode)
-  const kept = hasKeptMode(copying, mode)
-  return kept instanceof PipelineError ? kept : kept ? undefined : { mode }
+  if (!windows) return { mode: permissions(stat.mode) }
+  return (stat.mode & OWNER_WRITES) === 0n ? { readOnly: true } : undefined
 }
 
-/** A file that was made with its mode has it, but for what the umask or its directory takes away: the first one there tells. */
-const hasKeptMode = (
-  { file: { to }, job: { keptModes }, journal, partial }: Copying,
-  mode: number
-): boolean | PipelineError => {
-  if (journal !== undefined) return false
-  if (keptModes.get(to) === mode) return true
-  const made = look(partial)
-  if (made instanceof PipelineError) return made
-  if (Number(made.mode & MODE_BITS) !== mode) return false
-  keptModes.set(to, mode)
-  return true
-}
-
-/** Without `overwrite` the name must be free. With it, a name that is taken is replaced, and that is remembered. */
-const giveName = (copying: Copying): Effect.Effect<void, Win32Error, Kernel> => {
+/**
+ * Without `overwrite` the name must be free. With it, a name that is taken is replaced, and that is remembered. Afterwards the name
+ * must mean the file that was written: whoever else can write in the directory may have put another one in its place.
+ */
+const giveName = (copying: Copying): Effect.Effect<void, PipelineError | Win32Error, Kernel> => {
   const { file, job: { made, progress, settings: { overwrite } }, journal, partial, target } = copying
-  const done = (remember: () => void) => () => {
+  const done = (remember: (identity: Identity) => void) => () => {
     ended(copying)
-    remember()
+    const there = look(target)
+    if (there === undefined || !isWhatWasWritten(copying, there)) return Effect.fail(replaced(target.user))
+    remember(there)
     progress.file()
     return journal === undefined ? Effect.void : Effect.asVoid(removeFile(journal.system))
   }
   return Effect.matchEffect(File.rename(partial.system, target.system), {
-    onSuccess: done(() => {
-      const there = look(target)
-      if (!(there instanceof PipelineError)) made.file(file.to, file.name, there)
-    }),
+    onSuccess: done((identity) => made.file(file.to, file.name, identity)),
     onFailure: (error) =>
       overwrite && (error.reason === "AlreadyExists" || error.reason === "Unsupported")
         ? Effect.flatMap(File.rename(partial.system, target.system, { replace: true }), done(() => made.replaced++))
         : Effect.fail(error)
   })
 }
+
+/** On Windows numbers of files may change with their names, as on FAT, and node may tell others than a handle. */
+const isWhatWasWritten = ({ identity }: Copying, there: Identity): boolean =>
+  windows || identity === undefined || !isKnown(identity) || isSame(there, identity)

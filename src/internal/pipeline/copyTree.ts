@@ -117,12 +117,14 @@ const removeUseless = ({ room }: Job, directory: Held, names: ReadonlyArray<stri
     [directory],
     () => Effect.forEach(names, (name) => removeFile(inside(directory.place.system, name)), { discard: true })
   )
+/** A size is a hint: a file may hold more than it says. */
+const LEAST_BUFFER = 65_536
 
 const copyFiles = (job: Job, { files }: Plan): Effect.Effect<void, PipelineError, Kernel> => {
   const { chunk, concurrency } = job.settings
   const largest = files.reduce((most, { size }) => Math.max(most, size), 1)
   // Past the cache only whole sectors are read, and into whole sectors.
-  const size = Math.ceil(Math.min(chunk, largest) / LARGEST_SECTOR) * LARGEST_SECTOR
+  const size = Math.ceil(Math.min(chunk, Math.max(largest, LEAST_BUFFER)) / LARGEST_SECTOR) * LARGEST_SECTOR
   const first = files[0]
   const buffer = Effect.mapError(
     BufferPool.make(size),

@@ -2,6 +2,7 @@
  * How a pipeline's failures are made: the sentences, and one `Win32Error` for what the library and what node:fs says.
  */
 import * as Effect from "effect/Effect"
+import { sep } from "node:path"
 import { make, PipelineError, type Reason } from "../../PipelineError.js"
 import * as Win32Error from "../../Win32Error.js"
 import { leadsElsewhere } from "../file/names.js"
@@ -88,12 +89,24 @@ export const explainHeld = (error: unknown, path: string): PipelineError =>
 
 /** A temporary name beside a stream of a file would be one of another file's, and could not become its own. */
 export const badTarget = (path: string, name: string): PipelineError | undefined =>
-  leadsElsewhere(name)
+  namesDirectory(path)
+    ? failure("BadName", path, `${quoted(path)} is the path of a directory, and what is to have it is a file.`)
+    : leadsElsewhere(name)
     ? failure("BadName", path, `${quoted(path)} is not the path of a file, but leads elsewhere.`)
     : undefined
 
-export const changed = (source: string): PipelineError =>
-  failure("Changed", source, `${quoted(source)} has changed while it was being copied.`)
+/** Whatever is there: `a/` and `a/.` can be nothing else. */
+const namesDirectory = (path: string): boolean => {
+  const last = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf(sep)) + 1)
+  return last === "" || last === "." || last === ".."
+}
+
+export const changed = (source: string, cause?: unknown): PipelineError =>
+  failure("Changed", source, `${quoted(source)} has changed while it was being read.`, cause)
+
+/** Of a copy that has got its name. */
+export const replaced = (target: string): PipelineError =>
+  failure("Changed", target, `Something else has taken the place of ${quoted(target)} meanwhile.`)
 
 export const alreadyExists = (path: string, cause?: unknown): PipelineError =>
   failure("AlreadyExists", path, `${quoted(path)} exists already.`, cause)

@@ -4,6 +4,15 @@
 import * as Effect from "effect/Effect"
 import * as File from "../../File.js"
 import type { Win32Error } from "../../Win32Error.js"
+import {
+  FILE_ATTRIBUTE_COMPRESSED,
+  FILE_ATTRIBUTE_OFFLINE,
+  FILE_ATTRIBUTE_RECALL_ON_DATA_ACCESS,
+  FILE_ATTRIBUTE_RECALL_ON_OPEN,
+  FILE_ATTRIBUTE_REPARSE_POINT,
+  FILE_ATTRIBUTE_SPARSE_FILE
+} from "../constants.js"
+import type { Seen } from "./seen.js"
 
 /** Zeros shorter than this are written. */
 export const LEAST_HOLE = 65_536
@@ -77,20 +86,42 @@ export const piecesOf = (data: Data | undefined, from: number, to: number): Read
   return pieces
 }
 
+const mayBeElsewhere = FILE_ATTRIBUTE_OFFLINE | FILE_ATTRIBUTE_RECALL_ON_OPEN | FILE_ATTRIBUTE_RECALL_ON_DATA_ACCESS |
+  FILE_ATTRIBUTE_REPARSE_POINT | FILE_ATTRIBUTE_COMPRESSED
+
 /**
- * Asks where a source that takes less room than its size has its data, and makes its copy one that may have holes. Elsewhere than
- * on Windows nothing is told, and every file may have holes.
+ * A file whose ranges the file system knows. That it takes little room does not tell: small files take none on NTFS, compressed and
+ * deduplicated ones little, and what is in the cloud may have no range here, and contents all the same.
  */
-export const dataOf = (source: File.File, copy: File.File): Effect.Effect<Data | undefined, Win32Error> =>
-  Effect.zipRight(
-    unlessUnsupported(File.setSparse(copy, true)),
-    unlessUnsupported(
-      Effect.map(
-        File.allocatedRanges(source, {}),
-        (ranges): Data => ranges.map(({ length, offset }) => [Number(offset), Number(offset + length)])
-      )
-    )
+const isSparse = ({ attributes, size }: Seen): boolean =>
+  size >= LEAST_HOLE && (attributes & FILE_ATTRIBUTE_SPARSE_FILE) !== 0 && (attributes & mayBeElsewhere) === 0
+
+export interface Holes {
+  /** Zeros need not be written to the copy. */
+  readonly keeps: boolean
+  /** Where the source has its data, if the system tells. */
+  readonly data: Data | undefined
+}
+
+/**
+ * Whether a copy may have holes, and where its source has some. Where a file has them by request only, the copy of a sparse file is
+ * made one. Elsewhere every file may have them.
+ */
+export const holesOf = (stat: Seen, source: File.File, copy: File.File): Effect.Effect<Holes, Win32Error> => {
+  if (!copy.kernel.engine.kernel.sparseByRequest) return Effect.succeed({ keeps: true, data: undefined })
+  if (!isSparse(stat)) return Effect.succeed({ keeps: false, data: undefined })
+  const ranges = Effect.map(
+    File.allocatedRanges(source, {}),
+    (ranges): Data => ranges.map(({ length, offset }) => [Number(offset), Number(offset + length)])
   )
+  return Effect.flatMap(
+    unlessUnsupported(Effect.as(File.setSparse(copy, true), true)),
+    (keeps) =>
+      keeps === undefined
+        ? Effect.succeed({ keeps: false, data: undefined })
+        : Effect.map(unlessUnsupported(ranges), (data) => ({ keeps, data }))
+  )
+}
 
 const unlessUnsupported = <A>(effect: Effect.Effect<A, Win32Error>) =>
   Effect.catchIf(effect, (error) => error.reason === "Unsupported", () => Effect.succeed(undefined))

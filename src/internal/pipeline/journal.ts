@@ -7,11 +7,11 @@
  * the entry says the source had. So also what a power failure has lost is seen.
  */
 import * as Effect from "effect/Effect"
-import type { BigIntStats } from "node:fs"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { LARGEST_SECTOR } from "../constants.js"
+import type { Seen } from "./seen.js"
 
 const VERSION = 1
 
@@ -22,7 +22,7 @@ export interface Entry {
 }
 
 /** Which source, at which moment of its life. */
-const headerOf = (name: string, { dev, ino, mtimeNs, size }: BigIntStats): string =>
+const headerOf = (name: string, { dev, ino, mtimeNs, size }: Seen): string =>
   line({ version: VERSION, name, size: `${size}`, mtimeNs: `${mtimeNs}`, inode: `${ino}`, device: `${dev}` })
 
 const line = (value: unknown): string => `${JSON.stringify(value)}\n`
@@ -39,7 +39,7 @@ const NONE: Read = { entries: [], ends: [0] }
 export const readJournal = (
   path: string,
   name: string,
-  stat: BigIntStats
+  stat: Seen
 ): Effect.Effect<Read, never, Kernel> =>
   File.withFile(path, { noFollow: true }, (file) =>
     Effect.flatMap(File.size(file), (size) => {
@@ -51,7 +51,7 @@ export const readJournal = (
 /** Of a file of more than a petabyte. */
 const MOST_BYTES = 1 << 30
 
-const parse = (bytes: Buffer, name: string, stat: BigIntStats): Read => {
+const parse = (bytes: Buffer, name: string, stat: Seen): Read => {
   const header = Buffer.from(headerOf(name, stat))
   if (!bytes.subarray(0, header.length).equals(header)) return NONE
   const entries: Array<Entry> = []
@@ -85,7 +85,7 @@ export class Journal {
   constructor(private readonly file: File.File, private at: number) {}
 
   /** Of a new copy. */
-  begin(name: string, stat: BigIntStats): Effect.Effect<void, Win32Error> {
+  begin(name: string, stat: Seen): Effect.Effect<void, Win32Error> {
     return this.#write(headerOf(name, stat))
   }
 

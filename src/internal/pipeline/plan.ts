@@ -62,7 +62,7 @@ export const makePlan = (
   Effect.flatMap(slices, (slices) => {
     const walk = new Walk(room, slices, failures)
     const begin = failing(() => {
-      walk.begin(resolve(source), resolve(destination))
+      walk.begin(resolve(source), destination)
       return walk.run
     })
     return Effect.as(Effect.zipRight(slices.turn, begin), walk)
@@ -90,7 +90,8 @@ class Walk implements Plan {
   ) {}
 
   /** May throw a `PipelineError`. */
-  begin(source: string, destination: string): void {
+  begin(source: string, to: string): void {
+    const destination = resolve(to)
     const stat = sourceStat(source)
     refuseNesting(source, stat, destination)
     const original = real(source)
@@ -101,7 +102,7 @@ class Walk implements Plan {
       this.#pending.push({ source: this.room.root(original), target, above: undefined })
       return
     }
-    const bad = badTarget(destination, name)
+    const bad = badTarget(to, name)
     if (bad !== undefined) throw bad
     const from = this.room.root(dirname(original))
     this.#file({ from, original: basename(original), to: parent, name, size: Number(stat.size) }, stat)

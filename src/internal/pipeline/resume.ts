@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
-import { type BigIntStats, closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync } from "node:fs"
+import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync } from "node:fs"
 import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
@@ -18,6 +18,7 @@ import { type Read, readJournal } from "./journal.js"
 import { isOwn } from "./leftovers.js"
 import { makeWritable, removeFile } from "./Made.js"
 import { journalName, partialName } from "./names.js"
+import type { Seen } from "./seen.js"
 import { endTag, nextTag, withTag } from "./tags.js"
 
 /** A partial file that has become ours, with its journal. */
@@ -50,7 +51,7 @@ export const removeLeft = (job: Job, file: FileToCopy): Effect.Effect<void, neve
 export const adopt = (
   job: Job,
   file: FileToCopy,
-  stat: BigIntStats
+  stat: Seen
 ): Effect.Effect<Adopted | undefined, never, Kernel> => {
   const tags = leftOf(job, file)
   if (tags.length === 0) return Effect.succeed(undefined)
@@ -124,7 +125,7 @@ const makeOpenable = (path: string): boolean => {
 export const lookAtTarget = (
   job: Job,
   file: FileToCopy,
-  stat: BigIntStats,
+  stat: Seen,
   target: Place,
   buffer: PoolBuffer
 ): Effect.Effect<"absent" | "complete" | "another", Win32Error, Kernel> =>
@@ -158,7 +159,7 @@ export const lookAtTarget = (
 const keptTime = (
   { locks, progress }: Job,
   { directory, name }: FileToCopy,
-  { atimeNs, mtimeNs }: BigIntStats
+  { atimeNs, mtimeNs }: Seen
 ): Effect.Effect<bigint | undefined, never, Kernel> =>
   withTag(locks, (tag) => {
     const probe = placeIn(directory, partialName(name, tag))

@@ -14,9 +14,10 @@ import type { PipelineError } from "../../PipelineError.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { aBoolean, aFunction, aNumber, aStream, listOf, oneOf, optionsOf, Wrong, wrong } from "../arguments.js"
 import { FILE_ATTRIBUTE_READONLY } from "../constants.js"
+import { stillIs, streamOfAll } from "../file/everything.js"
 import { inside, placeIn, plainPlace } from "../held/Place.js"
 import type { Restore } from "../settle.js"
-import { alreadyExists, attempt, badTarget, cannot, failing, failure } from "./failures.js"
+import { alreadyExists, attempt, badTarget, cannot, changed, failing, failure } from "./failures.js"
 import { findLeft } from "./leftovers.js"
 import { removeFile } from "./Made.js"
 import { partialName } from "./names.js"
@@ -93,6 +94,8 @@ const transformed = <E, R>(
         return cannot("write", to)(error)
       })
       const done = yield* pump(source, target, to, f, options)
+      const same = yield* Effect.mapError(stillIs(source.file, source.stat), cannot("read", from))
+      if (!same) return yield* Effect.fail(changed(from))
       yield* Effect.mapError(finish(source.stat, target, options), cannot("write", to))
       return done
     }))
@@ -132,11 +135,12 @@ const openSource = (path: string): Effect.Effect<Source, Win32Error, Kernel | Sc
 const keeps = ({ preserve = ["permissions"] }: TransformOptions, what: "times" | "permissions"): boolean =>
   preserve.includes(what)
 
+/** Nobody else reads a result that is not finished, nor writes it: it gets its permissions at the end. */
 const openTarget = (path: string, { mode }: File.Stat, options: TransformOptions) =>
   File.open(path, {
     access: "write",
     disposition: "createNew",
-    mode: mode === undefined || !keeps(options, "permissions") ? 0o666 : permissions(mode)
+    mode: mode === undefined || !keeps(options, "permissions") ? 0o666 : 0o600
   })
 
 const pump = <E, R>(
@@ -149,7 +153,7 @@ const pump = <E, R>(
   const totalBytes = Number(stat.size)
   const { chunkSize = CHUNK, inFlight, onProgress } = options
   let bytesRead = 0
-  const bytes = File.stream(file, { chunkSize, inFlight }).pipe(Stream.tap(({ length }) =>
+  const bytes = streamOfAll(file, { chunkSize, inFlight }, stat).pipe(Stream.tap(({ length }) =>
     Effect.sync(() => {
       bytesRead += length
       onProgress?.({ bytes: bytesRead, totalBytes })
@@ -171,7 +175,7 @@ const finish = (
   options: TransformOptions
 ): Effect.Effect<void, Win32Error> => {
   const times = keeps(options, "times") ? { accessTimeNs, modifiedTimeNs } : {}
-  // What the umask has taken away, and on Windows the attribute.
+  // On Windows, the attribute.
   const rights = !keeps(options, "permissions") ? {} : mode === undefined
     ? (attributes & FILE_ATTRIBUTE_READONLY) === 0 ? {} : { readOnly: true }
     : { mode: permissions(mode) }

@@ -22,6 +22,7 @@ export interface Stat {
   readonly atimeNs: bigint
   readonly mtimeNs: bigint
   readonly birthtimeNs: bigint
+  readonly ctimeNs: bigint
 }
 
 export type Answer<A = void> = (error: Error | null, value?: A) => void
@@ -58,7 +59,7 @@ export interface OpenedFile {
 
 const told = (answer: Answer<Stat>) => (error: Error | null, stat: fs.BigIntStats): void => {
   if (error !== null) return answer(error)
-  const { atimeNs, birthtimeNs, dev, ino, mtimeNs, size } = stat
+  const { atimeNs, birthtimeNs, ctimeNs, dev, ino, mtimeNs, size } = stat
   answer(null, {
     dev,
     ino,
@@ -72,7 +73,8 @@ const told = (answer: Answer<Stat>) => (error: Error | null, stat: fs.BigIntStat
     blocks: Number(stat.blocks),
     atimeNs,
     mtimeNs,
-    birthtimeNs
+    birthtimeNs,
+    ctimeNs
   })
 }
 

@@ -120,6 +120,7 @@ export function thread(
     integers[at + 10] = stat.rdev
     integers[at + 11] = stat.blksize
     integers[at + 12] = stat.blocks
+    integers[at + 13] = stat.ctimeNs
   }
   const bigint = { bigint: true } as const
 

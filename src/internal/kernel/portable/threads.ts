@@ -419,7 +419,8 @@ export class Threads implements Requests {
       gid: Number(integers[at + 9]!),
       rdev: Number(integers[at + 10]!),
       blockSize: Number(integers[at + 11]!),
-      blocks: Number(integers[at + 12]!)
+      blocks: Number(integers[at + 12]!),
+      ctimeNs: integers[at + 13]!
     }
   }
 }

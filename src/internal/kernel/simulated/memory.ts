@@ -29,6 +29,8 @@ export class MemoryFile {
   hidden = false
   accessTimeNs = 0n
   modifiedTimeNs = 0n
+  /** Goes on with every change. */
+  changedTimeNs = 0n
 
   constructor(readonly index: bigint, mode: number) {
     this.mode = mode
@@ -46,6 +48,7 @@ export class MemoryFile {
   }
 
   write(bytes: Uint8Array, offset: number): void {
+    this.changedTimeNs++
     this.#unflushed?.push({ offset, bytes: bytes.slice() })
     this.#eachPage(offset, bytes.length, (page, at, from, count) => {
       let target = this.#pages.get(page)
@@ -56,6 +59,7 @@ export class MemoryFile {
   }
 
   truncate(size: number): void {
+    this.changedTimeNs++
     for (const [page, bytes] of this.#pages) {
       if (page * PAGE >= size) this.#pages.delete(page)
       else bytes.fill(0, Math.min(PAGE, size - page * PAGE))
@@ -221,6 +225,7 @@ export class MemoryFiles implements Files<OpenFile> {
       accessTimeNs: file.accessTimeNs,
       modifiedTimeNs: file.modifiedTimeNs,
       createdTimeNs: 0n,
+      changedTimeNs: file.changedTimeNs,
       attributes: has(file.mode, 0o222) ? C.FILE_ATTRIBUTE_NORMAL : C.FILE_ATTRIBUTE_READONLY,
       mode: file.mode,
       numberOfLinks: file.links,
@@ -244,6 +249,7 @@ export class MemoryFiles implements Files<OpenFile> {
     else if (readOnly !== undefined) file.mode = readOnly ? file.mode & ~0o222 : file.mode | 0o200
     file.accessTimeNs = accessTimeNs ?? file.accessTimeNs
     file.modifiedTimeNs = modifiedTimeNs ?? file.modifiedTimeNs
+    file.changedTimeNs++
     this.#modified(file)
   }
 

@@ -39,7 +39,8 @@ const told = (stat: fs.BigIntStats): Stat => ({
   blocks: Number(stat.blocks),
   atimeNs: stat.atimeNs,
   mtimeNs: stat.mtimeNs,
-  birthtimeNs: stat.birthtimeNs
+  birthtimeNs: stat.birthtimeNs,
+  ctimeNs: stat.ctimeNs
 })
 
 const fstat = (fd: number): Stat => told(fs.fstatSync(fd, { bigint: true }))

@@ -127,12 +127,23 @@ const makeImplementations = (
 
     FlushFileBuffers: ({ handle }, _, done) => native.FlushFileBuffers.async(handle, answer(done)),
 
-    GetFileInformationByHandle: ({ handle }, { address, view }, done) =>
-      native.GetFileInformationByHandle.async(
-        handle,
-        address,
-        answer((status, _, cause) => done(status, status === 0 ? readFileInformation(view) : undefined, cause))
-      ),
+    GetFileInformationByHandle: ({ changes, handle }, { address, view }, done) => {
+      const told = answer((status, _, cause) => {
+        const information = status === 0 ? readFileInformation(view) : undefined
+        if (information === undefined || changes !== true) return done(status, information, cause)
+        const basic = answer((status, _, cause) => {
+          // A file system that keeps no such time says 0, or does not know the question.
+          const ticks = status === 0 ? view.getBigInt64(FILE_BASIC_INFO.ChangeTime, true) : 0n
+          done(ERROR_SUCCESS, ticks === 0n ? information : { ...information, changedTimeNs: sinceEpoch(ticks) }, cause)
+        })
+        try {
+          native.GetFileInformationByHandleEx.async(handle, FileBasicInfo, address, FILE_BASIC_INFO.size, basic)
+        } catch (thrown) {
+          done(ERROR_GEN_FAILURE, undefined, thrown)
+        }
+      })
+      native.GetFileInformationByHandle.async(handle, address, told)
+    },
 
     SetEndOfFile: ({ handle, length }, { address, view }, done) => {
       if (length < 0n || length > MAX_INT64) return refuse(done, ERROR_INVALID_PARAMETER)
@@ -221,7 +232,9 @@ const toFileTime = (ns: bigint | undefined): bigint | undefined => {
   return ticks > 0n && ticks <= MAX_INT64 ? ticks : undefined
 }
 
-const fromFileTime = (view: DataView, offset: number): bigint => (uint64(view, offset + 4, offset) - UNIX_EPOCH) * 100n
+const sinceEpoch = (ticks: bigint): bigint => (ticks - UNIX_EPOCH) * 100n
+
+const fromFileTime = (view: DataView, offset: number): bigint => sinceEpoch(uint64(view, offset + 4, offset))
 
 const uint64 = (view: DataView, high: number, low: number): bigint =>
   BigInt(view.getUint32(high, true)) << 32n | BigInt(view.getUint32(low, true))
@@ -241,6 +254,7 @@ const readFileInformation = (view: DataView): FileInformation => {
     accessTimeNs: fromFileTime(view, at.LastAccessTime),
     modifiedTimeNs: fromFileTime(view, at.LastWriteTime),
     createdTimeNs: fromFileTime(view, at.CreationTime),
+    changedTimeNs: undefined,
     attributes: view.getUint32(at.FileAttributes, true),
     mode: undefined,
     numberOfLinks: view.getUint32(at.NumberOfLinks, true),
