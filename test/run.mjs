@@ -135,6 +135,7 @@ await Promise.all([
   tests("interruption, masked", "mask", mask, { minutes: 5 }),
   check("lint (eslint)", [bin("eslint/bin/eslint.js"), "--max-warnings", "0", "."]),
   check("ends of processes on portable", [endings]),
+  check("trees against a process that exchanges names", [join(root, "build/test/hostile/main.js"), "--seconds", "3"]),
   check("kill -9 of copies on portable", [crash, "--times", "6"]),
   check("mistakes made on purpose, in short", [join(root, "test/mutations/run.mjs"), "--quick"]),
   nativeLibraries(),

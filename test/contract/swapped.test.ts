@@ -125,9 +125,9 @@ contract("exchanged while it runs", ({ claim, only }) => {
     const kinds: ReadonlyArray<Kind> = ["link", "directory", "file", "hardLink"]
     let rounds = 0
     let succeeded = 0
-    for (const target of exchanged) {
+    for (const [index, target] of exchanged.entries()) {
       for (let at = 1, more = true; more; at++) {
-        const kind = kinds[(at + rounds) % kinds.length]!
+        const kind = kinds[(at + index) % kinds.length]!
         const back = at + [1, 3, Infinity][rounds % 3]!
         const said = `${name}, ${target} a ${kind} from request ${at} to ${back}`
         const requests = yield* Effect.scoped(Effect.gen(function*() {
@@ -154,7 +154,7 @@ contract("exchanged while it runs", ({ claim, only }) => {
         more = at < requests
       }
     }
-    expect(rounds).toBeGreaterThan(20)
+    expect(rounds).toBeGreaterThan(10)
     expect(succeeded).toBeGreaterThan(0)
     expect(succeeded).toBeLessThan(rounds)
   }

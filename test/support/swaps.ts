@@ -3,7 +3,7 @@
  * removals: nothing outside is touched, and what says that it has succeeded has.
  */
 import * as fs from "node:fs"
-import { join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { snapshot } from "./interposer.js"
 
 export const SECRET = "what nobody is to read"
@@ -27,11 +27,20 @@ const contentsOf = (path: string): string | undefined => {
 }
 
 const filesIn = (root: string, prefix = ""): ReadonlyArray<readonly [name: string, contents: string]> =>
-  fs.readdirSync(join(root, prefix), { withFileTypes: true }).flatMap((entry) => {
+  entriesOf(join(root, prefix)).flatMap((entry) => {
     const name = join(prefix, entry.name)
     if (entry.isDirectory()) return filesIn(root, name)
-    return entry.isFile() ? [[name, fs.readFileSync(join(root, name), "utf8")] as const] : []
+    const contents = contentsOf(join(root, name))
+    return contents === undefined ? [] : [[name, contents] as const]
   })
+
+const entriesOf = (directory: string): ReadonlyArray<fs.Dirent> => {
+  try {
+    return fs.lstatSync(directory).isDirectory() ? fs.readdirSync(directory, { withFileTypes: true }) : []
+  } catch {
+    return []
+  }
+}
 
 export class World {
   readonly source: string
@@ -43,11 +52,20 @@ export class World {
   readonly #before: ReadonlyArray<string>
   #taken: { readonly path: string; readonly kept: string } | undefined
 
-  constructor(readonly base: string) {
+  /** One that is there already. */
+  static of(base: string): World {
+    return new World(base, false)
+  }
+
+  constructor(readonly base: string, isNew = true) {
     this.source = join(base, "source")
     this.copy = join(base, "copy")
     this.outside = join(base, "outside")
     this.aside = join(base, "aside")
+    if (!isNew) {
+      this.#before = []
+      return
+    }
     write(this.source, FILES)
     write(this.outside, { secret: SECRET, b: SECRET, c: SECRET, "deep/c": SECRET, "kept/x": SECRET })
     fs.chmodSync(join(this.outside, "secret"), 0o600)
@@ -65,9 +83,9 @@ export class World {
     ]
   }
 
-  /** Names in a tree of files and links that show what is outside. */
+  /** Names in a tree of files that show what is outside. */
   leaked(root: string): ReadonlyArray<string> {
-    return fs.existsSync(root) ? snapshot(root).filter((line) => line.includes(SECRET)) : []
+    return filesIn(root).flatMap(([name, contents]) => contents.includes(SECRET) ? [name] : [])
   }
 
   /** Names that are not in the copy as it was in the source, or as it is now. */
@@ -98,7 +116,7 @@ export class World {
   /** Puts something in the place of a name. Answers whether there was anything to take away. */
   exchange(name: string, kind: Kind): boolean {
     const path = join(this.base, name)
-    if (fs.lstatSync(path, { throwIfNoEntry: false }) === undefined) return false
+    if (!this.#isInside(path) || fs.lstatSync(path, { throwIfNoEntry: false }) === undefined) return false
     const kept = join(this.aside, "kept")
     fs.renameSync(path, kept)
     this.#taken = { path, kept }
@@ -106,11 +124,21 @@ export class World {
     return true
   }
 
+  /** A link may have been copied as a link: through that one we would reach outside ourselves. */
+  #isInside(path: string): boolean {
+    try {
+      return fs.realpathSync(dirname(path)) === join(fs.realpathSync(this.base), dirname(relative(this.base, path)))
+    } catch {
+      return false
+    }
+  }
+
   /** Puts it back, if that still can be done. */
   restore(): void {
     if (this.#taken === undefined) return
     const { kept, path } = this.#taken
     this.#taken = undefined
+    if (!this.#isInside(path)) return
     fs.rmSync(path, { force: true, recursive: true })
     try {
       fs.renameSync(kept, path)

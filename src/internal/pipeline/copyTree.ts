@@ -88,7 +88,7 @@ const makeDirectories = (job: Job, plan: Plan): Effect.Effect<void, PipelineErro
   }
   return forEachInTurns(directories, (directory) => {
     const isRoot = directory === directories[0]
-    const make = makeDirectory(job, directory, isRoot, () => look(directory.target))
+    const make = makeDirectory(job, directory, () => look(directory.target))
     return isRoot ? make : orCollected(job, make)
   })
 }

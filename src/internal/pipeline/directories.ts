@@ -28,7 +28,6 @@ const windows = process.platform === "win32"
 export const makeDirectory = <R>(
   { found, made, room, settings }: Job,
   { stat, target }: PlannedDirectory,
-  isRoot: boolean,
   use: () => Effect.Effect<void, PipelineError, R>
 ): Effect.Effect<void, PipelineError, R> => {
   const parent = target.parent!
@@ -41,7 +40,6 @@ export const makeDirectory = <R>(
         return room.using([target], () => Effect.void)
       }
       if (!settings.overwrite && !settings.resume) throw alreadyExists(place.user)
-      target.follow = isRoot
       const there = room.using([target], () => {
         found.add(target)
         return use()

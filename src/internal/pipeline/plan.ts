@@ -98,8 +98,15 @@ class Walk implements Plan {
     const parent = this.room.root(dirname(destination))
     const name = basename(destination)
     if (stat.isDirectory()) {
+      const from = this.room.root(original)
       const target = this.room.child(parent, name)
-      this.#pending.push({ source: this.room.root(original), target, above: undefined })
+      // What is exchanged from here on is another.
+      from.stat = stat
+      if (isLink(destination)) {
+        target.follow = true
+        target.stat = attempt("look at", destination, () => statSync(destination, { bigint: true }))
+      }
+      this.#pending.push({ source: from, target, above: undefined })
       return
     }
     const bad = badTarget(to, name)
@@ -237,6 +244,9 @@ const kindOf = (stat: BigIntStats): string => {
 }
 
 // --- the destination must not be in the source, nor the source in the destination
+
+const isLink = (path: string): boolean =>
+  attempt("look at", path, () => lstatSync(path, { throwIfNoEntry: false }))?.isSymbolicLink() === true
 
 const real = (path: string): string => attempt("read", path, () => realpathSync.native(path))
 

@@ -1,0 +1,57 @@
+// `npm run test:hostile -- [--seconds 60]`: copies, resumed copies and removals against a process that exchanges
+// names in both trees for links to what nobody is to read or to touch. Prints rounds, refusals and escapes; an escape
+// fails.
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { fork } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import * as Kernel from "../../src/Kernel.js"
+import * as Pipeline from "../../src/Pipeline.js"
+import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
+import { World } from "../support/swaps.js"
+
+const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" } } })
+
+const swapper = fork(fileURLToPath(new URL("./swapper.js", import.meta.url)))
+const answered = () => new Promise<number>((resolve) => swapper.once("message", (count) => resolve(count as number)))
+
+const base = mkdtempSync(join(tmpdir(), "hostile-"))
+
+const program = Effect.gen(function*() {
+  const fileSystem = yield* ThreadpoolFileSystem.make
+  const end = Date.now() + Number(values.seconds) * 1000
+  let [rounds, refusals, exchanges] = [0, 0, 0]
+  const escapes: Array<string> = []
+  while (Date.now() < end) {
+    const here = new World(mkdtempSync(join(base, "round-")))
+    swapper.send(here.base)
+    const options = { concurrency: 2, resume: rounds % 2 === 1 }
+    const steps: ReadonlyArray<Effect.Effect<unknown, unknown, Kernel.Kernel>> = [
+      Pipeline.copyTree(here.source, here.copy, options),
+      Pipeline.copyTree(here.source, here.copy, { ...options, overwrite: true }),
+      fileSystem.remove(here.copy, { recursive: true, force: true })
+    ]
+    for (const step of steps) {
+      if (Exit.isFailure(yield* Effect.exit(step))) refusals++
+      rounds++
+    }
+    const stopped = answered()
+    swapper.send("")
+    exchanges = yield* Effect.promise(() => stopped)
+    escapes.push(...here.touched, ...here.leaked(here.copy))
+    rmSync(here.base, { recursive: true, force: true })
+  }
+  console.log(`${rounds} rounds, ${exchanges} exchanges, ${refusals} refusals, ${escapes.length} escapes`)
+  for (const escape of escapes.slice(0, 5)) console.error(escape)
+  return escapes.length === 0 && rounds > 0 && exchanges > 0
+})
+
+const good = await Effect.runPromise(Effect.provide(program, Kernel.layerPortable)).finally(() => {
+  swapper.disconnect()
+  rmSync(base, { recursive: true, force: true })
+})
+process.exitCode = good ? 0 : 1

@@ -1,0 +1,34 @@
+// Exchanges names in a tree for links that lead out of it, and puts them back, as fast as it can. Messages tell where.
+import { setImmediate } from "node:timers"
+import { World } from "../support/swaps.js"
+
+/** Not the copy itself: a link there is meant. */
+const NAMES = ["copy/sub", "copy/sub/deep", "source/sub", "source/sub/deep", "source/z", "copy/sub/b"]
+
+let world: World | undefined
+let exchanges = 0
+
+const exchange = (): void => {
+  if (world === undefined) return
+  for (let count = 0; count < 8; count++) {
+    try {
+      if (world.exchange(NAMES[Math.floor(Math.random() * NAMES.length)]!, "link")) exchanges++
+    } catch {
+      // Another was faster.
+    }
+    for (let spin = Math.random() * 20_000; spin > 0; spin--);
+    world.restore()
+  }
+  setImmediate(exchange)
+}
+
+process.on("message", (base: string) => {
+  if (base !== "") {
+    world = World.of(base)
+    exchange()
+    return
+  }
+  world = undefined
+  process.send!(exchanges)
+})
+process.on("disconnect", () => process.exit())
