@@ -39,7 +39,7 @@ export interface Ledger {
   readonly queued: number
   /** Started, and not yet ended. */
   readonly inFlight: number
-  /** Milliseconds spent inside initiating calls, on the JavaScript thread. */
+  /** Milliseconds spent inside initiating calls, on the JavaScript thread: an estimate, from one call in sixteen. */
   readonly initiatingMs: number
 }
 

@@ -61,6 +61,20 @@ describe("rules 1 and 2: the table of results", () => {
     }))
     expect([object.counters.initiatingMs, engine.counters.initiatingMs]).toEqual([7, 7])
   })
+  it("of many initiating calls every sixteenth is timed, and stands for those since", () => {
+    const { bind, loop } = bench()
+    const [object, now] = [bind(), loop.now]
+    let looks = 0
+    Object.assign(loop, { now: () => (looks++, now()) })
+    for (let call = 0; call < 33; call++) {
+      object.submit(own(() => {
+        loop.time += call === 16 ? 3 : 1
+        return 5
+      }))
+    }
+    expect(object.counters.initiatingMs).toBe(1 + 16 * 3 + 16 * 1)
+    expect(looks).toBeLessThan(33)
+  })
 })
 
 describe("rule 6: the callback before the initiating call has returned", () => {
