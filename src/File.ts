@@ -1706,7 +1706,7 @@ export const setDeleteOnClose: {
  * The cheapest way for a small file. It cannot be stopped once it runs: interruption waits for it, and leaves the copy
  * there. Large files are for what reads and writes them in pieces.
  *
- * The portable kernel copies regular files only (`Unsupported`), and their time of access as well.
+ * The portable kernel copies regular files only (`Unsupported`), and their time of access as well, but never setuid and setgid.
  *
  * @example
  * ```ts

@@ -6,6 +6,7 @@ import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import * as File from "../../src/File.js"
 import type { Kernel } from "../../src/Kernel.js"
 import * as Pipeline from "../../src/Pipeline.js"
 import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
@@ -88,6 +89,11 @@ contract("rights", ({ only }) => {
         yield* Pipeline.copyTree(join(path, ".."), copy)
         expect(modeOf(join(copy, "source"))).toBe(0o755)
       }
+    })
+    posix("by File.copy have no setuid and setgid", function*() {
+      const { copy, path } = yield* sourceOf(0o6755)
+      yield* File.copy(path, copy)
+      expect(modeOf(copy)).toBe(0o755)
     })
     posix("that has none of its source's are those of a new file", function*() {
       const { copy, path } = yield* sourceOf(0o6755)

@@ -114,6 +114,8 @@ const copy = async (from: string, to: string): Promise<void> => {
   if (!stat.isFile()) throw Object.assign(new Error("only a regular file can be copied"), { code: "ENOTSUP" })
   await promises.copyFile(from, to, fs.constants.COPYFILE_EXCL)
   try {
+    // Setuid and setgid speak of an owner and a group, which are not copied.
+    if ((stat.mode & 0o6000n) !== 0n) await promises.chmod(to, Number(stat.mode & 0o1777n))
     await promises.utimes(to, timeText(stat.atimeNs), timeText(stat.mtimeNs))
   } catch (error) {
     await promises.unlink(to)

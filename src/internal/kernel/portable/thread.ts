@@ -164,6 +164,8 @@ export function thread(
       if (!stat.isFile()) throw { errno: notSupported }
       fs.copyFileSync(firstName(), secondName(), fs.constants.COPYFILE_EXCL)
       try {
+        // Setuid and setgid speak of an owner and a group, which are not copied.
+        if ((stat.mode & 0o6000n) !== 0n) fs.chmodSync(secondName(), Number(stat.mode & 0o1777n))
         fs.utimesSync(secondName(), `${seconds(stat.atimeNs)}`, `${seconds(stat.mtimeNs)}`)
       } catch (error) {
         fs.unlinkSync(secondName())

@@ -54,6 +54,7 @@ const copy = (from: string, to: string): void => {
   const stat = fs.statSync(from, { bigint: true })
   if (!stat.isFile()) throw new Refusal(C.ERROR_NOT_SUPPORTED, "only a regular file can be copied")
   fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL)
+  if ((stat.mode & 0o6000n) !== 0n) fs.chmodSync(to, Number(stat.mode & 0o1777n))
   fs.utimesSync(to, timeText(stat.atimeNs), timeText(stat.mtimeNs))
 }
 
