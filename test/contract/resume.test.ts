@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as fs from "node:fs"
 import { join } from "node:path"
-import type { Kernel } from "../../src/Kernel.js"
+import type { Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
+import { Kernel } from "../../src/Kernel.js"
 import * as Pipeline from "../../src/Pipeline.js"
 import { contract, failureOf, pattern } from "../support/claims.js"
 import * as lab from "../support/lab.js"
@@ -86,6 +87,43 @@ contract("resumed copies", ({ claim }) => {
     fs.closeSync(fd)
     const done = yield* Pipeline.copy(here.from, here.to, options)
     expect(done.foundBytes).toBe(STRETCH)
+    assertCopied(here)
+  })
+
+  claim("keep nothing of what lies behind the place where they go on", function*() {
+    const here = yield* world
+    // Zeros are not written, so old bytes in their place would stay; and so would those behind the end.
+    const bytes = pattern(SIZE + 200_000)
+    bytes.fill(0, 2 * STRETCH, SIZE + 150_000)
+    fs.writeFileSync(here.from, bytes)
+    yield* interruptedAt(here, 20_000)
+    const [partial = ""] = left(here.directory, "partial")
+    fs.appendFileSync(partial, Buffer.alloc(400_000, "old"))
+    const done = yield* Pipeline.copy(here.from, here.to, options)
+    expect(done.foundBytes).toBeGreaterThan(0)
+    assertCopied(here)
+  })
+
+  claim("have a journal that tells of data only when it is on the disk, where they are durable", function*() {
+    const here = yield* world
+    const { engine } = yield* Kernel
+    const internal = engine.kernel as { call: Internal["call"] }
+    const original = internal.call
+    /** Entries of the journal whenever something is flushed. */
+    const entries: Array<number> = []
+    const call = (...given: Parameters<Internal["call"]>) => {
+      if (given[0] === "FlushFileBuffers") {
+        const [journal = ""] = left(here.directory, "journal")
+        entries.push(fs.readFileSync(journal, "utf8").split("\n").length - 2)
+      }
+      return Reflect.apply(original, engine.kernel, given)
+    }
+    internal.call = call as unknown as Internal["call"]
+    const copied = Pipeline.copy(here.from, here.to, { ...options, verify: "durable" })
+    yield* Effect.ensuring(copied, Effect.sync(() => internal.call = original))
+    const stretches = Math.ceil(SIZE / STRETCH)
+    const expected = Array.from({ length: stretches }, (_, index) => [index, index + 1]).flat()
+    expect(entries.slice(0, 2 * stretches)).toEqual(expected)
     assertCopied(here)
   })
 

@@ -3,6 +3,8 @@
 // Those with `quick` are made in `npm test` as well, where what finds them soonest judges them: the small schedules,
 // the first seeds, or one file of unit tests.
 
+import { ofPipeline } from "./pipeline.mjs"
+
 const object = "internal/engine/ThreadpoolIoObject"
 const settle = "internal/settle"
 const forms = "internal/forms"
@@ -478,7 +480,8 @@ export const mutations = [
     file: "internal/kernel/win32",
     from: "? \"pipe\" : \"other\"",
     to: "? \"other\" : \"other\""
-  }
+  },
+  ...ofPipeline
 ]
 
 /** The mutated text, or undefined where the place is not there exactly once. */

@@ -1,0 +1,151 @@
+// Mistakes in whose partial file it is, in journals and in times of copies, each judged by the files that speak of it.
+const leftovers = "internal/pipeline/leftovers"
+const owner = "internal/pipeline/owner"
+const names = "internal/pipeline/names"
+const tags = "internal/pipeline/tags"
+const resume = "internal/pipeline/resume"
+const contents = "internal/pipeline/contents"
+const times = "internal/times"
+
+const own = ["unit/owner"]
+const left = ["contract/leftovers"]
+
+export const ofPipeline = [
+  {
+    name: "take a live owner for dead",
+    tests: own,
+    file: owner,
+    from: "start === owner.start ? \"live\" : \"dead\"",
+    to: "\"dead\""
+  },
+  {
+    name: "take what this process is writing for abandoned",
+    tests: own,
+    file: tags,
+    from: "if (active.has(tag))",
+    to: "if (false)"
+  },
+  { name: "keep a tag in use for ever", tests: own, file: tags, from: "active.delete(tag)", to: "void 0" },
+  {
+    name: "another container's number is one of ours",
+    tests: own,
+    file: owner,
+    from: "owner.namespace !== own.namespace",
+    to: "false"
+  },
+  {
+    name: "another boot is dead on a network file system",
+    tests: own,
+    file: owner,
+    from: "where.isLocal() ? \"dead\" : \"unknown\"",
+    to: "\"dead\""
+  },
+  {
+    name: "believe a /proc of another namespace",
+    tests: own,
+    file: owner,
+    from: ": isOfOurNamespace(system)",
+    to: ": true"
+  },
+  { name: "a zombie lives", tests: own, file: owner, from: "return \"over\"", to: "return ticks.toString(36)" },
+  { name: "take over a hard-linked partial file", tests: own, file: leftovers, from: "stat.nlink === 1n", to: "true" },
+  {
+    name: "take over another user's partial file",
+    tests: own,
+    file: leftovers,
+    from: "uid === BigInt(user)",
+    to: "true"
+  },
+  {
+    name: "say nothing of what is left alone",
+    tests: own,
+    file: leftovers,
+    from: "left.foreign.length === 0",
+    to: "true"
+  },
+  {
+    name: "leave the end of one's own killed copy",
+    tests: own,
+    file: leftovers,
+    from: "if (isEndOfOwn(",
+    to: "if (false && isEndOfOwn("
+  },
+  {
+    name: "two long names share a stem",
+    tests: ["unit/pipeline"],
+    file: names,
+    from: "createHash(\"sha256\").update(name)",
+    to: "createHash(\"sha256\").update(\"\")"
+  },
+  {
+    name: "write to what was exchanged before it was opened",
+    tests: left,
+    file: resume,
+    from: "numberOfLinks === 1",
+    to: "true"
+  },
+  {
+    name: "a verified copy believes a journal about the source",
+    tests: left,
+    file: contents,
+    after: "export const believable",
+    from: "settings.verify === \"none\"",
+    to: "true"
+  },
+  {
+    name: "compare times as they are",
+    tests: ["unit/times"],
+    file: times,
+    from: "a / 1000n === b / 1000n",
+    to: "a === b"
+  },
+  {
+    name: "half a microsecond late",
+    tests: ["unit/times"],
+    file: times,
+    from: "micros / 1e6",
+    to: "(micros + 0.5) / 1e6"
+  },
+  {
+    name: "a time below its microsecond",
+    tests: ["unit/times"],
+    file: times,
+    from: "time += time * 0.75 * 2 ** -52",
+    to: "void 0"
+  },
+  {
+    name: "a time before 1970 is one after it",
+    tests: ["unit/times"],
+    file: times,
+    from: "ns < 0n ? -time : time",
+    to: "time"
+  },
+  {
+    name: "do not ask the destination what it makes of a time",
+    tests: ["contract/copyTimes"],
+    file: resume,
+    from: "kept !== undefined",
+    to: "false"
+  },
+  {
+    name: "partial files of a complete target stay",
+    tests: left,
+    file: "internal/pipeline/copyFile",
+    from: "error.value.reason !== \"AlreadyExists\"",
+    to: "true"
+  },
+  {
+    name: "keep the old tail of a partial file",
+    tests: ["contract/resume"],
+    file: "internal/pipeline/copyFile",
+    from: "Effect.zipRight(File.truncate(copy, from))",
+    to: "Effect.zipRight(Effect.void)"
+  },
+  {
+    name: "write the journal before its data",
+    tests: ["contract/resume"],
+    file: contents,
+    from: "const told = Effect.zipRight(written, journal.append(entry))",
+    to: "const told = Effect.zipRight(journal.append(entry), written)"
+  }
+]
