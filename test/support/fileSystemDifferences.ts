@@ -50,7 +50,11 @@ const reasons: Record<string, Difference> = {
   "copyFile of a directory": {
     why: "on btrfs node makes an empty file of it and succeeds",
     varies: true,
-    portable: { outcome: failure("copyFile", "BadResource"), path: "HOME/directory", tree: ["directory/ 755"] },
+    portable: {
+      outcome: failure("copyFile", "BadResource"),
+      path: "HOME/directory",
+      tree: ["directory/ 755 1970-01-01T00:16:40.000Z"]
+    },
     win32: { outcome: failure("copyFile", "BadResource") }
   },
   "copy of a directory to a file": reason("copy", "BadResource"),
