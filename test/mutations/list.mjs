@@ -481,7 +481,31 @@ export const mutations = [
     from: "? \"pipe\" : \"other\"",
     to: "? \"other\" : \"other\""
   },
-  ...ofPipeline
+  ...ofPipeline,
+  {
+    name: "another directory is taken for the one that was held",
+    file: "internal/held/Room",
+    from: "directory.stat !== undefined && isOther(directory.stat, stat)",
+    to: "false"
+  },
+  {
+    name: "a link in the place of a directory is followed",
+    file: "internal/held/Way",
+    from: "DIRECTORY | fs.constants.O_NOFOLLOW",
+    to: "DIRECTORY"
+  },
+  {
+    name: "the undo removes what another program has put there",
+    file: "internal/pipeline/Made",
+    from: "isSameBirth(there, identity)",
+    to: "true"
+  },
+  {
+    name: "the directory above a durable copy is not flushed",
+    file: "internal/pipeline/copyTree",
+    from: "syncDirectory(job, above)",
+    to: "Effect.void"
+  }
 ]
 
 /** The mutated text, or undefined where the place is not there exactly once. */
