@@ -390,6 +390,16 @@ contract("refused", ({ claim }) => {
     expect((yield* refused(ThreadpoolIo.submit(directory.io, operation(4, [])))).detail).toMatch(/filter is empty/)
   })
 
+  claim("a handle in skip mode, under which nobody can tell whether it pends", function*() {
+    const io = yield* ThreadpoolIo.make(yield* borrowedFile(join(yield* lab.directory, "file")), { skipMode: true })
+    const operation = Operation.readDirectoryChanges({
+      buffer: new Uint8Array(1024),
+      recursive: false,
+      filter: ["fileName"]
+    })
+    expect((yield* refused(ThreadpoolIo.submit(io, operation))).detail).toMatch(/skip mode/)
+  })
+
   claim("a file's handle", function*() {
     const handle = yield* borrowedFile(join(yield* lab.directory, "file"))
     const io = yield* ThreadpoolIo.make(handle)

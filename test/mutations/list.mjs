@@ -505,7 +505,58 @@ export const mutations = [
     file: "internal/pipeline/copyTree",
     from: "syncDirectory(job, above)",
     to: "Effect.void"
-  }
+  },
+  {
+    name: "a name that has gone is believed before its directory is looked for",
+    file: "internal/kernel/portable/watch/tree",
+    tests: ["watchThread"],
+    from: "if (!this.#isThere(folder, place))",
+    to: "if (false)"
+  },
+  {
+    name: "half of a rename does not wait for the other half",
+    file: "internal/kernel/portable/watch/tree",
+    tests: ["watchThread"],
+    from: "(said & HALF) === 0",
+    to: "(said & HALF) === 1"
+  },
+  {
+    name: "a branch that is left out is not told",
+    file: "internal/kernel/portable/watch/tree",
+    tests: ["watchThread"],
+    from: "this.outbox.tell({ action: 0, name: folder.placeOf(\"\"), problem })",
+    to: "void 0"
+  },
+  {
+    name: "a branch that is left out ends the watch",
+    file: "internal/kernel/portable/watch/tree",
+    tests: ["watchThread"],
+    from: "if (folder === this.#root || (limit && !this.#begun))",
+    to: "if (true)"
+  },
+  {
+    name: "nothing is looked at again after something was lost",
+    file: "internal/kernel/portable/watch/tree",
+    tests: ["watchThread"],
+    from: "this.#again()",
+    to: "void 0"
+  },
+  {
+    name: "a full queue is not noticed",
+    file: "internal/kernel/portable/watch/thread",
+    tests: ["watchThread"],
+    from: "++heard === settings.queue",
+    to: "++heard === -1"
+  },
+  {
+    name: "events of many turns are taken for a full queue",
+    file: "internal/kernel/portable/watch/thread",
+    tests: ["watchThread"],
+    after: "const turn = ",
+    from: "heard = 0",
+    to: "void 0"
+  },
+  ...ofPipeline
 ]
 
 /** The mutated text, or undefined where the place is not there exactly once. */

@@ -112,9 +112,11 @@ export class ThreadpoolIoObject {
 
   /** Why the operation must not be made, or `undefined`; takes its range of memory otherwise. */
   #refuse(operation: Operation): string | undefined {
-    const { access, length, memory, problem, segments, start } = operation.request
+    const { access, kind, length, memory, problem, segments, start } = operation.request
     if (this.#stage !== "open") return "the scope of this ThreadpoolIo has closed"
     if (problem !== undefined) return problem
+    // Its TRUE means pending; a file system that completes it inline would be waited for without end.
+    if (kind === "watch" && this.skipMode) return "a directory's handle must not be in skip mode"
     if (segments !== undefined) return this.#refuseSegments(operation, segments)
     if (memory === undefined) return undefined
     if (memory instanceof Lease) {
