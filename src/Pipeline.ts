@@ -65,7 +65,7 @@ export interface CopyOptions {
    * With `resume`: takes over partial files of which nobody knows whether the process that made them still runs, too: of another
    * container of this machine, of another machine on a network file system, or of another user's process that the system does not
    * show (`hidepid=2`). Default `false`: they are left alone, and a warning names them. Say so only when none of them is being
-   * written. On Windows and macOS a running copy that has a journal is safe even then, because it holds a lock on it.
+   * written: nothing else protects a copy that runs there.
    */
   readonly takeOver?: boolean | undefined
   /**
