@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import {
   appendFileSync,
@@ -39,12 +40,18 @@ const ours = Layer.unwrapEffect(Effect.map(Kernel.Kernel, (kernel) =>
 const events = (path: string, options?: FileSystem.WatchOptions) =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
+    const before = (yield* Kernel.ledger).inFlight
     const told: Array<string> = []
     const fiber = yield* Effect.forkScoped(
       Stream.runForEach(fs.watch(path, options), ({ _tag, path }) =>
         Effect.sync(() => void told.push(`${_tag} ${path.replaceAll("\\", "/")}`)))
     )
-    yield* sleep(200)
+    const inFlight = Effect.map(Kernel.ledger, (ledger) => ledger.inFlight)
+    // The first read of changes is under way, or it has failed.
+    yield* Effect.race(
+      Effect.repeat(inFlight, { until: (now) => now > before, schedule: Schedule.spaced("1 millis") }),
+      Fiber.await(fiber)
+    )
     const until = (wanted: string) =>
       lab.eventually(wanted, () =>
         told.includes(wanted)).pipe(

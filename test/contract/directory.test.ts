@@ -176,9 +176,11 @@ contract("a watch loses nothing in silence", ({ only }) => {
       const names = () => new Set(watching.lines())
       yield* lab.eventually(
         "all are told, or that some are lost",
-        () => names().size >= 4000 || names().has("Overflow")
+        () => names().size >= 4000 || names().has("Overflow"),
+        60_000
       )
-    }
+    },
+    90_000
   )
 
   only(onLinux, "their names are Unicode")("of names that are no UTF-8: one overflow for a burst", function*() {

@@ -329,4 +329,4 @@ const giveName = (copying: Copying): Effect.Effect<void, PipelineError | Win32Er
 
 /** On Windows numbers of files may change with their names, as on FAT, and node may tell others than a handle. */
 const isWhatWasWritten = ({ identity }: Copying, there: Identity): boolean =>
-  windows || identity === undefined || !isKnown(identity) || isSame(there, identity)
+  windows || identity === undefined || !isKnown(identity) || !isKnown(there) || isSame(there, identity)

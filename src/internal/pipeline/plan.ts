@@ -102,9 +102,11 @@ class Walk implements Plan {
       const target = this.room.child(parent, name)
       // What is exchanged from here on is another.
       from.stat = stat
-      if (isLink(destination)) {
+      // A link that leads nowhere is not followed, and is in the way.
+      const there = isLink(destination) ? statIfAny(destination) : undefined
+      if (there !== undefined) {
         target.follow = true
-        target.stat = attempt("look at", destination, () => statSync(destination, { bigint: true }))
+        target.stat = there
       }
       this.#pending.push({ source: from, target, above: undefined })
       return
@@ -248,6 +250,10 @@ const kindOf = (stat: BigIntStats): string => {
 const isLink = (path: string): boolean =>
   attempt("look at", path, () => lstatSync(path, { throwIfNoEntry: false }))?.isSymbolicLink() === true
 
+/** Follows links. */
+const statIfAny = (path: string): BigIntStats | undefined =>
+  attempt("look at", path, () => statSync(path, { bigint: true, throwIfNoEntry: false }))
+
 const real = (path: string): string => attempt("read", path, () => realpathSync.native(path))
 
 /** Where a file system has no numbers for files, their names without links tell. */
@@ -259,11 +265,7 @@ const refuseNesting = (source: string, stat: BigIntStats, destination: string): 
   const parent = dirname(destination)
   const parentStat = attempt("use the directory", parent, () => statSync(parent, { bigint: true }))
   if (!parentStat.isDirectory()) throw failure("NotFound", parent, `${quoted(parent)} is not a directory.`)
-  const destinationStat = attempt(
-    "look at",
-    destination,
-    () => statSync(destination, { bigint: true, throwIfNoEntry: false })
-  )
+  const destinationStat = statIfAny(destination)
   if (destinationStat !== undefined && isSameFile(source, stat, destination, destinationStat)) {
     throw failure("Nested", source, `${quoted(source)} and ${quoted(destination)} are the same.`)
   }
