@@ -83,7 +83,7 @@ const kernel32 = async (built) => {
   await built
   const launch = [join(root, "test/kernel32/run.mjs"), join(root, "build/test/kernel32/vitest.js")]
   await Promise.all([
-    tests(title, "kernel32", (file) => [...launch, "--report", file], { minutes: 15, needs: "wine" }),
+    tests(title, "kernel32", (file) => [...launch, "--report", file], { minutes: 18, needs: "wine" }),
     // The two ways that stand in for the relay of completions: the files that lean on them; and with one of them the
     // other form in which fibers wait.
     ...[["broker", "auto"], ["callback", "mask"]].map(([way, submit]) =>
@@ -130,7 +130,7 @@ const onKernel32 = kernel32(built)
 await built
 await Promise.all([
   onKernel32,
-  tests("unit and contract on portable", "portable", portable, { minutes: 12 }),
+  tests("unit and contract on portable", "portable", portable, { minutes: 18 }),
   tests("contract on simulated", "simulated", simulated, { minutes: 5 }),
   tests("interruption, masked", "mask", mask, { minutes: 5 }),
   check("lint (eslint)", [bin("eslint/bin/eslint.js"), "--max-warnings", "0", "."]),

@@ -46,17 +46,17 @@ const events = (path: string, options?: FileSystem.WatchOptions) =>
       Stream.runForEach(fs.watch(path, options), ({ _tag, path }) =>
         Effect.sync(() => void told.push(`${_tag} ${path.replaceAll("\\", "/")}`)))
     )
-    const inFlight = Effect.map(Kernel.ledger, (ledger) => ledger.inFlight)
+    const inFlight = Effect.map(Kernel.ledger, (ledger) =>
+      ledger.inFlight)
     // The first read of changes is under way, or it has failed.
     yield* Effect.race(
       Effect.repeat(inFlight, { until: (now) => now > before, schedule: Schedule.spaced("1 millis") }),
       Fiber.await(fiber)
     )
     const until = (wanted: string) =>
-      lab.eventually(wanted, () =>
-        told.includes(wanted)).pipe(
-          Effect.tapErrorCause(() => Effect.sync(() => expect(told).toContain(wanted)))
-        )
+      lab.eventually(wanted, () => told.includes(wanted)).pipe(
+        Effect.tapErrorCause(() => Effect.sync(() => expect(told).toContain(wanted)))
+      )
     return { told, until, fiber }
   })
 

@@ -75,14 +75,19 @@ contract("pipelines", ({ claim, only }) => {
       const { copy, directory, source } = yield* treeOf({ file: "contents" })
       const from = join(source, "file")
       for (const to of [`${copy}/`, `${copy}/.`, `${copy}//`, `${copy}/x/..`, `${source}/`, join(copy, "/")]) {
-        const attempts: ReadonlyArray<Effect.Effect<unknown, unknown, Kernel>> = [
+        const attempts: Array<Effect.Effect<unknown, unknown, Kernel>> = [
           Pipeline.copy(from, to),
           Pipeline.copy(from, to, { overwrite: true, resume: true }),
           Pipeline.copyTree(from, to),
-          Pipeline.transform(from, to, (bytes) => bytes, { overwrite: true }),
-          File.copy(from, to),
-          Effect.flatMap(ThreadpoolFileSystem.make, (fs) => fs.copyFile(from, to))
+          Pipeline.transform(from, to, (bytes) => bytes, { overwrite: true })
         ]
+        // Paths of single calls are made absolute on Windows, as node does, and lose what is behind the name.
+        if (lab.kernelName !== "win32") {
+          attempts.push(
+            File.copy(from, to),
+            Effect.flatMap(ThreadpoolFileSystem.make, (fs) => fs.copyFile(from, to))
+          )
+        }
         for (const attempt of attempts) {
           const error = yield* failureOf(attempt)
           expect(["PipelineError", "Win32Error", "SystemError"]).toContain((error as { _tag: string })._tag)

@@ -30,7 +30,6 @@ const judged = ["unit/fileSystem"]
 const ofFileSystem = [
   {
     name: "lose the cursor's turn when its operation is interrupted",
-    quick: "fileSystem",
     file: cursor,
     after: "onFailure",
     from: "this.#leave()",

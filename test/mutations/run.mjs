@@ -39,7 +39,7 @@ const findings = (args, index, only = "") =>
 /** The test that has failed. A run that failed for another reason has found nothing. */
 const firstFailure = (output) => {
   if (output === ENDLESS) return output
-  const line = output.split("\n").find((line) => /^\s*(×|FAIL)|AssertionError/.test(line))?.trim()
+  const line = output.split("\n").find((line) => /^\s*(×|FAIL)|AssertionError|Test timed out/.test(line))?.trim()
   if (line === undefined) throw new Error(`the unit tests have not run: ${output.slice(-1000)}`)
   return line
 }
