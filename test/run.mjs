@@ -131,8 +131,8 @@ await built
 await Promise.all([
   onKernel32,
   tests("unit and contract on portable", "portable", portable, { minutes: 18 }),
-  tests("contract on simulated", "simulated", simulated, { minutes: 5 }),
-  tests("interruption, masked", "mask", mask, { minutes: 5 }),
+  tests("contract on simulated", "simulated", simulated, { minutes: 10 }),
+  tests("interruption, masked", "mask", mask, { minutes: 10 }),
   check("lint (eslint)", [bin("eslint/bin/eslint.js"), "--max-warnings", "0", "."]),
   check("ends of processes on portable", [endings]),
   check("trees against a process that exchanges names", [join(root, "build/test/hostile/main.js"), "--seconds", "3"]),
