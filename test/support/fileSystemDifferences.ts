@@ -1,6 +1,7 @@
 /**
  * Where our `FileSystem` is not `NodeFileSystem`, case by case: what ours comes to on each kernel, and why. What is not
- * told here is the same.
+ * told here is the same: also that `copyFile` and `copy` keep setuid and setgid, which `Pipeline` and `File.copy` never
+ * do.
  */
 import type { Observation, Outcome } from "./fileSystems.js"
 
