@@ -239,8 +239,8 @@ const withPartial = <A, E>(
   const options: File.OpenOptions = { access, disposition: "createNew", hint: "sequential", mode: modeOf(copying) }
   return Effect.tapError(File.withFile(partial.system, options, use), (error) =>
     Effect.sync(() => {
-      // What has that name already is somebody else's.
-      if (error instanceof Win32Error && error.syscall === "CreateFileW" && error.reason === "AlreadyExists") {
+      // The name is somebody else's, or nobody's: Windows says "access denied" of a directory that has it.
+      if (error instanceof Win32Error && error.syscall === "CreateFileW" && error.path === partial.system) {
         copying.partialIsOurs = false
       }
     }))
