@@ -11,6 +11,7 @@ import { timeText } from "../../src/internal/times.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as Pipeline from "../../src/Pipeline.js"
 import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
+import { byHandles } from "../support/byHandles.js"
 import { contract, failureOf, pattern } from "../support/claims.js"
 import * as lab from "../support/lab.js"
 
@@ -176,5 +177,10 @@ const coarsely = <A, E, R>(keep: (ns: bigint) => bigint, effect: Effect.Effect<A
       return Reflect.apply(original, engine.kernel, [name, kept, ...rest])
     }
     internal.call = call as Internal["call"]
-    return yield* Effect.ensuring(effect, Effect.sync(() => internal.call = original))
+    const end = byHandles(engine.kernel)
+    const restore = () => {
+      internal.call = original
+      end()
+    }
+    return yield* Effect.ensuring(effect, Effect.sync(restore))
   })

@@ -142,6 +142,35 @@ export const ofPipeline = [
     to: "Effect.zipRight(Effect.void)"
   },
   {
+    name: "a small file is copied although it has changed while it was read",
+    tests: ["unit/threads"],
+    file: "internal/kernel/portable/thread",
+    from: "after.ctimeNs === before.ctimeNs",
+    to: "true"
+  },
+  {
+    name: "leave a small copy there that has failed",
+    tests: ["unit/threads"],
+    file: "internal/kernel/portable/thread",
+    after: "closeSync(copy)",
+    from: "fs.unlinkSync(name)",
+    to: "void 0"
+  },
+  {
+    name: "carry setuid over to the copy of a small file",
+    tests: ["contract/smallFiles"],
+    file: "internal/kernel/portable/thread",
+    from: "Number(before.mode) & keeps",
+    to: "Number(before.mode) & 0o7777"
+  },
+  {
+    name: "resume small files without a look at what is there",
+    tests: ["contract/smallFiles"],
+    file: "internal/pipeline/copySmall",
+    from: "!settings.resume",
+    to: "true"
+  },
+  {
     name: "write the journal before its data",
     tests: ["contract/resume"],
     file: contents,

@@ -7,6 +7,7 @@ import builtin from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import type { Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
 import { Kernel } from "../../src/Kernel.js"
+import { byHandles } from "./byHandles.js"
 
 type Functions = Record<string, (...arguments_: Array<unknown>) => unknown>
 
@@ -69,6 +70,7 @@ export const interposed = <A, E, R>(act: (request: number) => void, effect: Effe
       for (const [functions, names] of tables) for (const name of names) replace(functions, name)
       replace(internal, "call")
       replace(internal, "issue")
+      undo.push(byHandles(engine.kernel))
       syncBuiltinESMExports()
     })
     const remove = Effect.sync(() => {

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { basename } from "node:path"
 import type { CallName, Calls, FileInformation, Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
 import * as Kernel from "../../src/Kernel.js"
+import { byHandles } from "./byHandles.js"
 
 interface Watched {
   /** In the place of what its handle tells. */
@@ -19,6 +20,7 @@ export const where = <A, E, R>(files: Readonly<Record<string, Watched>>, effect:
   Effect.flatMap(Kernel.Kernel, ({ engine }) => {
     const kernel = engine.kernel as { call: Internal["call"]; issue: Internal["issue"] }
     const { call, issue } = kernel
+    const end = byHandles(engine.kernel)
     const watched = new Map<number, Watched & { reads: number }>()
     const ofObject = new Map<number, number>()
     const { createThreadpoolIo } = engine.kernel
@@ -56,6 +58,7 @@ export const where = <A, E, R>(files: Readonly<Record<string, Watched>>, effect:
       Effect.sync(() => {
         kernel.call = call
         kernel.issue = issue
+        end()
         object.createThreadpoolIo = createThreadpoolIo
       })
     )

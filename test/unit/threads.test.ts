@@ -10,8 +10,11 @@ import { pathToFileURL } from "node:url"
 import { promisify } from "node:util"
 import type { Worker } from "node:worker_threads"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
+import type { SmallCopy } from "../../src/internal/kernel/Kernel.js"
 import { type Answer, libuv, type Requests, type Stat } from "../../src/internal/kernel/portable/requests.js"
+import * as Thread from "../../src/internal/kernel/portable/thread.js"
 import { CAPACITY, DATA, Threads } from "../../src/internal/kernel/portable/threads.js"
+import { seconds } from "../../src/internal/times.js"
 import { root } from "../support/root.js"
 
 const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants
@@ -108,6 +111,133 @@ describe("every request", () => {
     expect(() => threads.read(0, new Uint8Array(4), 0, 8, 0, answer)).toThrow("taken away")
     expect(() => threads.write(0, new Uint8Array(4), 2, 4, 0, answer)).toThrow("taken away")
     expect(answer).not.toHaveBeenCalled()
+  })
+})
+
+describe("a small copy", () => {
+  const { layout, OPERATIONS } = Thread
+  const outcomes = ["copied", "anotherWay", "changed", "mismatch"]
+  const contents = Buffer.from("what is in the file")
+
+  /** Runs one request as a thread does, here, with functions of the test's own in place of some of node's. */
+  const run = (own: Partial<typeof fs>, limit = 1000, asked = 3) => {
+    const [from, to] = [at("small"), at("small copy")]
+    fs.writeFileSync(from, contents, { mode: 0o644 })
+    fs.chmodSync(from, 0o4755)
+    fs.utimesSync(from, 1_000_000_000.5, 1_234_567_890.125)
+    const control = new SharedArrayBuffer(Thread.BYTES)
+    const data = new SharedArrayBuffer(CAPACITY * DATA)
+    const words = new Int32Array(control)
+    const numbers = new Float64Array(control)
+    const memory = Buffer.from(data)
+    const base = layout.slots
+    const first = base / 2 + layout.numbers
+    words[base + layout.firstName] = memory.write(from)
+    words[base + layout.secondName] = memory.write(to, words[base + layout.firstName]!)
+    words[base + layout.operation] = OPERATIONS.indexOf("copySmall")
+    words[base + layout.state] = Thread.SUBMITTED
+    numbers.set([0o600, 0o1777, limit, asked], first)
+    words[layout.submitted] = 1
+    words[layout.completed] = -1
+    const open = new Set<number>()
+    const functions = {
+      ...fs,
+      openSync: (...given: Parameters<typeof fs.openSync>) => {
+        const fd = fs.openSync(...given)
+        open.add(fd)
+        return fd
+      },
+      closeSync: (fd: number) => {
+        open.delete(fd)
+        fs.closeSync(fd)
+      },
+      ...own
+    }
+    // With nothing more to do it would sleep for ever.
+    const once = Object.defineProperty({ ...layout }, "sleepers", { get: () => expect.fail("nothing more to do") })
+    const { stackTraceLimit } = Error
+    const shared = { layout: once, control, data, thread: 1, notSupported: -95 }
+    expect(() => Thread.thread(functions as typeof fs, shared, seconds)).toThrow("nothing more to do")
+    Error.stackTraceLimit = stackTraceLimit
+    expect([...open]).toEqual([])
+    const error = words[base + layout.error]!
+    const told = error === 0 ? outcomes[numbers[first + 1]!] : error
+    // First: to read it may set its time of access.
+    const stat = fs.existsSync(to) ? fs.statSync(to) : undefined
+    const copy = stat === undefined ? undefined : fs.readFileSync(to)
+    fs.rmSync(to, { force: true })
+    return { told, bytes: numbers[first]!, copy, stat }
+  }
+  const fails = (code: number) => (): never => {
+    throw Object.assign(new Error(), { errno: code })
+  }
+
+  it("has everything of its source but setuid", () => {
+    const { bytes, copy, stat, told } = run({})
+    expect([told, bytes, copy]).toEqual(["copied", contents.length, contents])
+    expect([stat!.mode & 0o7777, stat!.mtimeMs, stat!.atimeMs]).toEqual([0o755, 1_234_567_890_125, 1_000_000_000_500])
+  })
+
+  it("reads on while there is something, and writes on while something is taken", () => {
+    const readSync = (fd: number, into: Buffer, start: number, length: number, position: number) =>
+      fs.readSync(fd, into, start, Math.min(length, 3), position)
+    const writeSync = (fd: number, from: Buffer, start: number, length: number, position: number) =>
+      fs.writeSync(fd, from, start, Math.min(length, 2), position)
+    expect(run({ readSync, writeSync } as never)).toMatchObject({ told: "copied", copy: contents })
+  })
+
+  it("believes what is read and not the size, while nothing else has changed", () => {
+    for (const size of [0n, 5n, 999n]) {
+      const fstatSync = (fd: number) => Object.assign(fs.fstatSync(fd, { bigint: true }), { size })
+      expect(run({ fstatSync } as never)).toMatchObject({ told: "copied", copy: contents })
+    }
+  })
+
+  it("of what does not fit is left to another way", () => {
+    expect(run({}, contents.length)).toMatchObject({ told: "copied" })
+    expect(run({}, contents.length - 1)).toMatchObject({ told: "anotherWay", copy: undefined })
+    const fstatSync = (fd: number) => Object.assign(fs.fstatSync(fd, { bigint: true }), { size: 1n })
+    expect(run({ fstatSync } as never, 10)).toMatchObject({ told: "anotherWay", copy: undefined })
+  })
+
+  it("tells that its source has changed by the size and both times", () => {
+    for (const field of ["size", "mtimeNs", "ctimeNs"] as const) {
+      let looks = 0n
+      const fstatSync = (fd: number) => {
+        const stat = fs.fstatSync(fd, { bigint: true })
+        return Object.assign(stat, { [field]: stat[field] + looks++ })
+      }
+      expect(run({ fstatSync } as never)).toMatchObject({ told: "changed", copy: undefined })
+    }
+  })
+
+  it("is removed when it is not what was written, if that is asked for", () => {
+    for (const [from, to] of [["w", "x"], ["file", "fil"]] as const) {
+      const writeSync = (fd: number) => fs.writeSync(fd, contents.toString().replace(from, to)) && contents.length
+      expect(run({ writeSync } as never)).toMatchObject({ told: "mismatch", copy: undefined })
+      expect(run({ writeSync } as never, 1000, 1)).toMatchObject({ told: "copied" })
+    }
+  })
+
+  it("is removed when a step fails", () => {
+    for (const name of ["writeSync", "fchmodSync", "futimesSync"] as const) {
+      expect(run({ [name]: fails(-28) })).toMatchObject({ told: -28, copy: undefined })
+    }
+    expect(run({ readSync: fails(-11) } as never)).toMatchObject({ told: -11, copy: undefined })
+    expect(run({ writeSync: () => 0 } as never)).toMatchObject({ told: -95, copy: undefined })
+  })
+
+  it("touches nothing that has its name", async () => {
+    fs.writeFileSync(at("there"), "x")
+    fs.writeFileSync(at("taken"), "other")
+    const given = { from: at("there"), limit: 100, mode: 0o600, keeps: undefined, times: true, verify: false }
+    const copy = (to: string) =>
+      failure(ask((answer: Answer<SmallCopy>) => threads.copySmall({ ...given, to }, answer)))
+    expect(await copy(at("taken"))).toMatchObject({ code: "EEXIST" })
+    fs.symlinkSync(at("nowhere"), at("dangling"))
+    expect(await copy(at("dangling"))).toMatchObject({ code: "EEXIST" })
+    expect(fs.readFileSync(at("taken"), "utf8")).toBe("other")
+    expect(fs.existsSync(at("nowhere"))).toBe(false)
   })
 })
 

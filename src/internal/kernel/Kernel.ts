@@ -149,6 +149,15 @@ export const writePeek = (into: Uint8Array, start: number, peek: PipePeek): numb
   return at.size
 }
 
+/** How `CopySmallFile` has ended. Only `copied` has left a file there. */
+export interface SmallCopy {
+  /** `anotherWay`: no small regular file, which is for handles. `mismatch`: what was read back is not what was written. */
+  readonly outcome: "copied" | "anotherWay" | "changed" | "mismatch"
+  readonly bytes: number
+  /** Which file the copy is, as its handle tells. */
+  readonly copy: Pick<FileInformation, "volume" | "fileIndex" | "createdTimeNs">
+}
+
 /** Sector sizes, in bytes. */
 export interface StorageInformation {
   /** What offsets, lengths and addresses of unbuffered operations are multiples of. */
@@ -197,6 +206,27 @@ export interface Calls {
   readonly DeleteFileW: [{ readonly path: string }, void]
   /** `CopyFileW`, never over a file that is there: what is in it, its time of modification, and its attributes or mode. */
   readonly CopyFileW: [{ readonly from: string; readonly to: string }, void]
+  /**
+   * No function of Windows: everything that handles do for a copy of a regular file of at most `limit` bytes, in one request.
+   * No link is followed, `to` is new, and the source is unchanged after it was read. What fails leaves nothing there, unless
+   * its thread has ended (`ERROR_IO_DEVICE`). Only where `copiesSmallFiles` says so.
+   */
+  readonly CopySmallFile: [
+    {
+      readonly from: string
+      readonly to: string
+      readonly limit: number
+      /** Of the new file. */
+      readonly mode: number
+      /** The permission bits that it then gets from the source. `undefined`: none of them. */
+      readonly keeps: number | undefined
+      /** Those of the source. */
+      readonly times: boolean
+      /** Reads the copy back and compares it. */
+      readonly verify: boolean
+    },
+    SmallCopy
+  ]
   /**
    * `CreateNamedPipeW`: duplex, overlapped, `PIPE_REJECT_REMOTE_CLIENTS`; answers an instance. The `first` one holds
    * the name and never serves: nobody can connect to it. 5 or 231 where the name is taken.
@@ -329,6 +359,8 @@ export interface Kernel {
    * zeros up to there, on the thread that issues it.
    */
   readonly sparseByRequest: boolean
+  /** Whether `CopySmallFile` would copy just now. */
+  copiesSmallFiles?(): boolean
   readonly pools: Pools
 
   // --- memory

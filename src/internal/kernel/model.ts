@@ -49,6 +49,7 @@ export interface Storage<F, O extends Operation<F>> {
   wait(done: Done<void>): TakeBack
   /** Runs in a later turn of the event loop. */
   turn(run: () => void): TakeBack
+  copiesSmallFiles?(): boolean
   /** The functions that not every storage has: the others answer 50. */
   readonly otherCalls: OtherCalls<F>
 }
@@ -180,6 +181,9 @@ export class Model<F, O extends Operation<F>> implements Kernel {
   readonly name: Kernel["name"]
   readonly waitsForLocks = true
   readonly sparseByRequest = false
+  copiesSmallFiles(): boolean {
+    return this.#storage.copiesSmallFiles?.() === true
+  }
   readonly slots = new SlotTable(() => {})
   readonly #budget = new CallbackBudget()
   readonly pools = new ModelPools(this.#budget)

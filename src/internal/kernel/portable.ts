@@ -6,7 +6,7 @@ import { callbackify } from "node:util"
 import * as C from "../constants.js"
 import { errnoOf, statusOf } from "./errno.js"
 import { Gate, type Job, limitOf, Queue } from "./gate.js"
-import type { Block, Calls, FileInformation, Issue, Kernel } from "./Kernel.js"
+import type { Block, Calls, FileInformation, Issue, Kernel, SmallCopy } from "./Kernel.js"
 import { type Done, Model, Operation, type OtherCalls, type Storage, type TakeBack } from "./model.js"
 import { openDirectory, opensDirectory, prepareDirectoryChanges } from "./portable/directory.js"
 import * as fileCalls from "./portable/fileCalls.js"
@@ -344,6 +344,7 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
     SetRenameInformation: ({ handle, replace, to }, done, { file }) =>
       this.#named(file(handle), (posixFile) => fileCalls.setName(posixFile, { replace, to }), done),
     CopyFileW: (arguments_, done) => this.run(posix.copyFile(arguments_), done),
+    CopySmallFile: (arguments_, done) => this.#copySmallFile(arguments_, done),
     PrepareDirectoryChanges: (arguments_, done, handles) => prepareDirectoryChanges(this, arguments_, done, handles)
   }
   /** Operations whose end is known already: their packets come in the next turn. */
@@ -356,6 +357,17 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
     const { libuv, own } = this.workforce
     if (own === undefined || bytes > DATA) return libuv
     return own.threads.wanted(libuv.idle && own.gate.idle) ? own.gate : libuv
+  }
+
+  /** Libuv would take as many requests for it as handles do; on Windows node has neither modes nor O_NOFOLLOW. */
+  copiesSmallFiles(): boolean {
+    return process.platform !== "win32" && this.workforce.own?.threads.running === true
+  }
+
+  #copySmallFile(arguments_: Calls["CopySmallFile"][0], done: Done<SmallCopy>): TakeBack {
+    const { own } = this.workforce
+    if (own === undefined || !this.copiesSmallFiles()) return this.turn(() => done(C.ERROR_NOT_SUPPORTED))
+    return this.#enter(new Call(own.gate, (_, told) => own.threads.copySmall(arguments_, told), done))
   }
 
   allocate(bytes: number): Block | undefined {

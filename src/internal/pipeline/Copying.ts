@@ -19,11 +19,10 @@ export interface FileToCopy {
   readonly size: number
 }
 
-export interface Copying {
+/** The names of a copy, and what has them. */
+export interface Named {
   readonly job: Job
   readonly file: FileToCopy
-  /** What the source was when its copy began: what the copy is to be, unless the source has changed at its end. */
-  readonly stat: Seen
   readonly target: Place
   readonly tag: string
   /** The temporary name, and whether what has it is ours to remove. */
@@ -31,11 +30,17 @@ export interface Copying {
   partialIsOurs: boolean
   /** Its journal, if it gets one. */
   readonly journal: Place | undefined
+  /** Which file the copy is, once it is finished. */
+  identity: Identity | undefined
+}
+
+/** A copy by handles. */
+export interface Copying extends Named {
+  /** What the source was when its copy began: what the copy is to be, unless the source has changed at its end. */
+  readonly stat: Seen
   /** Holds one chunk. */
   readonly buffer: PoolBuffer
   /** Where the data that has been written ends. */
   writtenTo: number
   holes: Holes
-  /** Which file the copy is, once it is finished. */
-  identity: Identity | undefined
 }

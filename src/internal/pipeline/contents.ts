@@ -10,10 +10,9 @@ import type { Win32Error } from "../../Win32Error.js"
 import { bytesOf, forEachOfAll, type Memory, stillIs } from "../file/everything.js"
 import { forEachChunk, writePart } from "./chunks.js"
 import type { Copying } from "./Copying.js"
-import { changed, failure } from "./failures.js"
+import { changed, mismatch } from "./failures.js"
 import { partsOf, type Piece, piecesOf } from "./holes.js"
 import type { Journal } from "./journal.js"
-import { quoted } from "./text.js"
 
 /** Bytes that have one checksum together: the whole file, or what lies between two entries of its journal. */
 export interface Stretch {
@@ -208,11 +207,6 @@ export const verifyCopy = (
     pastTheCache
       ? File.withFile(partial.system, { unbuffered: true }, read)
       : read(copy),
-    (good) =>
-      good === stretches.length ? Effect.void : Effect.fail(failure(
-        "Mismatch",
-        target.user,
-        `What was read back from ${quoted(target.user)} is not what was written: the disk or its driver is at fault.`
-      ))
+    (good) => good === stretches.length ? Effect.void : Effect.fail(mismatch(target.user))
   )
 }

@@ -3,28 +3,27 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import { type BigIntStats, lstatSync } from "node:fs"
 import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
 import { Win32Error } from "../../Win32Error.js"
-import { type Identity, identityOf, isKnown, isSame } from "../held/identity.js"
+import { identityOf } from "../held/identity.js"
 import { type Place, placeIn } from "../held/Place.js"
 import type { Restore } from "../settle.js"
 import { believable, type Stretch, transfer, verifyCopy } from "./contents.js"
 import type { Copying, FileToCopy } from "./Copying.js"
-import { alreadyExists, cannot, changed, failure, replaced } from "./failures.js"
+import { copySmall } from "./copySmall.js"
+import { alreadyExists, cannot, changed } from "./failures.js"
 import { holesOf } from "./holes.js"
 import type { Job } from "./Job.js"
 import { Journal, type Read } from "./journal.js"
-import { removeFile } from "./Made.js"
-import { journalName, partialName } from "./names.js"
+import { journalName } from "./names.js"
+import { begin, ended, explain, giveName, look, modeOf, named, PRIVATE, removeParts } from "./naming.js"
 import { permissions } from "./permissions.js"
 import { adopt, type Adopted, lookAtTarget, removeLeft, requireOwn } from "./resume.js"
 import { type Seen, seen } from "./seen.js"
-import { endTag, nextTag } from "./tags.js"
-import { quoted } from "./text.js"
+import { nextTag } from "./tags.js"
 
 const windows = process.platform === "win32"
 
@@ -35,6 +34,12 @@ type Failing<A> = Effect.Effect<A, PipelineError | Win32Error, Kernel>
  * takes its name meanwhile is neither followed nor waited for.
  */
 export const copyFile = (job: Job, file: FileToCopy, buffer: PoolBuffer): Effect.Effect<void, PipelineError, Kernel> =>
+  Effect.flatMap(
+    copySmall(job, file),
+    (isCopied) => isCopied ? Effect.void : copyByHandles(job, file, buffer)
+  )
+
+const copyByHandles = (job: Job, file: FileToCopy, buffer: PoolBuffer): Effect.Effect<void, PipelineError, Kernel> =>
   // On Windows that flag would open a link raw.
   File.withFile(file.source.system, { hint: "sequential", noFollow: !windows }, (source) =>
     Effect.flatMap(File.stat(source), (stat) =>
@@ -50,15 +55,6 @@ export const copyFile = (job: Job, file: FileToCopy, buffer: PoolBuffer): Effect
 const unreadable = ({ source }: FileToCopy, error: Win32Error): PipelineError => {
   const there = look(source)
   return there === undefined || there.isFile() ? cannot("read", source)(error) : changed(source.user, error)
-}
-
-/** Synchronous, as the walk is. `undefined`: it is not there, or cannot be looked at. */
-const look = ({ system }: Place): BigIntStats | undefined => {
-  try {
-    return lstatSync(system, { bigint: true })
-  } catch {
-    return undefined
-  }
 }
 
 /** Keeps a target that already matches the source; copies again otherwise. */
@@ -99,18 +95,13 @@ const copyNew = (
   const tag = adopted?.tag ?? nextTag(job.locks)
   const journaled = adopted !== undefined || stat.size > job.settings.stretch
   const copying: Copying = {
-    job,
-    file,
+    ...named(job, file, tag),
     stat,
-    target: placeIn(file.directory, file.name),
-    tag,
-    partial: placeIn(file.directory, partialName(file.name, tag)),
     partialIsOurs: adopted !== undefined,
     journal: journaled ? placeIn(file.directory, journalName(file.name, tag)) : undefined,
     buffer,
     writtenTo: 0,
-    holes: { keeps: false, data: undefined },
-    identity: undefined
+    holes: { keeps: false, data: undefined }
   }
   begin(copying)
   // Whether the file has got its name and whether that is remembered must not come apart: the mask stays on for it.
@@ -121,17 +112,6 @@ const copyNew = (
       onFailure: (cause) => Effect.zipRight(cleanUp(copying, cause), Effect.failCause(cause))
     }
   ).pipe(Effect.mapError((error) => explain(copying, error)))
-}
-
-const begin = ({ job: { progress }, journal, partial }: Copying): void => {
-  progress.begun(partial.user)
-  if (journal !== undefined) progress.begun(journal.user)
-}
-
-const ended = ({ job: { progress }, journal, partial, tag }: Copying): void => {
-  progress.ended(partial.user)
-  if (journal !== undefined) progress.ended(journal.user)
-  endTag(tag)
 }
 
 /** A later copy goes on with it, unless it would come to the same end. */
@@ -146,35 +126,8 @@ const isWorthKeeping = ({ job: { settings }, journal }: Copying, cause: Cause.Ca
 const cleanUp = (
   copying: Copying,
   cause: Cause.Cause<PipelineError | Win32Error>
-): Effect.Effect<void, never, Kernel> => {
-  const { journal, partial, partialIsOurs } = copying
-  const over = Effect.sync(() => ended(copying))
-  if (!partialIsOurs || isWorthKeeping(copying, cause)) return over
-  const removed = journal === undefined
-    ? removeFile(partial.system)
-    // The journal last: without it the rest is of no use to anybody, with it alone nobody is misled.
-    : Effect.zipRight(removeFile(partial.system), removeFile(journal.system))
-  return Effect.zipRight(removed, over)
-}
-
-/** What the library says of one of the two files, as a sentence about the file that the user knows. */
-const explain = ({ file: { source }, target }: Copying, error: PipelineError | Win32Error): PipelineError => {
-  if (error._tag === "PipelineError") return error
-  if (error.syscall === "VirtualAlloc") return cannot("get a buffer for", source)(error)
-  if (error.path === source.system) return cannot("read", source)(error)
-  if (error.syscall !== "MoveFileExW") {
-    return cannot(error.syscall === "ReadFile" ? "read back" : "write", target)(error)
-  }
-  if (look(target)?.isDirectory() === true) {
-    return failure(
-      "AlreadyExists",
-      target.user,
-      `${quoted(target.user)} is a directory and cannot be replaced by a file.`,
-      error
-    )
-  }
-  return error.reason === "AlreadyExists" ? alreadyExists(target.user, error) : cannot("make", target)(error)
-}
+): Effect.Effect<void, never, Kernel> =>
+  isWorthKeeping(copying, cause) ? Effect.sync(() => ended(copying)) : removeParts(copying)
 
 /** Everything but the name. */
 const fill = (copying: Copying, source: File.File, earlier: Read | undefined): Failing<void> =>
@@ -220,12 +173,6 @@ const verified = (copying: Copying, copy: File.File, stretches: ReadonlyArray<St
 /** Flushed before it is read back, and once more for its times and permissions. */
 const durably = (copying: Copying, copy: File.File, stretches: ReadonlyArray<Stretch>): Failing<void> =>
   Effect.zipRight(File.sync(copy), Effect.zipLeft(verified(copying, copy, stretches), File.sync(copy)))
-
-/** Nobody else reads a copy that is not finished, nor writes it. */
-const PRIVATE = 0o600
-
-/** A copy that does not get the permissions of its source has those of any new file. */
-const modeOf = ({ job: { settings } }: Copying): number => settings.permissions ? PRIVATE : 0o666
 
 const withPartial = <A, E>(
   copying: Copying,
@@ -303,30 +250,3 @@ const rightsOf = ({ job: { settings }, stat }: Copying): File.BasicInfo | undefi
   if (!windows) return { mode: permissions(stat.mode) }
   return (stat.mode & OWNER_WRITES) === 0n ? { readOnly: true } : undefined
 }
-
-/**
- * Without `overwrite` the name must be free. With it, a name that is taken is replaced, and that is remembered. Afterwards the name
- * must mean the file that was written: whoever else can write in the directory may have put another one in its place.
- */
-const giveName = (copying: Copying): Effect.Effect<void, PipelineError | Win32Error, Kernel> => {
-  const { file, job: { made, progress, settings: { overwrite } }, journal, partial, target } = copying
-  const done = (remember: (identity: Identity) => void) => () => {
-    ended(copying)
-    const there = look(target)
-    if (there === undefined || !isWhatWasWritten(copying, there)) return Effect.fail(replaced(target.user))
-    remember(there)
-    progress.file()
-    return journal === undefined ? Effect.void : Effect.asVoid(removeFile(journal.system))
-  }
-  return Effect.matchEffect(File.rename(partial.system, target.system), {
-    onSuccess: done((identity) => made.file(file.to, file.name, identity)),
-    onFailure: (error) =>
-      overwrite && (error.reason === "AlreadyExists" || error.reason === "Unsupported")
-        ? Effect.flatMap(File.rename(partial.system, target.system, { replace: true }), done(() => made.replaced++))
-        : Effect.fail(error)
-  })
-}
-
-/** On Windows numbers of files may change with their names, as on FAT, and node may tell others than a handle. */
-const isWhatWasWritten = ({ identity }: Copying, there: Identity): boolean =>
-  windows || identity === undefined || !isKnown(identity) || !isKnown(there) || isSame(there, identity)

@@ -104,6 +104,14 @@ const namesDirectory = (path: string): boolean => {
 export const changed = (source: string, cause?: unknown): PipelineError =>
   failure("Changed", source, `${quoted(source)} has changed while it was being read.`, cause)
 
+/** Of a copy that is not what was written. */
+export const mismatch = (target: string): PipelineError =>
+  failure(
+    "Mismatch",
+    target,
+    `What was read back from ${quoted(target)} is not what was written: the disk or its driver is at fault.`
+  )
+
 /** Of a copy that has got its name. */
 export const replaced = (target: string): PipelineError =>
   failure("Changed", target, `Something else has taken the place of ${quoted(target)} meanwhile.`)

@@ -2,6 +2,6 @@
  * Permission bits of a copy. Setuid and setgid speak of an owner and a group, which are not copied: as `cp -p` does
  * without the right to give files away, they are dropped.
  */
-const KEPT = 0o1777
+export const KEPT = 0o1777
 
 export const permissions = (mode: bigint | number): number => Number(mode) & KEPT

@@ -35,7 +35,12 @@ export const layout = {
   /** In doubles from the slot's beginning. */
   numbers: 4,
   capacity: CAPACITY,
-  data: DATA
+  data: DATA,
+  /** How a small copy has ended. */
+  copied: 0,
+  anotherWay: 1,
+  changed: 2,
+  mismatch: 3
 } as const
 
 export type Layout = typeof layout
@@ -62,7 +67,8 @@ export const OPERATIONS = [
   "unlink",
   "rename",
   "linkAndUnlink",
-  "copy"
+  "copy",
+  "copySmall"
 ] as const
 
 export interface Shared {
@@ -124,6 +130,67 @@ export function thread(
   }
   const bigint = { bigint: true } as const
 
+  // --- a small file, whole
+
+  const { O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants
+  let contents = Buffer.alloc(0)
+  let readBack = contents
+  /** Reads at most as many bytes as there is room for. A size is a hint, unless a read that could have brought more agrees. */
+  const readAll = (fd: number, into: Buffer, most: number, size: number): number => {
+    let at = 0
+    for (;;) {
+      const count = fs.readSync(fd, into, at, most - at, at)
+      at += count
+      if (count === 0 || at === size || at === most) return at
+    }
+  }
+  const writeAll = (fd: number, bytes: number): void => {
+    for (let at = 0; at < bytes;) {
+      const count = fs.writeSync(fd, contents, at, bytes - at, at)
+      if (count === 0) throw { errno: notSupported }
+      at += count
+    }
+  }
+  /** Answers the outcome. */
+  const copySmall = (source: number, mode: number, keeps: number, limit: number, asked: number): number => {
+    if (contents.length <= limit) {
+      contents = Buffer.allocUnsafeSlow(limit + 1)
+      readBack = Buffer.allocUnsafeSlow(limit + 1)
+    }
+    const before = fs.fstatSync(source, bigint)
+    const size = Number(before.size)
+    const bytes = before.isFile() && size <= limit ? readAll(source, contents, limit + 1, size) : limit + 1
+    if (bytes > limit) return layout.anotherWay
+    const after = fs.fstatSync(source, bigint)
+    const same = after.size === before.size && after.mtimeNs === before.mtimeNs && after.ctimeNs === before.ctimeNs
+    if (!same) return layout.changed
+    failed = 1
+    const name = secondName()
+    const copy = fs.openSync(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode)
+    let outcome: number = layout.copied
+    try {
+      try {
+        writeAll(copy, bytes)
+        if ((asked & 2) !== 0) {
+          const isThere = readAll(copy, readBack, limit + 1, bytes) === bytes &&
+            contents.compare(readBack, 0, bytes, 0, bytes) === 0
+          if (!isThere) outcome = layout.mismatch
+        }
+        if (keeps >= 0) fs.fchmodSync(copy, Number(before.mode) & keeps)
+        if ((asked & 1) !== 0) fs.futimesSync(copy, `${seconds(before.atimeNs)}`, `${seconds(before.mtimeNs)}`)
+        tell(fs.fstatSync(copy, bigint))
+      } finally {
+        fs.closeSync(copy)
+      }
+    } catch (error) {
+      fs.unlinkSync(name)
+      throw error
+    }
+    if (outcome === layout.mismatch) fs.unlinkSync(name)
+    answer(bytes)
+    return outcome
+  }
+
   const run = [
     () => answer(fs.openSync(firstName(), number(0), number(1))),
     () => {
@@ -170,6 +237,14 @@ export function thread(
       } catch (error) {
         fs.unlinkSync(secondName())
         throw error
+      }
+    },
+    () => {
+      const source = fs.openSync(firstName(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+      try {
+        numbers[first + 1] = copySmall(source, number(0), number(1), number(2), number(3))
+      } finally {
+        fs.closeSync(source)
       }
     }
   ]

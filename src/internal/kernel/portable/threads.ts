@@ -7,6 +7,7 @@ import { availableParallelism, constants as os } from "node:os"
 import { getSystemErrorMap } from "node:util"
 import { Worker } from "node:worker_threads"
 import { seconds } from "../../times.js"
+import type { Calls, SmallCopy } from "../Kernel.js"
 import type { Answer, OpenedFile, Requests, Stat } from "./requests.js"
 import { BYTES, CAPACITY, DATA, layout, OPERATIONS, type Shared, STAT, SUBMITTED, thread, WITHDRAWN } from "./thread.js"
 
@@ -48,8 +49,12 @@ const syscalls: Readonly<Record<Operation, readonly [string, string]>> = {
   unlink: ["unlink", ""],
   rename: ["rename", ""],
   linkAndUnlink: ["link", "unlink"],
-  copy: ["stat", "copyfile"]
+  copy: ["stat", "copyfile"],
+  copySmall: ["open", "copyfile"]
 }
+
+/** In the order of their numbers. */
+const outcomes = ["copied", "anotherWay", "changed", "mismatch"] as const
 
 /** A request under way, as JavaScript knows it. The record belongs to its slot. */
 class Request {
@@ -111,6 +116,11 @@ export class Threads implements Requests {
     if (this.#workers.size > 0) return true
     if (++this.#wanted >= WORTH_A_THREAD) this.#start()
     return false
+  }
+
+  /** Whether there is a thread to ask. */
+  get running(): boolean {
+    return this.#workers.size > 0
   }
 
   // --- threads
@@ -229,6 +239,14 @@ export class Threads implements Requests {
     this.#named("copy", from, to, 0, 0, answer)
   }
 
+  /** `open`, `fstat` and all the rest of a copy, of a file that fits into the memory of a thread. */
+  copySmall(
+    { from, keeps, limit, mode, times, to, verify }: Calls["CopySmallFile"][0],
+    answer: Answer<SmallCopy>
+  ): void {
+    this.#named("copySmall", from, to, mode, keeps ?? -1, answer, limit, (times ? 1 : 0) | (verify ? 2 : 0))
+  }
+
   /** It completes all the same, without being done: the slot comes back with it. */
   withdraw(answer: Answer<number>, gone: () => void): boolean {
     const request = this.#requests.find((request) => request.answer === answer)
@@ -258,7 +276,9 @@ export class Threads implements Requests {
     second: string | undefined,
     a: number,
     b: number,
-    answer: Answer<never>
+    answer: Answer<never>,
+    c = 0,
+    d = 0
   ): void {
     requireName(path)
     if (second !== undefined) requireName(second)
@@ -268,7 +288,8 @@ export class Threads implements Requests {
     const length = data.write(path)
     this.#words[base + layout.firstName] = length
     if (second !== undefined) this.#words[base + layout.secondName] = data.write(second, length)
-    this.#begin(request, operation, a, b, 0, answer)
+    this.#numbers[request.numbers + 3] = d
+    this.#begin(request, operation, a, b, c, answer)
   }
 
   #begin(request: Request, operation: Operation, a: number, b: number, c: number, answer: Answer<never>): void {
@@ -394,6 +415,7 @@ export class Threads implements Requests {
     } else if (operation === "write" || operation === "open") value = this.#numbers[numbers]!
     else if (operation === "openAndStat") value = { fd: this.#numbers[numbers]!, stat: this.#stat(numbers + STAT) }
     else if (operation === "fstat" || operation === "lstat") value = this.#stat(numbers + STAT)
+    else if (operation === "copySmall") value = this.#smallCopy(numbers)
     request.withdrawn = false
     request.answer = request.path = request.bytes = undefined
     this.#free.push(request)
@@ -402,6 +424,15 @@ export class Threads implements Requests {
       this.#together = 0
     }
     answer!(problem, value as never)
+  }
+
+  #smallCopy(at: number): SmallCopy {
+    const { birthtimeNs, dev, ino } = this.#stat(at + STAT)
+    return {
+      outcome: outcomes[this.#numbers[at + 1]!]!,
+      bytes: this.#numbers[at]!,
+      copy: { volume: dev, fileIndex: ino, createdTimeNs: birthtimeNs }
+    }
   }
 
   #stat(at: number): Stat {

@@ -7,6 +7,7 @@ import {
   ERROR_GEN_FAILURE,
   ERROR_INVALID_NAME,
   ERROR_INVALID_PARAMETER,
+  ERROR_NOT_SUPPORTED,
   ERROR_SUCCESS,
   FILE_ATTRIBUTE_NORMAL,
   FILE_ATTRIBUTE_READONLY,
@@ -188,6 +189,8 @@ const makeImplementations = (
       if (name === undefined) return refuse(done, ERROR_INVALID_NAME)
       native.DeleteFileW.async(name, answer(done))
     },
+
+    CopySmallFile: (_, __, done) => refuse(done, ERROR_NOT_SUPPORTED),
 
     CopyFileW: ({ from, to }, _, done) => {
       const [source, target] = [toSystemPath(from), toSystemPath(to)]

@@ -1,0 +1,114 @@
+/**
+ * The names of one file's copy: the temporary one, what is removed with it, and the final one that it gets.
+ */
+import * as Effect from "effect/Effect"
+import { type BigIntStats, lstatSync } from "node:fs"
+import * as File from "../../File.js"
+import type { Kernel } from "../../Kernel.js"
+import type { PipelineError } from "../../PipelineError.js"
+import type { Win32Error } from "../../Win32Error.js"
+import { type Identity, isKnown, isSame } from "../held/identity.js"
+import { type Place, placeIn } from "../held/Place.js"
+import type { FileToCopy, Named } from "./Copying.js"
+import { alreadyExists, cannot, failure, replaced } from "./failures.js"
+import type { Job } from "./Job.js"
+import { removeFile } from "./Made.js"
+import { partialName } from "./names.js"
+import { endTag } from "./tags.js"
+import { quoted } from "./text.js"
+
+const windows = process.platform === "win32"
+
+/** Synchronous, as the walk is. `undefined`: it is not there, or cannot be looked at. */
+export const look = ({ system }: Place): BigIntStats | undefined => {
+  try {
+    return lstatSync(system, { bigint: true })
+  } catch {
+    return undefined
+  }
+}
+
+export const named = (job: Job, file: FileToCopy, tag: string): Named => ({
+  job,
+  file,
+  target: placeIn(file.directory, file.name),
+  tag,
+  partial: placeIn(file.directory, partialName(file.name, tag)),
+  partialIsOurs: false,
+  journal: undefined,
+  identity: undefined
+})
+
+export const begin = ({ job: { progress }, journal, partial }: Named): void => {
+  progress.begun(partial.user)
+  if (journal !== undefined) progress.begun(journal.user)
+}
+
+export const ended = ({ job: { progress }, journal, partial, tag }: Named): void => {
+  progress.ended(partial.user)
+  if (journal !== undefined) progress.ended(journal.user)
+  endTag(tag)
+}
+
+export const removeParts = (copying: Named): Effect.Effect<void, never, Kernel> => {
+  const { journal, partial, partialIsOurs } = copying
+  const over = Effect.sync(() => ended(copying))
+  if (!partialIsOurs) return over
+  const removed = journal === undefined
+    ? removeFile(partial.system)
+    // The journal last: without it the rest is of no use to anybody, with it alone nobody is misled.
+    : Effect.zipRight(removeFile(partial.system), removeFile(journal.system))
+  return Effect.zipRight(removed, over)
+}
+
+/** Nobody else reads a copy that is not finished, nor writes it. */
+export const PRIVATE = 0o600
+
+/** A copy that does not get the permissions of its source has those of any new file. */
+export const modeOf = ({ job: { settings } }: Named): number => settings.permissions ? PRIVATE : 0o666
+
+/** What the library says of one of the two files, as a sentence about the file that the user knows. */
+export const explain = ({ file: { source }, target }: Named, error: PipelineError | Win32Error): PipelineError => {
+  if (error._tag === "PipelineError") return error
+  if (error.syscall === "VirtualAlloc") return cannot("get a buffer for", source)(error)
+  if (error.path === source.system) return cannot("read", source)(error)
+  if (error.syscall !== "MoveFileExW") {
+    return cannot(error.syscall === "ReadFile" ? "read back" : "write", target)(error)
+  }
+  if (look(target)?.isDirectory() === true) {
+    return failure(
+      "AlreadyExists",
+      target.user,
+      `${quoted(target.user)} is a directory and cannot be replaced by a file.`,
+      error
+    )
+  }
+  return error.reason === "AlreadyExists" ? alreadyExists(target.user, error) : cannot("make", target)(error)
+}
+
+/**
+ * Without `overwrite` the name must be free. With it, a name that is taken is replaced, and that is remembered. Afterwards the name
+ * must mean the file that was written: whoever else can write in the directory may have put another one in its place.
+ */
+export const giveName = (copying: Named): Effect.Effect<void, PipelineError | Win32Error, Kernel> => {
+  const { file, job: { made, progress, settings: { overwrite } }, journal, partial, target } = copying
+  const done = (remember: (identity: Identity) => void) => () => {
+    ended(copying)
+    const there = look(target)
+    if (there === undefined || !isWhatWasWritten(copying, there)) return Effect.fail(replaced(target.user))
+    remember(there)
+    progress.file()
+    return journal === undefined ? Effect.void : Effect.asVoid(removeFile(journal.system))
+  }
+  return Effect.matchEffect(File.rename(partial.system, target.system), {
+    onSuccess: done((identity) => made.file(file.to, file.name, identity)),
+    onFailure: (error) =>
+      overwrite && (error.reason === "AlreadyExists" || error.reason === "Unsupported")
+        ? Effect.flatMap(File.rename(partial.system, target.system, { replace: true }), done(() => made.replaced++))
+        : Effect.fail(error)
+  })
+}
+
+/** On Windows numbers of files may change with their names, as on FAT, and node may tell others than a handle. */
+const isWhatWasWritten = ({ identity }: Named, there: Identity): boolean =>
+  windows || identity === undefined || !isKnown(identity) || !isKnown(there) || isSame(there, identity)
