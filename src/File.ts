@@ -1570,6 +1570,10 @@ const whileBusy = <A>(attempt: Effect.Effect<A, Win32Error.Win32Error>): Effect.
  * `AlreadyExists`, without a check beforehand that could race. On Windows it is retried for up to three seconds while
  * another program looks at the file.
  *
+ * With `replace` a read-only file is replaced, too, as on POSIX. `MoveFileExW` denies it (5); then Windows 10 1809 and later are
+ * asked through a handle. On earlier systems the attribute is taken off first, which its other names show, if it has any, and
+ * put back where the file is not replaced after all.
+ *
  * On the portable kernel not replacing is a link and an unlink; a file system without hard links fails with `Unsupported`.
  *
  * @example
@@ -1612,9 +1616,9 @@ const pathsProblem = (syscall: string, from: string, to: string): Win32Error.Win
 /**
  * `SetFileInformationByHandle(FileRenameInfo)`: gives the open file another name, whatever it is called by now, atomically.
  * Without `replace` (the default) a name that is taken fails with `AlreadyExists`; with it, what has the name is replaced, also
- * while others have it open where the system can (POSIX semantics: Windows 10 1709). The file must have been opened with
- * `deletable`, or it fails with `PermissionDenied`; Wine does not look. `path` of the `File` stays what it was opened by.
- * Retried like `rename`.
+ * while others have it open where the system can (POSIX semantics: Windows 10 1709), and also a read-only file, as `rename`
+ * does. The file must have been opened with `deletable`, or it fails with `PermissionDenied`; Wine does not look. `path` of
+ * the `File` stays what it was opened by. Retried like `rename`.
  *
  * The portable kernel renames the name that the file was opened by, or was last given here, after it has seen that it still
  * means this file; otherwise it fails with `NotFound`. Between the look and the rename there is a race. Wine renames the name
@@ -1669,7 +1673,8 @@ const lookAtRename = optionsOf<RenameOptions>({ replace: aBoolean })
  * `SetFileInformationByHandle(FileDispositionInfo)`: the file is deleted when this `File` is closed, or, with `false`, is not
  * after all. On Windows 10 1607 and later the name goes at once then (POSIX semantics), elsewhere when nobody has the file open
  * any more; until then it cannot be opened (303 or 5). The file must have been opened with `deletable`, or it fails with
- * `PermissionDenied`.
+ * `PermissionDenied`; so it does of a read-only file, unless the system is Windows 10 1809 or later and the file is open to
+ * be written.
  *
  * The portable kernel removes the name when the file is closed, if it still means this file.
  *

@@ -5,10 +5,11 @@ import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as File from "../../src/File.js"
 import * as Kernel from "../../src/Kernel.js"
+import * as Pipeline from "../../src/Pipeline.js"
 import { contract, failureOf, fileOf, refused } from "../support/claims.js"
 import * as lab from "../support/lab.js"
 
@@ -40,6 +41,22 @@ contract("an open file", ({ claim, only }) => {
       for (const name of [other, path, `${other}-2`, `${other}-3`, path]) {
         yield* File.renameTo(file, name, {})
         expect(readFileSync(name, "latin1")).toBe("one's contents")
+      }
+    })
+    claim("replaces a read-only file when it is told to; so do rename and a copy", function*() {
+      const { file, other, path } = yield* opened
+      const third = `${other}-3`
+      writeFileSync(third, "third")
+      const ways = {
+        rename: File.rename(third, other, { replace: true }),
+        copy: Pipeline.copy(path, other, { overwrite: true }),
+        renameTo: File.renameTo(file, other, { replace: true })
+      }
+      for (const [way, replacing] of Object.entries(ways)) {
+        writeFileSync(other, "read-only")
+        chmodSync(other, 0o444)
+        yield* replacing
+        expect([way, readFileSync(other, "latin1")]).toEqual([way, way === "rename" ? "third" : "one's contents"])
       }
     })
     claim("replaces nothing unless it is told to, and then as one step", function*() {

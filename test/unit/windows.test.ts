@@ -266,6 +266,97 @@ describe("a file that somebody has hidden", () => {
   })
 })
 
+describe("a read-only file", () => {
+  const FILE_ATTRIBUTE_ARCHIVE = 0x20
+  const { FILE_ATTRIBUTE_READONLY, FileDispositionInfoEx, FileRenameInfoEx } = C
+  const READ_ONLY = FILE_ATTRIBUTE_ARCHIVE | FILE_ATTRIBUTE_READONLY
+  const IGNORES = C.FILE_RENAME_FLAG_IGNORE_READONLY_ATTRIBUTE
+  /** The target, and what of it a system replaces: with `busy` nothing. `since` is the build of Windows. */
+  const system = ({ attributes = READ_ONLY, busy = false, since = "1809" as "1809" | "1607" | "7" }) => {
+    const target = { attributes, replaced: false }
+    const replace = (even: boolean): number => {
+      if (busy || (!even && (target.attributes & FILE_ATTRIBUTE_READONLY) !== 0)) return -ERROR_ACCESS_DENIED
+      target.replaced = true
+      return 1
+    }
+    const here: Native = recordedNative({
+      CreateFileW: () => 3000,
+      MoveFileExW: () => replace(false),
+      GetFileAttributesW: () => target.attributes,
+      SetFileAttributesW: (_name, attributes) => {
+        target.attributes = attributes
+        return 1
+      },
+      SetFileInformationByHandle: (_handle, class_, address) => {
+        const flags = class_ === FileRenameInfoEx ? here.at(address).getUint32(0, true) : 0
+        const even = (flags & IGNORES) !== 0
+        const unknown = class_ === FileRenameInfoEx && (since === "7" || (since === "1607" && even))
+        return unknown ? -C.ERROR_INVALID_PARAMETER : replace(even)
+      }
+    })
+    return { here, kernel: kernelOver(here), target }
+  }
+  const names = { from: "C:\\new", to: "C:\\old", replace: true }
+  const ways = {
+    "by its name": (kernel: Kernel) => call(kernel, "MoveFileExW", names),
+    "by a handle": (kernel: Kernel) => call(kernel, "SetRenameInformation", { handle: 7, to: names.to, replace: true })
+  }
+
+  for (const [way, rename] of Object.entries(ways)) {
+    it(`is replaced ${way} by a flag where the system has it, and keeps its attribute under its other names`, async () => {
+      const { here, kernel, target } = system({})
+      expect(await rename(kernel)).toMatchObject({ status: 0 })
+      expect([target.replaced, here.named("SetFileAttributesW")]).toEqual([true, []])
+    })
+    it(`is replaced ${way} on earlier systems without its attribute`, async () => {
+      for (const since of ["1607", "7"] as const) {
+        const { kernel, target } = system({ since })
+        expect(await rename(kernel)).toMatchObject({ status: 0 })
+        expect(target.replaced).toBe(true)
+      }
+    })
+    it(`has its attribute back when it is not replaced ${way} after all: 5`, async () => {
+      for (const since of ["1809", "1607", "7"] as const) {
+        const { kernel, target } = system({ since, busy: true })
+        expect(await rename(kernel)).toMatchObject({ status: ERROR_ACCESS_DENIED })
+        expect(target).toEqual({ attributes: READ_ONLY, replaced: false })
+      }
+    })
+    it(`and nothing else is changed: what is denied ${way} for another reason stays so, and a directory`, async () => {
+      for (const attributes of [FILE_ATTRIBUTE_ARCHIVE, READ_ONLY | C.FILE_ATTRIBUTE_DIRECTORY]) {
+        const { here, kernel } = system({ attributes, busy: true })
+        expect(await rename(kernel)).toMatchObject({ status: ERROR_ACCESS_DENIED })
+        expect(here.named("SetFileAttributesW")).toEqual([])
+      }
+    })
+  }
+  it("is renamed by its name with one call where nothing is denied, and leaves no handle open where it is", async () => {
+    const free = system({ attributes: FILE_ATTRIBUTE_ARCHIVE })
+    await ways["by its name"](free.kernel)
+    expect(free.here.named("CreateFileW")).toEqual([])
+    const taken = system({ busy: true })
+    await ways["by its name"](taken.kernel)
+    expect([taken.here.named("CreateFileW").length, taken.here.named("CloseHandle")]).toEqual([1, [[3000]]])
+  })
+  it("goes with its handle where the system knows the flag, and as before where not", async () => {
+    for (const refused of [undefined, C.ERROR_INVALID_PARAMETER, ERROR_ACCESS_DENIED]) {
+      const asked: Array<number> = []
+      const here: Native = recordedNative({
+        SetFileInformationByHandle: (_handle, class_, address) => {
+          const flags = here.at(address).getUint32(0, true)
+          asked.push(class_, flags)
+          return refused !== undefined && (flags & C.FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE) !== 0
+            ? -refused
+            : 1
+        }
+      })
+      const gone = await call(kernelOver(here), "SetDispositionInformation", { handle: 7, remove: true })
+      const then = refused === undefined ? [] : [FileDispositionInfoEx, 3]
+      expect([gone.status, asked]).toEqual([0, [FileDispositionInfoEx, 0x13, ...then]])
+    }
+  })
+})
+
 describe("what is asked of a system", () => {
   const { FSCTL_SET_SPARSE, IOCTL_STORAGE_QUERY_PROPERTY } = C.IO_CONTROL_CODES
   const control = (kernel: Kernel, code: number) => issue(kernel, { kind: "ioctl", parameters: code })

@@ -28,7 +28,7 @@ vi.mock("node:fs", async (original) => {
   const real = await original<Record<"fstatSync" | "lstatSync" | "statSync", Look>>()
   const changed = (look: Look): Look => (...arguments_) => {
     const stat = look(...arguments_)
-    return stat === undefined ? undefined : Object.assign(stat, told.numbers)
+    return stat === undefined ? undefined : Object.assign(stat as object, told.numbers)
   }
   const [fstatSync, lstatSync, statSync] = [real.fstatSync, real.lstatSync, real.statSync].map(changed)
   return { ...real, fstatSync, lstatSync, statSync }
@@ -137,6 +137,8 @@ const same = (path: string, contents: Uint8Array) => fs.readFileSync(path).equal
 const SIZE = 200_000
 const VERIFIED = { verify: "read", chunkSize: 65_536 } as const
 
+type Making = (from: string, to: string) => Effect.Effect<unknown, unknown, Kernel.Kernel>
+
 describe("holes of a source", () => {
   claim("are not believed where its contents may be elsewhere: all of it is read", function*() {
     const elsewhere = {
@@ -193,7 +195,7 @@ describe("writes of a copy", () => {
   contents.set(pattern(50_000), 900_000)
   const copyFile = (source: string, copy: string) =>
     Effect.flatMap(ThreadpoolFileSystem.make, (system) => system.copyFile(source, copy))
-  const copies = {
+  const copies: Readonly<Record<string, Making>> = {
     "Pipeline.copy": (source: string, copy: string) => Pipeline.copy(source, copy, VERIFIED),
     "Pipeline.copy with a journal": (source: string, copy: string) =>
       Pipeline.copy(source, copy, { resume: true, journalEvery: 131_072 }),
@@ -262,10 +264,9 @@ describe("files without numbers", () => {
   })
   claim("lie in directories that are copied, and not taken for one within the other", function*() {
     const system = yield* fileSystem
+    const copyTree: Making = (from, to) => Pipeline.copyTree(from, to, { overwrite: true })
     for (const numbers of unknown) {
-      for (
-        const make of [system.copy, (from: string, to: string) => Pipeline.copyTree(from, to, { overwrite: true })]
-      ) {
+      for (const make of [system.copy, copyTree]) {
         for (const isThere of [false, true]) {
           const { directory } = yield* filesOf(pattern(0))
           const [from, to] = [join(directory, "from"), join(directory, "to")]

@@ -206,6 +206,7 @@ export const bind = (koffi: Koffi) => {
     FlushFileBuffers: kernel32.function("FlushFileBuffers", BOOL, [HANDLE]),
     GetFileInformationByHandle: kernel32.function("GetFileInformationByHandle", BOOL, [HANDLE, POINTER]),
     GetFileAttributesW: kernel32.function("GetFileAttributesW", DWORD, ["str16"]),
+    SetFileAttributesW: kernel32.function("SetFileAttributesW", BOOL, ["str16", DWORD]),
     GetFileInformationByHandleEx: kernel32.function("GetFileInformationByHandleEx", BOOL, [
       HANDLE,
       DWORD,

@@ -15,8 +15,6 @@ import {
   FILE_FLAG_OVERLAPPED,
   FileBasicInfo,
   FileEndOfFileInfo,
-  MOVEFILE_REPLACE_EXISTING,
-  MOVEFILE_WRITE_THROUGH,
   SECURITY_SQOS_PRESENT
 } from "../../constants.js"
 import type { CallDone, CallName, Calls, FileInformation, Kernel } from "../Kernel.js"
@@ -27,6 +25,7 @@ import { fileCalls } from "./fileCalls.js"
 import { reserve } from "./memory.js"
 import { toSystemPath } from "./path.js"
 import { pipeCalls } from "./pipeCalls.js"
+import { renameCalls } from "./renaming.js"
 
 export type Implementation<K extends CallName> = (arguments_: Calls[K][0], scratch: Scratch, done: CallDone<K>) => void
 
@@ -110,6 +109,7 @@ const makeImplementations = (
   return {
     ...pipeCalls(native, capabilities, answer),
     ...fileCalls(native, answer),
+    ...renameCalls(native, answer),
 
     CreateFileW: ({ access, disposition, flags, path, share }, _, done) => {
       const name = toSystemPath(path)
@@ -175,13 +175,6 @@ const makeImplementations = (
         }
       })
       native.GetFileInformationByHandleEx.async(handle, FileBasicInfo, address, FILE_BASIC_INFO.size, present)
-    },
-
-    MoveFileExW: ({ from, replace, to }, _, done) => {
-      const [source, target] = [toSystemPath(from), toSystemPath(to)]
-      if (source === undefined || target === undefined) return refuse(done, ERROR_INVALID_NAME)
-      const flags = MOVEFILE_WRITE_THROUGH | (replace ? MOVEFILE_REPLACE_EXISTING : 0)
-      native.MoveFileExW.async(source, target, flags, answer(done))
     },
 
     DeleteFileW: ({ path }, _, done) => {

@@ -1,13 +1,12 @@
 /**
  * The functions of files that take no OVERLAPPED and came after the first ones: unlocking, sectors, room on the disk,
- * and what is done to a file's name through its handle.
+ * and the removal of a file through its handle.
  */
 import * as C from "../../constants.js"
 import type { StorageInformation } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
 import { type Answer, type Implementation, MAX_INT64, refuse } from "./calls.js"
-import { allocate, free } from "./memory.js"
-import { toSystemPath } from "./path.js"
+import { guarded, isUnknownClass } from "./renaming.js"
 
 type FileCallName =
   | "LockFileEx"
@@ -15,16 +14,10 @@ type FileCallName =
   | "GetStorageInformation"
   | "SetAllocationInformation"
   | "SetDispositionInformation"
-  | "SetRenameInformation"
 
 // ntdll: FS_INFORMATION_CLASS, and where its IO_STATUS_BLOCK goes
 const FileFsSizeInformation = 3
 const IO_STATUS_BLOCK = 32
-
-/** Whether a system does not know a class of information, as Wine. */
-const isUnknownClass = (status: number): boolean =>
-  status === C.ERROR_INVALID_PARAMETER || status === C.ERROR_INVALID_FUNCTION ||
-  status === C.ERROR_NOT_SUPPORTED || status === C.ERROR_CALL_NOT_IMPLEMENTED
 
 const TWO_32 = 2n ** 32n
 
@@ -33,16 +26,10 @@ const WITHOUT_PACKET = 1
 /** Behind the OVERLAPPED in the memory of a call: bytes that nobody looks at. */
 const TRANSFERRED = C.OVERLAPPED.size
 
-export const fileCalls = (native: Bindings, answer: Answer): { [K in FileCallName]: Implementation<K> } => {
-  /** A step that an earlier one's completion makes: what koffi throws there nobody else would catch. */
-  const guarded = (done: (status: number, value: undefined, cause?: unknown) => void, step: () => void): void => {
-    try {
-      step()
-    } catch (cause) {
-      done(C.ERROR_GEN_FAILURE, undefined, cause)
-    }
-  }
+const WITH_POSIX = C.FILE_DISPOSITION_FLAG_DELETE | C.FILE_DISPOSITION_FLAG_POSIX_SEMANTICS
+const EVEN_READ_ONLY = WITH_POSIX | C.FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE
 
+export const fileCalls = (native: Bindings, answer: Answer): { [K in FileCallName]: Implementation<K> } => {
   const writeOverlapped = (view: DataView, offset: bigint, hEvent: number): void => {
     for (let at = 0; at < C.OVERLAPPED.size; at += 8) view.setBigUint64(at, 0n, true)
     view.setUint32(C.OVERLAPPED.Offset, Number(offset % TWO_32), true)
@@ -129,49 +116,23 @@ export const fileCalls = (native: Bindings, answer: Answer): { [K in FileCallNam
       native.GetFileInformationByHandleEx.async(handle, C.FileStandardInfo, address, size, present)
     },
 
-    // With POSIX semantics the name goes when this handle is closed, without them when the last one of anybody is.
+    // With POSIX semantics the name goes when this handle is closed, without them when the last one of anybody is. A read-only
+    // file goes as well where the system knows the flag, and the handle may write attributes.
     SetDispositionInformation: ({ handle, remove }, { address, view }, done) => {
       const plainly = (): void => {
         view.setUint32(0, remove ? 1 : 0, true)
         native.SetFileInformationByHandle.async(handle, C.FileDispositionInfo, address, 1, answer(done))
       }
-      const flags = C.FILE_DISPOSITION_FLAG_DELETE | C.FILE_DISPOSITION_FLAG_POSIX_SEMANTICS
-      view.setUint32(0, remove ? flags : 0, true)
-      const tried = answer((status, _, cause) =>
-        isUnknownClass(status) ? guarded(done, plainly) : done(status, undefined, cause)
-      )
-      native.SetFileInformationByHandle.async(handle, C.FileDispositionInfoEx, address, 4, tried)
-    },
-
-    // With POSIX semantics a file that others have open is replaced too.
-    SetRenameInformation: ({ handle, replace, to }, _, done) => {
-      const name = toSystemPath(to)
-      if (name === undefined) return refuse(done, C.ERROR_INVALID_NAME)
-      const text = Buffer.from(name, "utf16le")
-      const size = Math.max(C.FILE_RENAME_INFO.size, C.FILE_RENAME_INFO.FileName + text.length + 2)
-      const block = allocate(native, size)
-      if (block === undefined) return refuse(done, C.ERROR_NOT_ENOUGH_MEMORY)
-      const view = new DataView(block.bytes.buffer)
-      view.setUint32(C.FILE_RENAME_INFO.FileNameLength, text.length, true)
-      block.bytes.set(text, C.FILE_RENAME_INFO.FileName)
-      const ended = (status: number, _: undefined, cause?: unknown): void => {
-        free(native, block)
-        done(status, undefined, cause)
-      }
-      const set = (informationClass: number, flags: number, next: typeof ended): void =>
-        guarded(ended, () => {
-          view.setUint32(C.FILE_RENAME_INFO.Flags, flags, true)
-          native.SetFileInformationByHandle.async(handle, informationClass, block.address, size, answer(next))
+      const set = (flags: number, otherwise: () => void): void => {
+        view.setUint32(0, remove ? flags : 0, true)
+        const tried = answer((status, _, cause) => {
+          const next = isUnknownClass(status) || (status === C.ERROR_ACCESS_DENIED && flags === EVEN_READ_ONLY)
+          if (next) guarded(done, otherwise)
+          else done(status, undefined, cause)
         })
-      const { FILE_RENAME_FLAG_POSIX_SEMANTICS, FILE_RENAME_FLAG_REPLACE_IF_EXISTS } = C
-      if (!replace) return queueMicrotask(() => set(C.FileRenameInfo, 0, ended))
-      const flags = FILE_RENAME_FLAG_REPLACE_IF_EXISTS | FILE_RENAME_FLAG_POSIX_SEMANTICS
-      queueMicrotask(() =>
-        set(C.FileRenameInfoEx, flags, (status, _, cause) =>
-          isUnknownClass(status)
-            ? set(C.FileRenameInfo, FILE_RENAME_FLAG_REPLACE_IF_EXISTS, ended)
-            : ended(status, undefined, cause))
-      )
+        native.SetFileInformationByHandle.async(handle, C.FileDispositionInfoEx, address, 4, tried)
+      }
+      set(EVEN_READ_ONLY, () => set(WITH_POSIX, plainly))
     }
   }
 }
