@@ -523,6 +523,10 @@ export const readExact: {
 /**
  * `WriteFile` at `offset` (bytes). Succeeds with the bytes written. Writing past the end extends the file.
  *
+ * On NTFS a write far behind what has been written costs as much as writing the zeros up to there: the system writes them, inside
+ * `WriteFile`, on the JavaScript thread, where nothing can interrupt it. Gigabytes take seconds. Ask for `File.setSparse` first: then
+ * what lies between is a hole. Elsewhere, and on Wine, it is one anyway.
+ *
  * @example
  * ```ts
  * import { File } from "effect-threadpool-io"
@@ -1368,6 +1372,9 @@ export const size = (self: File): Effect.Effect<bigint, Win32Error.Win32Error> =
 /**
  * `SetFileInformationByHandle(FileEndOfFileInfo)`: cuts the file to `length` bytes, or extends it with zeros.
  *
+ * Extending costs nothing by itself. On NTFS the first write far behind what has been written does, as `File.write` says: unless
+ * the file is sparse (`File.setSparse`), the system writes the zeros up to there.
+ *
  * @example
  * ```ts
  * import { File } from "effect-threadpool-io"
@@ -1390,7 +1397,8 @@ export const truncate: {
 /**
  * `SetFileInformationByHandle(FileAllocationInfo)`: takes room on the disk for a file of `length` bytes, so that writing it
  * fails with `NoSpace` now or not at all, and may end up in one piece. The size stays. Room that the file has is not given back:
- * Windows would cut the file. Room beyond the end is given back when the file is closed. `Unsupported` on Wine and on the
+ * Windows would cut the file. Room beyond the end is given back when the file is closed. It is room and no zeros: writing to its far
+ * end first costs what `File.write` says, writing it from its beginning does not. `Unsupported` on Wine and on the
  * portable kernel: node has no `fallocate`, and `ftruncate` reserves nothing.
  *
  * @example
