@@ -118,6 +118,10 @@ contract("pipelines", ({ claim, only }) => {
       yield* Pipeline.copy(from, copy, { journal: true, journalEvery: 2 * MiB })
       sameFile(from, copy)
       if (lab.kernelName === "portable") expect(fs.statSync(copy).blocks * 512).toBeLessThan(MiB)
+      // Data and a hole in one chunk, which is the last one.
+      fs.writeFileSync(from, Buffer.concat([pattern(100_000), Buffer.alloc(200_000)]))
+      yield* Pipeline.copy(from, `${copy}2`)
+      sameFile(from, `${copy}2`)
     })
     claim("of a directory, of nothing, and with an option that cannot be, fails typed and makes nothing", function*() {
       const { copy, directory, source } = yield* treeOf({ file: "x" })

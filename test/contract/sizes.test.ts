@@ -24,6 +24,8 @@ const sourceOf = (contents: Uint8Array) =>
     fs.mkdirSync(join(directory, "to"))
     const path = join(directory, "tree/source")
     fs.writeFileSync(path, contents)
+    // Whole seconds, which can be put back exactly.
+    fs.utimesSync(path, 1_700_000_000, 1_700_000_000)
     return { path, to: join(directory, "to"), copy: join(directory, "to/copy") }
   })
 

@@ -176,5 +176,42 @@ export const ofPipeline = [
     file: contents,
     from: "const told = Effect.zipRight(written, journal.append(entry))",
     to: "const told = Effect.zipRight(journal.append(entry), written)"
+  },
+  {
+    name: "do not compare the source after it has been read",
+    tests: ["contract/sizes"],
+    file: contents,
+    from: "copyAll.pipe(Effect.zipRight(unchanged(copying, source))",
+    to: "copyAll.pipe(Effect.zipRight(Effect.void)"
+  },
+  {
+    name: "believe a time of modification that was put back",
+    tests: ["contract/sizes"],
+    file: "internal/file/everything",
+    from: "before.changedTimeNs === after.changedTimeNs",
+    to: "true"
+  },
+  {
+    name: "leave out the flush of a durable copy",
+    tests: ["contract/resume"],
+    file: "internal/pipeline/copyFile",
+    from: "Effect.zipRight(File.sync(copy), Effect.zipLeft(",
+    to: "Effect.zipRight(Effect.void, Effect.zipLeft("
+  },
+  {
+    name: "lose the hole at the end of a mixed chunk",
+    tests: ["contract/pipeline"],
+    file: contents,
+    from: "copying.writtenTo = offset + parts",
+    to: "copying.writtenTo = offset + length || parts"
+  },
+  {
+    name: "set the mode after the data in FileSystem.copyFile",
+    tests: ["contract/rights"],
+    file: "internal/fileSystem/copyFile",
+    from: "return set(rightsOf(stat, present)).pipe(",
+    to:
+      "return ((first) => ({ pipe: (...steps) => Effect.zipRight(first.pipe(...steps), set(rightsOf(stat, present))) }))"
+      + "(Effect.void).pipe("
   }
 ]
