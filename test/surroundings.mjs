@@ -22,7 +22,7 @@ import { banner, bin, check, conclude, report, root, tests } from "./results.mjs
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { list: { type: "boolean" } } })
 
 const isRoot = process.getuid?.() === 0
-const work = mkdtempSync(join(tmpdir(), "tpio-surroundings-"))
+const work = mkdtempSync(join(tmpdir(), "tpio-"))
 
 /** Thrown where this machine cannot have what a lane needs. */
 class Missing extends Error {}
@@ -132,7 +132,7 @@ const mount = (type, make, size) => {
 
 const onFileSystem = (type, packageName) => () => {
   if (packageName !== undefined) needCommand(`mkfs.${type}`, packageName)
-  const directory = join(mount(type, packageName === undefined ? undefined : `mkfs.${type}`, "6G"), "mit Leerzeichen ü")
+  const directory = join(mount(type, packageName === undefined ? undefined : `mkfs.${type}`, "6G"), "mit Leer ü")
   mkdirSync(directory)
   return tests(`portable on ${type}`, type, suite, { env: { TMPDIR: directory }, minutes: 15 })
 }
@@ -157,7 +157,7 @@ const surroundings = {
   "strict-user": asUser("portable as a user, umask 077", "strict-user", {
     env: { LANG: "C", LC_ALL: "", TZ: "Pacific/Apia" },
     umask: "077",
-    temporaryName: "mit Leerzeichen ü"
+    temporaryName: "mit Leer ü"
   }),
   "node-20": onNode("20"),
   "node-22": onNode("22"),

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import type { CallName, Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
@@ -13,6 +13,7 @@ import * as Kernel from "../../src/Kernel.js"
 import { isBalanced } from "../../src/Ledger.js"
 import * as Testing from "../../src/testing.js"
 import type { Win32Error } from "../../src/Win32Error.js"
+import { removeTree } from "./removeTree.js"
 import { everythingPends } from "./simulatedLane.js"
 
 /** Which kernel this lane runs on. The lane says it; a person may too. */
@@ -89,7 +90,7 @@ interface Runner {
 /** A directory for one test, removed with its scope. */
 export const directory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "tpio-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+  (path) => Effect.sync(() => removeTree(path))
 )
 
 /** Everything that must be nothing once the scopes of a test have closed. */

@@ -13,6 +13,11 @@ const permit = (directory: string): void => {
 }
 
 export const removeTree = (path: string): void => {
-  if (fs.lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true) permit(path)
-  fs.rmSync(path, { recursive: true, force: true })
+  try {
+    fs.rmSync(path, { recursive: true, force: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EACCES") throw error
+    permit(path)
+    fs.rmSync(path, { recursive: true, force: true })
+  }
 }
