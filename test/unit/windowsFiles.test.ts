@@ -81,6 +81,7 @@ const onWindows = <A, E, R>(windows: Windows, effect: Effect.Effect<A, E, R>) =>
     }
     const changes = {
       sparseByRequest: true,
+      copiesSmallFiles: () => false,
       transferred: (slot: number) => answered.get(slot) ?? transferred.call(kernel, slot),
       issue: ((one) => {
         if (
