@@ -345,16 +345,21 @@ describe("leftovers", () => {
           for (let count = 0; count < MANY; count++) {
             yield journalName("a", tag.replace(/[0-9a-z]+$/, count.toString(36)))
           }
-        }()
+        }
         put("one")
         const stat = fs.lstatSync(join(directory, "one"), { bigint: true })
         // For everybody in this process who has imported them, and so taken back at the end.
         const { lstatSync, opendirSync } = builtin
-        const readSync = () => {
-          const { done, value } = names.next()
-          return done === true ? null : { name: Buffer.from(value) }
+        // Each that opens it reads all of it: somebody else in this process may, too.
+        const opened = () => {
+          const entries = names()
+          const readSync = () => {
+            const { done, value } = entries.next()
+            return done === true ? null : { name: Buffer.from(value) }
+          }
+          return { readSync, closeSync: () => {} }
         }
-        const pretended = { lstatSync: () => stat, opendirSync: () => ({ readSync, closeSync: () => {} }) }
+        const pretended = { lstatSync: () => stat, opendirSync: opened }
         Object.assign(builtin as object, pretended)
         syncBuiltinESMExports()
         let turns = 0

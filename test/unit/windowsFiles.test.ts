@@ -2,7 +2,7 @@
  * Files as Windows has them and no machine of ours: holes by request, contents that are elsewhere, and no numbers that
  * tell one file from another. On the portable kernel, whose answers about files are changed on their way.
  */
-import { describe, expect, it } from "@effect/vitest"
+import { afterAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { YieldWrap } from "effect/Utils"
@@ -18,6 +18,11 @@ import { pattern } from "../support/claims.js"
 import * as lab from "../support/lab.js"
 
 type Numbers = Partial<Record<"dev" | "ino", bigint>>
+
+// Other files of this process have loaded the library over the real node:fs.
+vi.hoisted(() => void vi.resetModules())
+// And further ones are not to have it over this one.
+afterAll(() => void vi.resetModules())
 
 /** Node tells these of every file, where a test says so. */
 const told: { numbers: Numbers } = vi.hoisted(() => ({ numbers: {} }))
