@@ -48,11 +48,8 @@ const HALF = 500
 const WORKERS_EVERY = 4
 const WORKERS = 10
 
-/**
- * The end is compared with the state after this part of the time: everything has been loaded, compiled and used. A
- * minute's run holds 38 to 88 MiB of heap after its first quarter, and 49 to 53 at its end.
- */
-const WARM = 0.5
+/** The end is compared with the state after this part of the time: everything has been loaded, compiled and used. */
+const WARM = 0.25
 
 /**
  * The most that the process itself may have grown by then. The heap after a collection tells what is held; resident

@@ -2,19 +2,26 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
-let collector: ((options?: { readonly type: "minor" }) => void) | undefined
-
-/** Looked for when it is needed: Bun has none by this name. */
-const collect = (options?: { readonly type: "minor" }): void => {
-  if (collector === undefined) {
-    setFlagsFromString("--expose-gc")
-    collector = runInNewContext("gc") as typeof collect
-  }
-  collector(options)
+interface Collector {
+  (options: { readonly type: "major" | "minor" }): void
 }
 
-/** All of it, and with it the compiled code whose objects are gone. */
-export const collectGarbage = (): void => collect()
+let collector: Collector | undefined
+
+/** Looks for the collector at its first use: Bun has none by this name. */
+const collect = (type: "major" | "minor"): void => {
+  if (collector === undefined) {
+    setFlagsFromString("--expose-gc")
+    collector = runInNewContext("gc") as Collector
+  }
+  collector({ type })
+}
+
+/**
+ * Collects everything, and with it the compiled code whose objects are gone. The type is named: from node 22 on,
+ * `gc(undefined)` collects young objects only.
+ */
+export const collectGarbage = (): void => collect("major")
 
 /** Collects young objects; code stays as it is. */
-export const collectYoung = (): void => collect({ type: "minor" })
+export const collectYoung = (): void => collect("minor")
