@@ -343,7 +343,8 @@ const acquire = (
   return Effect.flatMap(
     openHandle(restore, kernel, path, options),
     (handle) => {
-      const alone = options.unbuffered !== true && (options.noFollow !== true || kernel.name !== "win32")
+      const alone = options.unbuffered !== true &&
+        (options.noFollow !== true || kernel.engine.kernel.opensLinks !== true)
       return alone
         ? bind(kernel, handle, path, options, 1)
         : Effect.flatMap(
@@ -699,7 +700,7 @@ const transferVectored = (
   buffers: ReadonlyArray<Operation.Segment>,
   offset: number | bigint
 ): Effect.Effect<number, Win32Error.Win32Error> => {
-  const inPlace = isOurs(self) && self.unbuffered && self.kernel.name === "win32"
+  const inPlace = isOurs(self) && self.unbuffered && self.kernel.engine.kernel.passesCache === true
   return transferAt(self, offset, Operation.vectored(kind, { buffers, offset }, inPlace))
 }
 

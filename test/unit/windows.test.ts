@@ -387,6 +387,41 @@ describe("what is asked of a system", () => {
       expect(new Capabilities(recordedNative(answers).native).controlCodesPost).toBe(true)
     }
   })
+  it("is whether times of zero leave a file's own alone: what is there is written back where they do not", async () => {
+    const ticks = (year: number) => BigInt(Date.UTC(year, 0)) * 10_000n + 116_444_736_000_000_000n
+    for (const keeps of [true, false]) {
+      const times = new Map<number, ReadonlyArray<bigint>>()
+      const fields = [C.FILE_BASIC_INFO.LastAccessTime, C.FILE_BASIC_INFO.LastWriteTime]
+      const here: Native = recordedNative({
+        CreateFileW: () => 4000,
+        SetFileInformationByHandle: (handle, kind, address) => {
+          expect(kind).toBe(C.FileBasicInfo)
+          const old = times.get(handle) ?? []
+          const given = fields.map((at) => here.at(address).getBigInt64(at, true))
+          times.set(handle, given.map((time, index) => time !== 0n || !keeps ? time : old[index]!))
+          return 1
+        },
+        GetFileInformationByHandleEx: (handle, _kind, address) => {
+          times.get(handle)!.forEach((time, index) => here.at(address).setBigInt64(fields[index]!, time, true))
+          return 1
+        }
+      })
+      const kernel = kernelOver(here)
+      const set = async (accessTimeNs: bigint | undefined, modifiedTimeNs: bigint | undefined) => {
+        const information = { handle: 8, accessTimeNs, modifiedTimeNs, readOnly: undefined, mode: undefined }
+        expect(await call(kernel, "SetBasicInformation", information)).toMatchObject({ status: 0 })
+        return times.get(8)
+      }
+      const at = (year: number) => BigInt(Date.UTC(year, 0)) * 1_000_000n
+      expect(await set(at(2020), at(2021))).toEqual([ticks(2020), ticks(2021)])
+      expect(here.named("CreateFileW")).toEqual([])
+      expect(await set(undefined, at(2022))).toEqual([ticks(2020), ticks(2022)])
+      expect(await set(at(2023), undefined)).toEqual([ticks(2023), ticks(2022)])
+      expect(await set(undefined, undefined)).toEqual([ticks(2023), ticks(2022)])
+      expect([here.named("CreateFileW").length, new Capabilities(here.native).keepsZeroFields]).toEqual([1, keeps])
+    }
+    expect(new Capabilities(recordedNative({ CreateFileW: () => -5 }).native).keepsZeroFields).toBe(true)
+  })
   it("goes by the version where only a time-out would tell", () => {
     const of = (wineVersion: string | undefined) => {
       const { tellsRemoval, waitsForLocks } = new Capabilities(recordedNative({}, { wineVersion }).native)

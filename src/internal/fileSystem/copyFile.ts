@@ -53,7 +53,7 @@ export const copyFile = (kernel: Kernel.Service, options: CopyOptions): Failing<
                   return Effect.void
                 }
                 begun = true
-                return restore(failing(copyInto(kernel, source, stat, file, present, options)))
+                return restore(failing(copyInto(source, stat, file, present, options)))
               }))).pipe(Effect.onError(() =>
                 begun ? remove(kernel, options) : Effect.void
               ))
@@ -81,7 +81,6 @@ const isSameFile = (
 }
 
 const copyInto = (
-  kernel: Kernel.Service,
   source: File.File,
   stat: File.Stat,
   target: File.File,
@@ -92,7 +91,7 @@ const copyInto = (
   return set(rightsOf(stat, present)).pipe(
     Effect.zipRight(File.truncate(target, 0)),
     Effect.zipRight(copyContents(source, stat, target)),
-    Effect.zipRight(set(keep(kernel, stat, present, preserveTimestamps)))
+    Effect.zipRight(set(keep(stat, present, preserveTimestamps)))
   )
 }
 
@@ -102,15 +101,14 @@ const rightsOf = ({ mode }: File.Stat, present: File.Stat): File.BasicInfo | und
 
 const isReadOnly = ({ attributes }: File.Stat): boolean => (attributes & FILE_ATTRIBUTE_READONLY) !== 0
 
-/** What the copy has of its source besides contents and mode: on Windows the time of the last change in any case. */
+/** What node's copy has of its source besides contents and mode: on Windows the time of the last change in any case. */
 const keep = (
-  kernel: Kernel.Service,
   stat: File.Stat,
   present: File.Stat,
   preserveTimestamps: boolean
 ): File.BasicInfo | undefined => {
   const times = { accessTimeNs: stat.accessTimeNs, modifiedTimeNs: stat.modifiedTimeNs }
-  if (kernel.name !== "win32") return preserveTimestamps ? times : undefined
+  if (process.platform !== "win32") return preserveTimestamps ? times : undefined
   return {
     ...(preserveTimestamps ? times : { modifiedTimeNs: stat.modifiedTimeNs }),
     ...(isReadOnly(stat) === isReadOnly(present) ? {} : { readOnly: isReadOnly(stat) })

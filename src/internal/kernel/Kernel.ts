@@ -354,6 +354,10 @@ export interface Kernel {
   readonly opensAlone?: true | undefined
   /** `CreateFileW` opens directories too, and nobody renames or removes one that is open without `FILE_SHARE_DELETE`. */
   readonly holdsDirectories?: true | undefined
+  /** `FILE_FLAG_OPEN_REPARSE_POINT` opens a link itself. Elsewhere the opening fails at one. */
+  readonly opensLinks?: true | undefined
+  /** `FILE_FLAG_NO_BUFFERING`: reads and writes past the system's cache, also those of `ReadFileScatter` and `WriteFileGather`. */
+  readonly passesCache?: true | undefined
   /**
    * A file has holes only when it has been asked to (`FSCTL_SET_SPARSE`). In any other, a write far behind the end first writes
    * zeros up to there, on the thread that issues it.

@@ -116,6 +116,8 @@ class Win32Kernel implements Kernel {
   readonly slots: SlotTable
   readonly waitsForLocks: boolean
   readonly holdsDirectories = true
+  readonly opensLinks = true
+  readonly passesCache = true
   readonly sparseByRequest = true
   readonly call: Kernel["call"]
   readonly pools: Win32Pools

@@ -16,8 +16,8 @@ export interface Job {
   /** Directories that were there before. */
   readonly found: Set<Held>
   readonly progress: Progress
-  /** Whether it is the real kernel32: reads can go past the cache, and files are sparse only when they are told to be. */
-  readonly win32: boolean
+  /** Copies can be read back past the system's cache. */
+  readonly passesCache: boolean
   /** A journal is shared with nobody, and the system ends that with the process. */
   readonly locks: boolean
   /** By directory: what an earlier copy left in it. */

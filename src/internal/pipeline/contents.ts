@@ -200,9 +200,9 @@ export const verifyCopy = (
   copy: File.File,
   stretches: ReadonlyArray<Stretch>
 ): Failing<void> => {
-  const { job: { progress, settings, win32 }, partial, target } = copying
+  const { job: { passesCache, progress, settings }, partial, target } = copying
   const read = (file: File.File) => readBack(copying, file, stretches, (bytes) => progress.verified(bytes))
-  const pastTheCache = settings.verify === "durable" && win32 && stretches.length > 0
+  const pastTheCache = settings.verify === "durable" && passesCache && stretches.length > 0
   return Effect.flatMap(
     pastTheCache
       ? File.withFile(partial.system, { unbuffered: true }, read)

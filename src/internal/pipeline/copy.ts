@@ -32,7 +32,7 @@ export const copyTree = (
       made: new Made(),
       found: new Set(),
       progress: new Progress(settings.onProgress),
-      win32: kernel.name === "win32",
+      passesCache: kernel.engine.kernel.passesCache === true,
       locks: kernel.engine.kernel.opensAlone === true,
       left: new Map(),
       failures: []

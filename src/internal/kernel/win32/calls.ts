@@ -157,19 +157,24 @@ const makeImplementations = (
       const modifiedTime = toFileTime(modifiedTimeNs)
       if (accessTime === undefined || modifiedTime === undefined) return refuse(done, ERROR_INVALID_PARAMETER)
       const set = (attributes: number): void => {
+        // What is there is written back where a zero would change it.
+        const setTime = (at: number, time: bigint): void => {
+          if (time !== UNCHANGED || capabilities.keepsZeroFields) view.setBigInt64(at, time, true)
+        }
+        setTime(FILE_BASIC_INFO.LastAccessTime, accessTime)
+        setTime(FILE_BASIC_INFO.LastWriteTime, modifiedTime)
         view.setBigInt64(FILE_BASIC_INFO.CreationTime, UNCHANGED, true)
-        view.setBigInt64(FILE_BASIC_INFO.LastAccessTime, accessTime, true)
-        view.setBigInt64(FILE_BASIC_INFO.LastWriteTime, modifiedTime, true)
         view.setBigInt64(FILE_BASIC_INFO.ChangeTime, UNCHANGED, true)
         view.setUint32(FILE_BASIC_INFO.FileAttributes, attributes, true)
         native.SetFileInformationByHandle.async(handle, FileBasicInfo, address, FILE_BASIC_INFO.size, answer(done))
       }
-      if (readOnly === undefined) return set(0)
+      const everyTime = accessTime !== UNCHANGED && modifiedTime !== UNCHANGED
+      if (readOnly === undefined && (everyTime || capabilities.keepsZeroFields)) return set(0)
       const present = answer((status, _, cause) => {
         if (status !== 0) return done(status, undefined, cause)
         const attributes = view.getUint32(FILE_BASIC_INFO.FileAttributes, true)
         try {
-          set(withReadOnly(attributes, readOnly))
+          set(readOnly === undefined ? 0 : withReadOnly(attributes, readOnly))
         } catch (thrown) {
           done(ERROR_GEN_FAILURE, undefined, thrown)
         }

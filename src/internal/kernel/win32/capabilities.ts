@@ -42,6 +42,11 @@ export class Capabilities {
     return this.#ask("controlCodesPost", () => controlCodesPost(this.native))
   }
 
+  /** Times of zero in FILE_BASIC_INFO leave the file's own as they are. Wine 10 changes them. */
+  get keepsZeroFields(): boolean {
+    return this.#ask("keepsZeroFields", () => keepsZeroFields(this.native))
+  }
+
   /** A pipe's name can be held by an instance that no client can connect to. */
   get holdsUnconnected(): boolean {
     return this.#ask("holdsUnconnected", () => this.#anchors().holdsUnconnected())
@@ -64,22 +69,52 @@ const majorOf = (wineVersion: string | undefined): number => {
   return Number.isNaN(major) ? Infinity : major
 }
 
-/** Asks a file that goes with its handle: it is made sparse, and a port of its own is looked at. */
-const controlCodesPost = (native: Bindings): boolean | undefined => {
+/** Asks a new file, which goes with its handle; `undefined` where there can be none, or the question fails. */
+const askFile = (
+  native: Bindings,
+  question: (file: number, address: number, view: DataView) => boolean | undefined
+): boolean | undefined => {
   const name = `effect-threadpool-io-${process.pid}-${Math.random().toString(36).slice(2)}`
   const flags = (C.FILE_FLAG_OVERLAPPED | C.FILE_FLAG_DELETE_ON_CLOSE) >>> 0
   const access = (C.GENERIC_READ | C.GENERIC_WRITE | C.DELETE) >>> 0
   const file = native.CreateFileW(toSystemPath(join(tmpdir(), name))!, access, 0, 0, C.CREATE_NEW, flags, 0)
   if (file === INVALID_HANDLE_VALUE) return undefined
-  const port = native.CreateIoCompletionPort(file, 0, 0, 1)
   // Never given back: the system may write to it as long as it likes.
-  const { address } = reserve(native, C.PAGE_SIZE)
-  const done = port !== 0 &&
-    native.DeviceIoControl(file, C.IO_CONTROL_CODES.FSCTL_SET_SPARSE, 0, 0, 0, 0, 0, address) !== 0
-  const answer = C.OVERLAPPED.size
-  const posted = done &&
-    native.GetQueuedCompletionStatus(port, address + answer, address + answer + 8, address + answer + 16, 0) !== 0
+  const { address, bytes } = reserve(native, C.PAGE_SIZE)
+  const answer = question(file, address, new DataView(bytes.buffer, bytes.byteOffset))
   native.CloseHandle(file)
-  if (port !== 0) native.CloseHandle(port)
-  return done ? posted : undefined
+  return answer
 }
+
+/** The file is made sparse, and a port of its own is looked at. */
+const controlCodesPost = (native: Bindings): boolean | undefined =>
+  askFile(native, (file, address) => {
+    const port = native.CreateIoCompletionPort(file, 0, 0, 1)
+    const done = port !== 0 &&
+      native.DeviceIoControl(file, C.IO_CONTROL_CODES.FSCTL_SET_SPARSE, 0, 0, 0, 0, 0, address) !== 0
+    const answer = address + C.OVERLAPPED.size
+    const posted = done && native.GetQueuedCompletionStatus(port, answer, answer + 8, answer + 16, 0) !== 0
+    if (port !== 0) native.CloseHandle(port)
+    return done ? posted : undefined
+  })
+
+/** Some time of 2001, and one of 2002, in ticks. */
+const [EARLIER, LATER] = [126_500_000_000_000_000n, 126_800_000_000_000_000n]
+
+/** Both times are set, then one of them with the other at zero, and both are read. */
+const keepsZeroFields = (native: Bindings): boolean | undefined =>
+  askFile(native, (file, address, view) => {
+    const { FileAttributes, LastAccessTime, LastWriteTime, size } = C.FILE_BASIC_INFO
+    const set = (accessed: bigint, written: bigint): boolean => {
+      for (let at = 0; at < size; at += 8) view.setBigInt64(at, 0n, true)
+      view.setBigInt64(LastAccessTime, accessed, true)
+      view.setBigInt64(LastWriteTime, written, true)
+      view.setUint32(FileAttributes, 0, true)
+      return native.SetFileInformationByHandle(file, C.FileBasicInfo, address, size) !== 0
+    }
+    const told = set(EARLIER, EARLIER) && set(0n, LATER) && set(LATER, 0n) && set(0n, 0n) &&
+      native.GetFileInformationByHandleEx(file, C.FileBasicInfo, address, size) !== 0
+    return told
+      ? view.getBigInt64(LastAccessTime, true) === LATER && view.getBigInt64(LastWriteTime, true) === LATER
+      : undefined
+  })
