@@ -69,6 +69,13 @@ export interface CopyOptions {
    */
   readonly takeOver?: boolean | undefined
   /**
+   * Marks temporary files with a name in place of this process, so that a later copy with the same `owner` and `resume` takes
+   * them over on whatever machine it runs: where a job moves between machines that share a file system. You guarantee that at
+   * most one copy at a time runs for an owner and a destination, as the shard manager of a cluster does. Copies with another
+   * owner, or none, leave these files alone with a warning. Default: none; the process is the owner.
+   */
+  readonly owner?: string | undefined
+  /**
    * Whether a journal is kept beside the partial file of a source of more than `journalEvery` bytes, so that a later copy can
    * `resume` it when the process is killed. Default: with `resume`, and with `verify` other than `none`, where the SHA-256 is
    * made anyway.

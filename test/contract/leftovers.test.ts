@@ -38,8 +38,13 @@ const isCopy = ({ from, to }: Pick<World, "from" | "to">) =>
 const temporary = (directory: string) =>
   fs.readdirSync(directory).filter((name) => parseTemporary(name) !== undefined).sort()
 
+interface Leaving {
+  readonly bytes?: number
+  readonly owner?: string | undefined
+}
+
 /** Leaves the files of a killed copy, of a process that has ended: this one's, of a copy that is over. */
-const leave = ({ from, to }: Pick<World, "from" | "to">, bytes = 60_000) =>
+const leave = ({ from, to }: Pick<World, "from" | "to">, { bytes = 60_000, owner }: Leaving = {}) =>
   Effect.gen(function*() {
     const exit = yield* Effect.async<Exit.Exit<unknown, unknown>, never, Kernel.Kernel>((resume) => {
       let stop: (() => void) | undefined
@@ -47,7 +52,7 @@ const leave = ({ from, to }: Pick<World, "from" | "to">, bytes = 60_000) =>
         if (progress.bytes >= bytes) stop?.()
       }
       resume(Effect.exit(Effect.raceFirst(
-        Pipeline.copy(from, to, { ...RESUMING, inFlight: 3, onProgress }),
+        Pipeline.copy(from, to, { ...RESUMING, owner, inFlight: 3, onProgress }),
         Effect.async<never>((_) => void (stop = () => _(Effect.interrupt)))
       )))
     })
@@ -258,6 +263,74 @@ contract("leftovers", ({ claim, only }) => {
       expect(fs.readdirSync(here.there)).toEqual(["copy"])
     }
   )
+
+  describe("of a named owner", () => {
+    /** Leaves them on another machine, or in a container: only the owner's part of the tag is this process's. */
+    const moved = (here: World, owner: string | undefined) =>
+      Effect.map(leave(here, { owner }), (left) => {
+        const tag = left.tag.split("-").map((part, index) => index === 0 ? part : index === 2 ? "1" : `x${index}`).join(
+          "-"
+        )
+        const names = [partialName("copy", tag), journalName("copy", tag)]
+        fs.renameSync(left.partial, join(here.there, names[0]!))
+        fs.renameSync(left.journal, join(here.there, names[1]!))
+        return names.sort()
+      })
+
+    claim("are taken over by that owner's next copy, wherever the last one ran", function*() {
+      const here = yield* world
+      yield* moved(here, "shard 7")
+      const { told, value } = yield* warnings(Pipeline.copy(here.from, here.to, { ...RESUMING, owner: "shard 7" }))
+      expect(told).toBe("")
+      expect(value.foundBytes).toBeGreaterThan(0)
+      isCopy(here)
+      expect(fs.readdirSync(here.there)).toEqual(["copy"])
+    })
+
+    for (const owner of ["shard 8", undefined]) {
+      claim(
+        `are left alone with a warning by ${owner === undefined ? "a copy without one" : "another's"}`,
+        function*() {
+          const here = yield* world
+          const names = yield* moved(here, "shard 7")
+          const { told, value } = yield* warnings(Pipeline.copy(here.from, here.to, { ...RESUMING, owner }))
+          expect(told).toContain(names[0])
+          expect(value.foundBytes).toBe(0)
+          isCopy(here)
+          expect(temporary(here.there)).toEqual(names)
+        }
+      )
+    }
+
+    claim("are left alone while this process writes them, by that owner itself, too", function*() {
+      const here = yield* world
+      const { from, there, to } = here
+      const options = { ...RESUMING, owner: "shard 7", overwrite: true } as const
+      const second = Effect.gen(function*() {
+        const before = temporary(there)
+        yield* Pipeline.copy(from, to, options)
+        expect(temporary(there)).toEqual(before)
+      })
+      expect(Exit.isSuccess(yield* beforeItsEnd(Pipeline.copy(from, to, options), second))).toBe(true)
+      isCopy(here)
+      expect(fs.readdirSync(there)).toEqual(["copy"])
+    })
+
+    claim("are not those of a process: that of a copy without an owner is judged as ever", function*() {
+      const here = yield* world
+      yield* leave(here)
+      const { value } = yield* warnings(Pipeline.copy(here.from, here.to, { ...RESUMING, owner: "shard 7" }))
+      expect(value.foundBytes).toBeGreaterThan(0)
+      expect(fs.readdirSync(here.there)).toEqual(["copy"])
+    })
+
+    claim("without a name are a mistake, told before anything is done", function*() {
+      const here = yield* world
+      const error = yield* failureOf(Pipeline.copy(here.from, here.to, { owner: "" }))
+      expect(error.reason).toBe("InvalidArgument")
+      expect(fs.readdirSync(here.there)).toEqual([])
+    })
+  })
 
   for (const verify of ["read", "durable"] as const) {
     claim(

@@ -25,6 +25,13 @@ export const ofPipeline = [
     from: "if (active.has(tag))",
     to: "if (false)"
   },
+  {
+    name: "take what another named owner left",
+    tests: left,
+    file: tags,
+    from: "system === ofNamed(name)",
+    to: "true"
+  },
   { name: "keep a tag in use for ever", tests: own, file: tags, from: "active.delete(tag)", to: "void 0" },
   {
     name: "another container's number is one of ours",

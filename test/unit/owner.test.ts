@@ -15,6 +15,8 @@ import { journalName, partialName } from "../../src/internal/pipeline/names.js"
 import { isLocal, lifeOf, type Owner, ownerOf, type System } from "../../src/internal/pipeline/owner.js"
 import { endTag, lifeOfTag, nextTag, withTag } from "../../src/internal/pipeline/tags.js"
 
+const MAKER = { locks: false, owner: undefined }
+
 const base = fs.mkdtempSync(join(tmpdir(), "tpio-owner-"))
 afterAll(() => fs.rmSync(base, { recursive: true, force: true }))
 
@@ -193,11 +195,11 @@ describe("a file system", () => {
 
 // --- tags, and what bears them
 
-const life = (tag: string) => lifeOfTag(tag, false, { hasJournal: false, isLocal: () => true })
+const life = (tag: string) => lifeOfTag(tag, MAKER, { hasJournal: false, isLocal: () => true })
 
 describe("a tag", () => {
   it("is in use from its making to its end, whoever uses it", () => {
-    const tag = nextTag(false)
+    const tag = nextTag(MAKER)
     expect(life(tag)).toBe("live")
     endTag(tag)
     expect(life(tag)).toBe("dead")
@@ -213,7 +215,7 @@ describe("a tag", () => {
           expect(life(tag = given)).toBe("live")
           return Effect.fail("enough")
         })
-      yield* Effect.ignore(withTag(false, use))
+      yield* Effect.ignore(withTag(MAKER, use))
       expect(life(tag)).toBe("dead")
     }))
 })
@@ -227,7 +229,7 @@ describe("leftovers", () => {
     for (const name of names) fs.writeFileSync(join(directory, name), "")
   }
   const ended = () => {
-    const tag = nextTag(false)
+    const tag = nextTag(MAKER)
     endTag(tag)
     return tag
   }
@@ -239,7 +241,7 @@ describe("leftovers", () => {
   const find = (names: ReadonlyArray<string>, takeOver = false) =>
     Effect.suspend(() => {
       warnings.length = 0
-      return Effect.provide(findLeft(plainPlace(directory), names, { locks: false, takeOver }), quiet)
+      return Effect.provide(findLeft(plainPlace(directory), names, { maker: MAKER, takeOver }), quiet)
     })
   /** The tag of a process in another container. */
   const foreign = () =>
@@ -248,7 +250,7 @@ describe("leftovers", () => {
 
   it.effect("are what belongs to a file that is to be copied, and is no file of the source's itself", () =>
     Effect.gen(function*() {
-      const [a, b, running] = [ended(), ended(), nextTag(false)]
+      const [a, b, running] = [ended(), ended(), nextTag(MAKER)]
       put(
         partialName("wanted", a),
         partialName("other", a),

@@ -16,6 +16,8 @@ import * as Kernel from "../../src/Kernel.js"
 import * as Pipeline from "../../src/Pipeline.js"
 import type { PipelineError } from "../../src/PipelineError.js"
 
+const MAKER = { locks: false, owner: undefined }
+
 const system = { pretendsLinks: false, foldsCase: false }
 
 const real = { lstatSync: fs.lstatSync, symlinkSync: fs.symlinkSync }
@@ -104,20 +106,20 @@ describe("names", () => {
   ])(
     "the partial name of %s has at most 143 bytes",
     (name) => {
-      const partial = partialName(name, nextTag(false))
+      const partial = partialName(name, nextTag(MAKER))
       assert.isAtMost(Buffer.byteLength(partial), 143)
       assert.isAtMost(Buffer.byteLength(partialName(name, LONGEST)), 143)
       assert.isTrue(partial.startsWith(`.${name.slice(0, 1)}`) || partial.startsWith(`.${[...name][0]}`))
       assert.isTrue(partial.endsWith(".partial"))
       assert.isFalse(partial.includes("\ufffd"))
-      assert.notStrictEqual(partialName(name, nextTag(false)), partial)
+      assert.notStrictEqual(partialName(name, nextTag(MAKER)), partial)
     }
   )
 
   it.each(["a", "a".repeat(255), "new\nline", ".hidden", `.a.${LONGEST}.partial`])(
     "the partial name and the journal of %j are recognized",
     (name) => {
-      const tag = nextTag(false)
+      const tag = nextTag(MAKER)
       assert.deepStrictEqual(parseTemporary(partialName(name, tag)), { stem: stemOf(name), tag, kind: "partial" })
       assert.deepStrictEqual(parseTemporary(journalName(name, tag)), { stem: stemOf(name), tag, kind: "journal" })
     }

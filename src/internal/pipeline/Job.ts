@@ -7,6 +7,7 @@ import type { Left } from "./leftovers.js"
 import type { Made } from "./Made.js"
 import type { Progress } from "./Progress.js"
 import type { Settings } from "./Settings.js"
+import type { Maker } from "./tags.js"
 
 export interface Job {
   readonly settings: Settings
@@ -18,8 +19,7 @@ export interface Job {
   readonly progress: Progress
   /** Copies can be read back past the system's cache. */
   readonly passesCache: boolean
-  /** A journal is shared with nobody, and the system ends that with the process. */
-  readonly locks: boolean
+  readonly maker: Maker
   /** By directory: what an earlier copy left in it. */
   readonly left: Map<Held, Left>
   /** Of a copy that collects them. */

@@ -3,7 +3,7 @@
  */
 import type { CopyTreeOptions } from "../../Pipeline.js"
 import type { PipelineError } from "../../PipelineError.js"
-import { aBoolean, aFunction, aNumber, listOf, oneOf, optionsOf, pathProblem, Wrong } from "../arguments.js"
+import { aBoolean, aFunction, aNumber, aString, listOf, oneOf, optionsOf, pathProblem, Wrong } from "../arguments.js"
 import * as c from "../constants.js"
 import { failure } from "./failures.js"
 import { quoted, withoutPeriod } from "./text.js"
@@ -23,6 +23,8 @@ export interface Settings {
   readonly resume: boolean
   /** Also of processes of which nobody knows whether they still run. */
   readonly takeOver: boolean
+  /** Whose partial files these are, in place of this process. */
+  readonly owner: string | undefined
   /** Bytes between two entries of a journal; infinite: no journal. */
   readonly stretch: number
   readonly onFailure: "undo" | "keep" | "collect"
@@ -49,6 +51,7 @@ const lookAtOptions = optionsOf<CopyTreeOptions>({
   preserve: listOf(oneOf("times", "permissions")),
   resume: aBoolean,
   takeOver: aBoolean,
+  owner: aString,
   journal: aBoolean,
   journalEvery: aNumber,
   onFailure: oneOf("undo", "keep", "collect"),
@@ -90,6 +93,7 @@ export const settingsOf = (path: string, given: CopyTreeOptions): Settings | Pip
     return refuse(`with verify "durable", chunkSize must be a multiple of ${c.LARGEST_SECTOR}`)
   }
   if (options.takeOver === true && !resume) return refuse("takeOver means nothing without resume")
+  if (options.owner === "") return refuse("owner must not be empty")
   return {
     chunk,
     inFlight,
@@ -100,6 +104,7 @@ export const settingsOf = (path: string, given: CopyTreeOptions): Settings | Pip
     permissions: preserve.includes("permissions"),
     resume,
     takeOver: options.takeOver ?? false,
+    owner: options.owner,
     stretch: options.journal ?? (resume || verify !== "none") ? inSectors(Math.max(every, chunk)) : Infinity,
     onFailure: options.onFailure ?? (resume ? "keep" : "undo"),
     onProgress: options.onProgress

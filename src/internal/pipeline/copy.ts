@@ -33,7 +33,7 @@ export const copyTree = (
       found: new Set(),
       progress: new Progress(settings.onProgress),
       passesCache: kernel.engine.kernel.passesCache === true,
-      locks: kernel.engine.kernel.opensAlone === true,
+      maker: { locks: kernel.engine.kernel.opensAlone === true, owner: settings.owner },
       left: new Map(),
       failures: []
     }

@@ -92,7 +92,7 @@ const copyNew = (
   buffer: PoolBuffer,
   adopted: Adopted | undefined
 ): Effect.Effect<void, PipelineError, Kernel> => {
-  const tag = adopted?.tag ?? nextTag(job.locks)
+  const tag = adopted?.tag ?? nextTag(job.maker)
   const journaled = adopted !== undefined || stat.size > job.settings.stretch
   const copying: Copying = {
     ...named(job, file, tag),

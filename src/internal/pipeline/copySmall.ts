@@ -34,7 +34,7 @@ export const copySmall = (job: Job, file: FileToCopy): Effect.Effect<boolean, Pi
       kernel.engine.kernel.copiesSmallFiles?.() === true
     return isOne
       ? Effect.uninterruptibleMask((restore) =>
-        copyAtOnce(restore, kernel, named(job, file, nextTag(job.locks)), limit)
+        copyAtOnce(restore, kernel, named(job, file, nextTag(job.maker)), limit)
       )
       : Effect.succeed(false)
   })

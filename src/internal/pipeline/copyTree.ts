@@ -106,7 +106,7 @@ const namesOf = (files: ReadonlyArray<PlannedFile>): ReadonlyMap<Held, ReadonlyA
 /** Looks for what earlier copies left of the files that are to be in a directory, which is held. */
 const findLeftIn = (job: Job, directory: Held, names: ReadonlyMap<Held, ReadonlyArray<string>>) =>
   Effect.map(
-    findLeft(directory.place, names.get(directory) ?? [], { locks: job.locks, takeOver: job.settings.takeOver }),
+    findLeft(directory.place, names.get(directory) ?? [], { maker: job.maker, takeOver: job.settings.takeOver }),
     (left) => {
       if (left.journaled.size > 0 || left.useless.length > 0) job.left.set(directory, left)
     }

@@ -125,13 +125,13 @@ const flushed = (place: Place, change: Effect.Effect<void, PipelineError>): Effe
  * every file system may answer otherwise.
  */
 export const refuseCollision = (
-  { locks, progress, room }: Job,
+  { maker, progress, room }: Job,
   { directories, sameButCase }: Plan
 ): Effect.Effect<void, PipelineError, Kernel> => {
   const root = directories[0]
   if (sameButCase === undefined || root === undefined) return Effect.void
   return room.using([root.target], () =>
-    withTag(locks, (tag) => {
+    withTag(maker, (tag) => {
       const { place } = root.target
       const name = partialName("Case", tag)
       const probe = placeIn(place, name)

@@ -12,7 +12,7 @@ import { type Place, placeIn } from "../held/Place.js"
 import { attempt } from "./failures.js"
 import { journalName, parseTemporary, partialName, stemOf } from "./names.js"
 import { isLocal } from "./owner.js"
-import { lifeOfTag } from "./tags.js"
+import { lifeOfTag, type Maker } from "./tags.js"
 import { quoted } from "./text.js"
 import { whileTurns } from "./turns.js"
 
@@ -26,8 +26,7 @@ export interface Left {
 }
 
 export interface Search {
-  /** Our own journals are locked. */
-  readonly locks: boolean
+  readonly maker: Maker
   /** Whether leftovers of other processes are taken over, too. */
   readonly takeOver: boolean
 }
@@ -69,7 +68,7 @@ interface Found {
 function* searchFor(
   directory: Place,
   names: ReadonlyArray<string>,
-  { locks, takeOver }: Search,
+  { maker, takeOver }: Search,
   left: Left
 ): Generator<void, void> {
   const wanted = new Set<string>()
@@ -96,7 +95,7 @@ function* searchFor(
   for (const one of found.values()) {
     yield
     const where = { hasJournal: one.journal, isLocal: () => local ??= isLocal(directory.system) }
-    const life = lifeOfTag(one.tag, locks, where)
+    const life = lifeOfTag(one.tag, maker, where)
     if (life !== "live") put(directory, one, life === "unknown" && !takeOver, left)
   }
 }

@@ -32,7 +32,7 @@ const refuseAnother = ({ from, name, stat }: PlannedLink): void => {
 }
 
 const makeHeld = (job: Job, link: PlannedLink, directory: Place): Effect.Effect<void, PipelineError, Kernel> => {
-  const { locks, made, settings } = job
+  const { made, maker, settings } = job
   const target = placeIn(directory, link.name)
   const make = (place: Place) =>
     Effect.try({ try: () => symlink(job, link, place), catch: (error) => error as PipelineError })
@@ -41,7 +41,7 @@ const makeHeld = (job: Job, link: PlannedLink, directory: Place): Effect.Effect<
   return Effect.catchIf(plainly, isTaken, (error) => {
     if (settings.resume && isSameLink(look(target), target, link)) return Effect.void
     if (!settings.overwrite) return Effect.fail(error)
-    return withTag(locks, (tag) => {
+    return withTag(maker, (tag) => {
       const partial = placeIn(directory, partialName(link.name, tag))
       const replace = File.rename(partial.system, target.system, { replace: true }).pipe(
         Effect.mapError(cannot("replace", target)),

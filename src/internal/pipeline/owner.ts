@@ -56,6 +56,9 @@ export const here: System = {
 const short = (text: string, digits: number): string =>
   BigInt(`0x${createHash("sha256").update(text).digest("hex").slice(0, digits)}`).toString(36)
 
+/** In place of a boot: 64 bits. */
+export const hashOf = (name: string): string => short(name, 16)
+
 const orUnknown = (f: () => string): string => {
   try {
     return f()

@@ -66,7 +66,7 @@ export const adopt = (
       if (worse !== undefined) yield* remove(file, worse)
     }
     if (best === undefined) return undefined
-    const tag = nextTag(job.locks)
+    const tag = nextTag(job.maker)
     const [old, own] = [paths(file, best.tag), paths(file, tag)]
     if (!makeOpenable(old.partial)) {
       endTag(tag)
@@ -157,11 +157,11 @@ export const lookAtTarget = (
 
 /** The time that a copy of the source would have: a file system may keep it coarser, or only between two years. It is asked. */
 const keptTime = (
-  { locks, progress }: Job,
+  { maker, progress }: Job,
   { directory, name }: FileToCopy,
   { atimeNs, mtimeNs }: Seen
 ): Effect.Effect<bigint | undefined, never, Kernel> =>
-  withTag(locks, (tag) => {
+  withTag(maker, (tag) => {
     const probe = placeIn(directory, partialName(name, tag))
     progress.begun(probe.user)
     const set = Effect.scoped(Effect.flatMap(

@@ -23,7 +23,7 @@ import { removeFile } from "./Made.js"
 import { partialName } from "./names.js"
 import { permissions } from "./permissions.js"
 import { wrongPath } from "./Settings.js"
-import { withTag } from "./tags.js"
+import { type Maker, withTag } from "./tags.js"
 import { quoted } from "./text.js"
 
 const CHUNK = 512 << 10
@@ -53,10 +53,10 @@ export const transform = <E, R>(
       return Effect.fail(failure("InvalidArgument", from, sentence, options.cause))
     }
     return Effect.flatMap(Kernel, ({ engine }) => {
-      const locks = engine.kernel.opensAlone === true
+      const maker = { locks: engine.kernel.opensAlone === true, owner: undefined }
       const looked = failing(() => Effect.sync(() => lookAt(to)))
-      const begun = options.takeOver === true ? Effect.zipRight(looked, removeLeft(to, locks)) : looked
-      return Effect.zipRight(restore(begun), withTag(locks, (tag) => transformed(restore, from, to, f, options, tag)))
+      const begun = options.takeOver === true ? Effect.zipRight(looked, removeLeft(to, maker)) : looked
+      return Effect.zipRight(restore(begun), withTag(maker, (tag) => transformed(restore, from, to, f, options, tag)))
     })
   })
 
@@ -66,10 +66,10 @@ const lookAt = (path: string): void => {
 }
 
 /** Partial files of earlier transformations; those of copies that can be resumed have a journal. */
-const removeLeft = (to: string, locks: boolean): Effect.Effect<void, PipelineError, Kernel> => {
+const removeLeft = (to: string, maker: Maker): Effect.Effect<void, PipelineError, Kernel> => {
   const directory = plainPlace(dirname(to))
   return Effect.flatMap(
-    findLeft(directory, [basename(to)], { locks, takeOver: true }),
+    findLeft(directory, [basename(to)], { maker, takeOver: true }),
     ({ useless }) => Effect.forEach(useless, (name) => removeFile(placeIn(directory, name).system), { discard: true })
   )
 }
