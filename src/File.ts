@@ -791,7 +791,9 @@ export const forEachChunk: {
 
 /**
  * The file, or a range of it, as a stream of chunks in file order, with `inFlight` reads ahead. Each chunk is memory of your own:
- * keep it as long as you like. What has been read and not been asked for takes at most `inFlight` chunks.
+ * keep it as long as you like. Small chunks are read many at once, in reads of 512 KiB or a little more, and come out of one pull.
+ * What has been read and not been asked for takes at most `inFlight` chunks, or 2 MiB where that is more. A read of several chunks
+ * that fails is made again chunk by chunk, so that what is before the failure comes.
  *
  * It ends where the file ends at the moment of the read that finds the end, or with `length`. When the stream ends, fails, is
  * interrupted or is left early, the reads that are under way are cancelled and waited for; the file stays open. Fails as

@@ -15,9 +15,11 @@ import * as File from "../../src/File.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import { contract, failureOf, fileOf, freshPath, movement, pattern, refused, settleFibers } from "../support/claims.js"
-import { failingIssue } from "../support/failing.js"
+import { failingAt, failingIssue } from "../support/failing.js"
 
 const LENGTH = 100_000
+/** Bytes in a read of a stream, whose chunks may be smaller. */
+const UNIT = 512 << 10
 const contents = pattern(LENGTH)
 
 const opened = (bytes: Uint8Array = contents, options: File.OpenOptions = {}) =>
@@ -98,7 +100,7 @@ contract("chunks of a file", ({ claim }) => {
       }
       expect(yield* see(file, { chunkSize: 4096, inFlight: 3 })).toHaveLength(LENGTH)
       expect(most.inFlight).toBeLessThanOrEqual(3)
-      expect(most.lent).toBeLessThanOrEqual(4 * 4096)
+      expect(most.lent).toBeLessThanOrEqual(name === "stream" ? UNIT : 4 * 4096)
       expect(engine.buffers.lentBytes).toBe(0)
     })
     claim(`${name} refuses what cannot be, before anything is read`, function*() {
@@ -130,7 +132,7 @@ contract("chunks of a file", ({ claim }) => {
     claim(`${name} fails with what a read in the middle fails with, and leaves nothing in flight`, function*() {
       const file = yield* opened()
       const { engine } = yield* Kernel.Kernel
-      const error = yield* failureOf(failingIssue(7, 1117, see(file, { chunkSize: 1000, inFlight: 5 })))
+      const error = yield* failureOf(failingAt(6500, 1117, see(file, { chunkSize: 1000, inFlight: 5 })))
       expect(error).toMatchObject({ code: 1117, reason: "DeviceFailure", syscall: "ReadFile", path: file.path })
       expect(engine.buffers.lentBytes).toBe(0)
     })
@@ -142,8 +144,8 @@ contract("chunks of a file", ({ claim }) => {
       const look = File.forEachChunk(file, { chunkSize: 1000, inFlight }, () => Effect.sync(() => seen++))
       yield* failureOf(failingIssue(7, 1117, look))
       expect(seen).toBe(6)
-      const streamed = yield* Effect.exit(failingIssue(
-        7,
+      const streamed = yield* Effect.exit(failingAt(
+        6500,
         1117,
         Stream.runForEach(File.stream(file, { chunkSize: 1000, inFlight }), () => Effect.sync(() => seen++))
       ))
@@ -179,14 +181,96 @@ contract("chunks of a file", ({ claim }) => {
     expect(chunks.every((chunk) => chunk.buffer.byteLength === chunk.length && !Buffer.isBuffer(chunk))).toBe(true)
   })
 
+  claim("a stream has whole chunks in order, wherever the file ends in a read of several", function*() {
+    for (const length of [UNIT - 1, UNIT, UNIT + 1, 3 * UNIT + 7]) {
+      const bytes = pattern(length)
+      const file = yield* opened(bytes)
+      for (const chunkSize of [4096, 100_000, UNIT / 2, UNIT / 2 + 1, UNIT]) {
+        for (const from of [0, 5]) {
+          const chunks = [...yield* Stream.runCollect(File.stream(file, { chunkSize, offset: from, inFlight: 2 }))]
+          expect(Buffer.compare(joined(chunks), bytes.subarray(from))).toBe(0)
+          expect(chunks.slice(0, -1).every((chunk) => chunk.length === chunkSize)).toBe(true)
+          expect(chunks).toHaveLength(Math.ceil((length - from) / chunkSize))
+        }
+      }
+    }
+  })
+  claim("a stream of small chunks is read in few reads, given a thousand or so at once, and takes 2 MiB", function*() {
+    const file = yield* opened(pattern(6 * UNIT))
+    const { engine } = yield* Kernel.Kernel
+    const before = engine.counters.started
+    let most = 0
+    const look = Stream.runForEach(
+      Stream.chunks(File.stream(file, { chunkSize: 100, inFlight: 4096 })),
+      (chunk) =>
+        Effect.sync(() => {
+          expect(Chunk.size(chunk)).toBeLessThanOrEqual(1024)
+          most = Math.max(most, engine.buffers.lentBytes)
+        })
+    )
+    yield* look
+    expect(engine.counters.started - before).toBeLessThanOrEqual(12)
+    // The class of a unit that is no power of two is the next one.
+    expect(most).toBeLessThanOrEqual(2 * 4 * UNIT)
+    expect(engine.buffers.lentBytes).toBe(0)
+  })
+  claim("a stream has all that is before a bad place, wherever it is in a read of several", function*() {
+    const file = yield* opened(pattern(3 * UNIT))
+    const { engine } = yield* Kernel.Kernel
+    for (const place of [0, 65_535, 65_536, UNIT - 1, UNIT, 2 * UNIT + 70_000]) {
+      let seen = 0
+      const look = Stream.runForEach(
+        File.stream(file, { chunkSize: 65_536, inFlight: 3 }),
+        (chunk) =>
+          Effect.sync(() => {
+            expect(Buffer.compare(chunk, pattern(3 * UNIT).subarray(seen, seen + chunk.length))).toBe(0)
+            seen += chunk.length
+          })
+      )
+      expect(yield* failureOf(failingAt(place, 1117, look))).toMatchObject({ code: 1117, syscall: "ReadFile" })
+      expect(seen).toBe(place - place % 65_536)
+      expect(engine.buffers.lentBytes).toBe(0)
+    }
+  })
+  claim("a stream goes on where a read of several chunks has failed, and one of a single chunk does not", function*() {
+    const bytes = pattern(3 * UNIT)
+    const file = yield* opened(bytes)
+    const all = yield* failingIssue(2, 1117, Stream.runCollect(File.stream(file, { chunkSize: 65_536, inFlight: 2 })))
+    expect(Buffer.compare(joined(all), bytes)).toBe(0)
+    expect([...all].every(({ length }) => length === 65_536)).toBe(true)
+  })
+  claim("a stream of a file that grows or is cut ends where the file ends by then", function*() {
+    const bytes = pattern(UNIT + 100)
+    for (const end of [2 * UNIT + 5, UNIT - 70_000]) {
+      const file = yield* opened(bytes, { share: ["read", "write", "delete"] })
+      let seen = 0
+      yield* Stream.runForEach(
+        File.stream(file, { chunkSize: 65_536, inFlight: 1 }),
+        ({ length }) =>
+          Effect.sync(() => {
+            if (seen === 0) truncateSync(file.path, end)
+            seen += length
+          })
+      )
+      // Chunks that were read before the change come all the same.
+      expect(end > UNIT ? [end] : [end, UNIT, UNIT + 100]).toContain(seen)
+    }
+  })
+
   claim("reading waits for whoever looks", function*() {
     const file = yield* opened()
     const { engine } = yield* Kernel.Kernel
     const gate = yield* Deferred.make<void>()
+    const shown = yield* Deferred.make<void>()
     const before = engine.counters.started
     const fiber = yield* Effect.fork(
-      File.forEachChunk(file, { chunkSize: 1000, inFlight: 4 }, () => Deferred.await(gate))
+      File.forEachChunk(
+        file,
+        { chunkSize: 1000, inFlight: 4 },
+        () => Effect.zipRight(Deferred.succeed(shown, undefined), Deferred.await(gate))
+      )
     )
+    yield* Deferred.await(shown)
     yield* Effect.sleep("30 millis")
     expect(engine.counters.started - before).toBe(5)
     yield* Deferred.succeed(gate, undefined)

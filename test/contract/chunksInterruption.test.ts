@@ -22,11 +22,15 @@ const shared = swept(({ points }) =>
 )
 
 const SIZE = 20_000
+/** More than one read of a stream. */
+const LARGE = (512 << 10) + 100
 const at = (name: string) => join(shared.home, name)
 
 beforeAll(async () => {
   writeFileSync(at("data"), pattern(SIZE))
+  writeFileSync(at("large"), pattern(LARGE))
   from = await shared.run(Scope.extend(File.open(at("data")), scope))
+  large = await shared.run(Scope.extend(File.open(at("large")), scope))
   const write = { access: "write", disposition: "createNew" } as const
   to = await shared.run(Scope.extend(File.open(at("out"), write), scope))
 })
@@ -40,6 +44,7 @@ afterAll(async () => {
 /** Open all the time: opening and closing are swept elsewhere. */
 const scope = Effect.runSync(Scope.make())
 let from: File.File
+let large: File.File
 let to: File.File
 
 const reading = (use: (file: File.File) => Effect.Effect<unknown, unknown>) => Effect.suspend(() => use(from))
@@ -60,6 +65,8 @@ const programs: Record<string, () => Effect.Effect<unknown, unknown>> = {
       writing((to) => File.forEachChunk(file, chunks, (chunk) => File.writeAll(to, chunk, chunk.offset)))
     ),
   "stream": () => reading((file) => Stream.runDrain(File.stream(file, chunks))),
+  "stream in reads of several chunks": () =>
+    Effect.suspend(() => Stream.runDrain(File.stream(large, { chunkSize: 200_000, inFlight: 2 }))),
   "stream that is left early": () => reading((file) => Stream.runHead(File.stream(file, chunks))),
   "streamRecycled": () => reading((file) => Stream.runDrain(File.streamRecycled(file, chunks))),
   "sink": () => writing((file) => Stream.run(Stream.fromIterable(pieces), File.sink(file, chunks))),
@@ -89,7 +96,7 @@ describe("interrupted at every fiber step", () => {
         const where = `${name}, step ${step}`
         if (Exit.isFailure(exit)) expect([where, Exit.isInterrupted(exit)]).toEqual([where, true])
         const { started } = engine.counters
-        expect({ where, ...watched.leftovers() }).toEqual({ where, ...lab.nothing, openHandles: 2, objects: 2 })
+        expect({ where, ...watched.leftovers() }).toEqual({ where, ...lab.nothing, openHandles: 3, objects: 3 })
         await turn()
         expect([where, engine.counters.started]).toEqual([where, started])
       }, { onInterrupt })

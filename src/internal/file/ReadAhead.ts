@@ -12,7 +12,10 @@ export interface Range {
   readonly offset: number | bigint
   /** `Infinity`: to the end of the file. */
   readonly length: number
+  /** In each read. */
   readonly chunkSize: number
+  /** A read of more that fails is made again in pieces of this size, so that all before the failure comes. */
+  readonly smallest: number
   readonly inFlight: number
   readonly alignment: number
 }
@@ -30,7 +33,9 @@ export class Piece extends Transfer {
     range: Range,
     /** Bytes from the beginning of the range. */
     readonly at: number,
-    readonly wanted: number
+    readonly wanted: number,
+    /** In the same measure: smaller pieces follow this one up to there, in the place of a read that has failed. */
+    readonly until = at + wanted
   ) {
     const { alignment, offset } = range
     super(io, "read", lease, advance(offset, at), Math.ceil(wanted / alignment) * alignment, alignment)
@@ -76,10 +81,28 @@ export class ReadAhead {
       const piece = new Piece(this.io, lease, this.range, this.#asked, wanted)
       this.#asked += wanted
       this.#pieces.push(piece)
-      if (!piece.start().delivered) this.flight.add(piece)
+      this.#start(piece)
       // Nobody asks for what is behind a failure.
-      else if (piece.failed !== undefined) return
+      if (piece.failed !== undefined) return
     }
+  }
+
+  #start(piece: Piece): void {
+    if (!piece.start().delivered) this.flight.add(piece)
+  }
+
+  /** Reads from here up to there in small pieces, one after the other, before anything else is taken. */
+  #inSmall(at: number, until: number): void {
+    const { smallest } = this.range
+    const lease = this.io.engine.buffers.lease(smallest)
+    if (lease === undefined) {
+      this.exhausted = true
+      this.#end = at
+      return
+    }
+    const piece = new Piece(this.io, lease, this.range, at, Math.min(smallest, until - at), until)
+    this.#pieces.unshift(piece)
+    this.#start(piece)
   }
 
   /** `take` will not come without an answer: a piece, or that there is no more. */
@@ -99,9 +122,12 @@ export class ReadAhead {
       if (piece.at < this.#end) {
         if (piece.failed !== undefined) {
           piece.lease.release()
-          return piece
+          if (piece.wanted <= this.range.smallest || piece.failed.ending !== "completed") return piece
+          this.#inSmall(piece.at, piece.until)
+          continue
         }
         if (piece.size < piece.wanted) this.#end = piece.at + piece.size
+        else if (piece.at + piece.size < piece.until) this.#inSmall(piece.at + piece.size, piece.until)
         this.#comesWhole = !piece.inParts
         if (piece.size > 0) return piece
       }

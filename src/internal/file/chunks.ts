@@ -15,7 +15,7 @@ import * as c from "../constants.js"
 import { offsetProblem } from "../engine/offset.js"
 import type { Operation as Issued } from "../engine/Operation.js"
 import { type Restore, settleMany } from "../settle.js"
-import { kept } from "./Copies.js"
+import { copy, kept } from "./Copies.js"
 import { type Piece, type Range, ReadAhead } from "./ReadAhead.js"
 import type { Transfer } from "./Transfer.js"
 
@@ -59,10 +59,26 @@ const rangeOf = (self: File, options: ChunkOptions): Range | string => {
   }
   return {
     ...shape,
+    smallest: shape.chunkSize,
     offset,
     length: length === undefined ? Infinity : Number(length),
     alignment: self.alignment
   }
+}
+
+/** A read of less costs more than its bytes do, and so does a pull of a stream. */
+const UNIT = 512 << 10
+/** Read ahead of a stream, in bytes, unless more was asked for. */
+const AHEAD = 4 * UNIT
+/** Chunks in one pull, however small they are. */
+const MOST_PULLED = 1024
+
+/** The same range in larger reads, of several chunks each. */
+const inUnits = (range: Range): Range => {
+  const { chunkSize, inFlight, length } = range
+  const unit = chunkSize * Math.max(1, Math.ceil(Math.min(UNIT, length) / chunkSize))
+  const ahead = Math.floor(Math.max(AHEAD, inFlight * chunkSize) / unit)
+  return { ...range, chunkSize: unit, inFlight: Math.max(1, Math.min(inFlight, ahead)) }
 }
 
 const lookAtOptions = optionsOf<ForEachChunkOptions>({
@@ -77,13 +93,16 @@ const lookAtOptions = optionsOf<ForEachChunkOptions>({
 const begin = (
   self: File,
   given: ForEachChunkOptions,
-  how: { readonly ordered?: true; readonly toKeep?: boolean | undefined } = {}
+  how: { readonly ordered?: true; readonly toKeep?: boolean } = {}
 ): ReadAhead | Win32Error.Win32Error => {
   const options = lookAtOptions(given)
   if (options instanceof Wrong) return refusal("ReadFile", options, self)
-  const range = rangeOf(self, options)
-  if (typeof range === "string") return refused(self, "ReadFile", `Refused: ${range}.`)
-  const ring = new ReadAhead(self.io.object, range, how.ordered ?? options.ordered ?? true, how.toKeep ?? false)
+  const asked = rangeOf(self, options)
+  if (typeof asked === "string") return refused(self, "ReadFile", `Refused: ${asked}.`)
+  const range = how.toKeep === true ? inUnits(asked) : asked
+  // Of several chunks, each is copied out of the memory of the read.
+  const toKeep = how.toKeep === true && range.chunkSize === range.smallest
+  const ring = new ReadAhead(self.io.object, range, how.ordered ?? options.ordered ?? true, toKeep)
   ring.pump()
   return ring
 }
@@ -195,28 +214,56 @@ const streamOf = <A>(
     }).pipe(Effect.uninterruptible)
   )
 
-/** All that is ready, as one chunk of the stream. */
+/** Pulls all chunks of a read at once; where each is a read of its own, all that are ready. */
 export const stream = (self: File, options: ChunkOptions): Stream.Stream<Uint8Array, Win32Error.Win32Error> =>
   streamOf(self, options, true, (ring) => {
+    const chunkSize = ring.range.smallest
+    /** Of several chunks, the first of which have been given. */
+    let unit: Piece | undefined
+    let given = 0
     let failed: Piece | undefined
-    const pull = (restore: Restore): Pull<Uint8Array> => {
+    const release = () => {
+      unit?.lease.release()
+      unit = undefined
+    }
+    const copyOf = ({ lease, size }: Piece): Array<Uint8Array> => {
       const copies: Array<Uint8Array> = []
-      while (failed === undefined && copies.length < ring.range.inFlight) {
+      while (given < size && copies.length < MOST_PULLED) {
+        const length = Math.min(chunkSize, size - given)
+        copies.push(copy(lease.block!.bytes.subarray(given, given + length), length))
+        given += length
+      }
+      if (given === size) {
+        release()
+        ring.pump()
+      }
+      return copies
+    }
+    const ready = (): Array<Uint8Array> => {
+      if (unit !== undefined) return copyOf(unit)
+      const chunks: Array<Uint8Array> = []
+      while (failed === undefined && chunks.length < ring.range.inFlight) {
         const piece = ring.take()
         if (piece === undefined) break
         if (piece.failed !== undefined) failed = piece
-        else {
-          copies.push(kept(piece.lease, piece.size))
-        }
+        else if (piece.size > chunkSize) {
+          unit = piece
+          given = 0
+          return chunks.concat(copyOf(piece))
+        } else chunks.push(kept(piece.lease, piece.size))
         ring.pump()
       }
-      if (copies.length > 0) return Effect.succeed(Chunk.unsafeFromArray(copies))
+      return chunks
+    }
+    const pull = (restore: Restore): Pull<Uint8Array> => {
+      const chunks = ready()
+      if (chunks.length > 0) return Effect.succeed(Chunk.unsafeFromArray(chunks))
       if (failed !== undefined) return Effect.mapError(failureOf(self, failed), Option.some)
       if (ring.exhausted) return Effect.fail(Option.some(noMemory()))
       if (ring.finished) return Effect.fail(Option.none())
       return Effect.flatMap(restore(ring.flight.until(ring.ready)), () => pull(restore))
     }
-    return { next: pull }
+    return { next: pull, release }
   })
 
 export const streamRecycled = (self: File, options: ChunkOptions): Stream.Stream<LentChunk, Win32Error.Win32Error> =>
