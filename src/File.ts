@@ -39,6 +39,7 @@ import { call, callIn } from "./internal/call.js"
 import * as c from "./internal/constants.js"
 import { advance, offsetProblem } from "./internal/engine/offset.js"
 import * as chunks from "./internal/file/chunks.js"
+import { copyFile } from "./internal/file/copyFile.js"
 import * as locks from "./internal/file/locks.js"
 import * as many from "./internal/file/many.js"
 import { type Issuable, misaligned, move, moveAll } from "./internal/file/moveAll.js"
@@ -1716,13 +1717,16 @@ export const setDeleteOnClose: {
 
 /**
  * `CopyFileW`: makes `to` from `from`, in one call of the system: what is in it, its time of modification, and its attributes
- * (on Windows its alternate streams too) or its mode. A name that is taken fails with `AlreadyExists`, without a check
- * beforehand that could race. A copy that fails leaves nothing there; one whose process is killed leaves a part of it.
+ * (on Windows its alternate streams too) or its mode. A link is followed. A name that is taken fails with `AlreadyExists`,
+ * without a check beforehand that could race. A copy that fails leaves nothing there; one whose process is killed leaves a part
+ * of it.
  *
- * The cheapest way for a small file. It cannot be stopped once it runs: interruption waits for it, and leaves the copy
+ * The cheapest way for a small file. Windows does not stop once it copies: interruption waits for it, and leaves the copy
  * there. Large files are for what reads and writes them in pieces.
  *
- * The portable kernel copies regular files only (`Unsupported`), and their time of access as well, but never setuid and setgid.
+ * The portable kernel has no such function. It copies regular files only (`Unsupported`; what it opens is never waited for), to
+ * their end, whatever size they say, and their time of access as well, but never setuid and setgid. Nobody else can read the
+ * copy before it is finished. A source that changes meanwhile fails the copy with `Busy`.
  *
  * @example
  * ```ts
@@ -1738,9 +1742,10 @@ export const setDeleteOnClose: {
 export const copy = (from: string, to: string): Effect.Effect<void, Win32Error.Win32Error, Kernel> =>
   Effect.flatMap(Kernel, (kernel) => {
     const problem = pathsProblem("CopyFileW", from, to)
-    return problem !== undefined
-      ? Effect.fail(problem)
-      : call(kernel, "CopyFileW", { from, to }, { path: from, detail: `The copy: ${to}` })
+    if (problem !== undefined) return Effect.fail(problem)
+    return kernel.engine.kernel.copiesFiles === true
+      ? call(kernel, "CopyFileW", { from, to }, { path: from, detail: `The copy: ${to}` })
+      : copyFile(kernel, from, to, { setBasicInfo, setDeleteOnClose, stat, withFile })
   })
 
 /**

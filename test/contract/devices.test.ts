@@ -37,7 +37,7 @@ const codeOf = (error: unknown): unknown => {
   return typeof code === "number" ? code : cause === undefined ? error : codeOf(cause)
 }
 
-contract("a device", ({ claim }) => {
+contract("a device", ({ claim, only }) => {
   describe("that succeeds and takes nothing fails", () => {
     claim("writeAll, and a sink", function*() {
       const { path } = yield* source(pattern(10))
@@ -69,6 +69,16 @@ contract("a device", ({ claim }) => {
         }
       }
     })
+    only(["portable", "simulated"], "Windows copies by a function of its own")(
+      "File.copy, and leaves nothing",
+      function*() {
+        for (const size of [1, 200_000, 1_200_000]) {
+          const { copy, path, to } = yield* source(pattern(size))
+          const error = yield* failureOf(takesNothing(File.copy(path, copy)))
+          expect([error, readdirSync(to)]).toMatchObject([{ code: WRITE_FAULT, syscall: "CopyFileW" }, []])
+        }
+      }
+    )
     claim("transform", function*() {
       const { copy, path, to } = yield* source(pattern(1000))
       const error = yield* failureOf(takesNothing(Pipeline.transform(path, copy, (bytes) => bytes)))

@@ -90,10 +90,13 @@ contract("rights", ({ only }) => {
         expect(modeOf(join(copy, "source"))).toBe(0o755)
       }
     })
-    posix("by File.copy have no setuid and setgid", function*() {
-      const { copy, path } = yield* sourceOf(0o6755)
-      yield* File.copy(path, copy)
-      expect(modeOf(copy)).toBe(0o755)
+    posix("by File.copy are its owner's alone until it is finished, and have no setuid and setgid", function*() {
+      for (const size of [0, 20_000, 1_200_000]) {
+        const { copy, path } = yield* sourceOf(0o6755, size)
+        const seen = new Set<number>()
+        yield* withUmask(0, beforeWrites(() => seen.add(modeOf(copy)), File.copy(path, copy)))
+        expect([size, ...seen, modeOf(copy)]).toEqual([size, ...(size === 0 ? [] : [0o600]), 0o755])
+      }
     })
     posix("that has none of its source's are those of a new file", function*() {
       const { copy, path } = yield* sourceOf(0o6755)

@@ -50,6 +50,9 @@ const pipelines: Readonly<Record<string, Making>> = {
   transform: (path, copy) => Pipeline.transform(path, copy, (bytes) => bytes, SHAPE)
 }
 
+/** The system's on Windows. */
+const plain: Readonly<Record<string, Making>> = { "File.copy": (path, copy) => File.copy(path, copy) }
+
 /** Each makes a copy of as much as there was. */
 const copies: Readonly<Record<string, Making>> = {
   "FileSystem.copyFile": (path, copy) => fileSystem((fs) => fs.copyFile(path, copy)),
@@ -83,7 +86,7 @@ contract("what a file holds", ({ claim, only }) => {
   const saysOf = (size: number) => [0n, 1n, 4096n, BigInt(size) - 1n, BigInt(size) * 2n].filter((says) => says >= 0n)
 
   describe("and not what it says, is what", () => {
-    for (const [name, make] of Object.entries({ ...pipelines, ...copies })) {
+    for (const [name, make] of Object.entries({ ...pipelines, ...plain, ...copies })) {
       claim(`${name} makes`, function*() {
         for (const size of SIZES) {
           for (const says of saysOf(size)) {
@@ -187,6 +190,19 @@ contract("what a file holds", ({ claim, only }) => {
         expect(fs.readFileSync(copy).equals(pattern(20_000).subarray(0, 100))).toBe(true)
       })
     }
+    for (const [what, change] of Object.entries(changes)) {
+      const byHandles = only(["portable", "simulated"], "Windows copies by a function of its own")
+      byHandles(`and ${what}, fails File.copy, which leaves nothing`, function*() {
+        for (const [size, at] of [[20_000, 1], [1_200_000, 1], [1_200_000, 3]] as const) {
+          const { copy, path, to } = yield* sourceOf(pattern(size))
+          const beforeRead = (n: number) => n === at && change(path)
+          const error = yield* failureOf(where({ source: { beforeRead } }, File.copy(path, copy)))
+          expect(error).toMatchObject({ _tag: "Win32Error", reason: "Busy", syscall: "CopyFileW", path })
+          expect(error.message).toContain("has changed while it was being read")
+          expect(fs.readdirSync(to)).toEqual([])
+        }
+      })
+    }
     claim("and grows, is read by readFile up to the size that it had", function*() {
       const { path } = yield* sourceOf(pattern(20_000))
       const beforeRead = (n: number) => n === 1 && changes.grows!(path)
@@ -196,8 +212,8 @@ contract("what a file holds", ({ claim, only }) => {
   })
 
   claim("is not followed while it grows with every read", function*() {
-    for (const [name, make] of Object.entries({ ...pipelines, ...copies })) {
-      if (name === "transform") continue
+    for (const [name, make] of Object.entries({ ...pipelines, ...plain, ...copies })) {
+      if (name === "transform" || (name in plain && lab.kernelName === "win32")) continue
       const { copy, path } = yield* sourceOf(pattern(20_000))
       let reads = 0
       const beforeRead = (n: number) => {
@@ -218,7 +234,7 @@ contract("what a file holds", ({ claim, only }) => {
 
     linux("is what every copy makes of it", function*() {
       for (const from of madeUp) {
-        for (const [name, make] of Object.entries({ ...pipelines, ...copies })) {
+        for (const [name, make] of Object.entries({ ...pipelines, ...plain, ...copies })) {
           if (basename(from) === "kallsyms" && name !== "copy" && name !== "FileSystem.copyFile") continue
           const { copy } = yield* sourceOf(pattern(0))
           yield* make(from, copy)

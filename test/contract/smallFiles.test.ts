@@ -7,18 +7,19 @@ import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import * as File from "../../src/File.js"
 import { timeText } from "../../src/internal/times.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as Pipeline from "../../src/Pipeline.js"
 import { byHandles } from "../support/byHandles.js"
-import { contract, nativeCalls, pattern } from "../support/claims.js"
+import { contract, failureOf, nativeCalls, pattern } from "../support/claims.js"
 import * as lab from "../support/lab.js"
 import { everyStep } from "../support/sweep.js"
 
-const COUNT = 300
+const COUNT = 120
 const TIMES = [-1_234_567_890_123_457_000n, -1_000n, 0n, 1_753_000_000_999_999_000n]
 const MODES = [0o644, 0o4755, 0o2711, 0o600]
-const SIZES = [0, 1, 5000, 65_535]
+const SIZES = [0, 1, 5000, 65_535, 300_000, 524_288]
 
 /** Copies until the kernel has threads that take whole files. */
 const warm = Effect.gen(function*() {
@@ -115,6 +116,68 @@ contract("small files", ({ only }) => {
     expect(fs.statSync(copy).mode & 0o111).toBe(0)
   })
 
+  own("with holes go by handles, and keep them", function*() {
+    yield* warm
+    const directory = yield* lab.directory
+    const [file, copy] = [join(directory, "file"), join(directory, "copy")]
+    const fd = fs.openSync(file, "w")
+    fs.writeSync(fd, pattern(4096), 0, 4096, 0)
+    fs.ftruncateSync(fd, 400_000)
+    fs.closeSync(fd)
+    yield* Pipeline.copy(file, copy)
+    expect(fs.readFileSync(copy).equals(fs.readFileSync(file))).toBe(true)
+    expect(fs.statSync(copy).blocks).toBeLessThan(200)
+  })
+
+  own("are what File.copy makes in one request, and by handles: it follows a link, and waits for no FIFO", function*() {
+    yield* warm
+    const directory = yield* lab.directory
+    const at = (name: string) => join(directory, name)
+    for (const size of SIZES) {
+      fs.writeFileSync(at("file"), pattern(size, 3))
+      fs.chmodSync(at("file"), 0o4751)
+      fs.symlinkSync("file", at("link"))
+      for (const from of [at("file"), at("link")]) {
+        for (const [slow, count] of [[false, 1], [true, 0]] as const) {
+          // A read may set the time of access.
+          fs.utimesSync(at("file"), 1_234_567_890.5, 1_234_567_000.25)
+          const copying = File.copy(from, at("copy"))
+          expect(wholeFiles((yield* nativeCalls(slow ? slowly(copying) : copying)).calls)).toBe(count)
+          const stat = fs.lstatSync(at("copy"))
+          expect([stat.isFile(), stat.mode & 0o7777, stat.atimeMs, stat.mtimeMs]).toEqual([
+            true,
+            0o751,
+            1_234_567_890_500,
+            1_234_567_000_250
+          ])
+          expect(fs.readFileSync(at("copy")).equals(pattern(size, 3))).toBe(true)
+          fs.unlinkSync(at("copy"))
+        }
+      }
+      fs.unlinkSync(at("link"))
+    }
+    execFileSync("mkfifo", [at("fifo")])
+    fs.symlinkSync("fifo", at("link"))
+    fs.writeFileSync(at("taken"), "other")
+    for (const slow of [false, true]) {
+      const failure = (from: string, to: string) => {
+        const copying = File.copy(at(from), at(to))
+        return failureOf(slow ? slowly(copying) : copying)
+      }
+      for (const from of ["fifo", "link"]) {
+        expect(yield* failure(from, "copy")).toMatchObject({
+          reason: "Unsupported",
+          path: at(from),
+          syscall: "CopyFileW"
+        })
+      }
+      expect(yield* failure("file", "taken")).toMatchObject({ code: 80, path: at("file") })
+      expect(yield* failure("file", "fifo")).toMatchObject({ code: 80 })
+      expect(fs.readdirSync(directory).sort()).toEqual(["fifo", "file", "link", "taken"])
+      expect(fs.readFileSync(at("taken"), "utf8")).toBe("other")
+    }
+  })
+
   own("go by handles when they are resumed, durable, of more than a chunk or not small", function*() {
     yield* warm
     const directory = yield* lab.directory
@@ -124,7 +187,7 @@ contract("small files", ({ only }) => {
         [100, { resume: true }],
         [100, { verify: "durable" }],
         [5000, { chunkSize: 4096 }],
-        [65_536, {}]
+        [524_289, {}]
       ] as const
     ) {
       fs.writeFileSync(file, pattern(size))

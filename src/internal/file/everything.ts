@@ -9,10 +9,12 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { isPoolBuffer, type PoolBuffer } from "../../BufferPool.js"
-import * as File from "../../File.js"
+import type * as File from "../../File.js"
 import * as Operation from "../../Operation.js"
 import type { Win32Error } from "../../Win32Error.js"
-import { moveAll } from "./moveAll.js"
+import { call } from "../call.js"
+import * as chunks from "./chunks.js"
+import { move, moveAll } from "./moveAll.js"
 
 /** What tells whether a file has changed. A program can set `modifiedTimeNs` back, but not `changedTimeNs`. */
 export type Look = Pick<File.Stat, "size" | "modifiedTimeNs" | "changedTimeNs">
@@ -22,8 +24,11 @@ export const isSame = (before: Look, after: Look): boolean =>
   before.changedTimeNs === after.changedTimeNs
 
 /** Asks the handle whether the file is as it was. */
-export const stillIs = (file: File.File, before: Look): Effect.Effect<boolean, Win32Error> =>
-  Effect.map(File.stat(file), (after) => isSame(before, after))
+export const stillIs = ({ io, kernel, path }: File.File, before: Look): Effect.Effect<boolean, Win32Error> => {
+  const { handle, object } = io
+  const look = call(kernel, "GetFileInformationByHandle", { handle, changes: true }, { path, handle, object })
+  return Effect.map(look, (after) => isSame(before, after))
+}
 
 export type Memory = PoolBuffer | Uint8Array
 
@@ -76,7 +81,7 @@ export const forEachOfAll = <E, R>(
     })
   }
   if (size - from <= capacity && file.alignment === 1) return readOn(from, false)
-  const ahead = File.forEachChunk(
+  const ahead = chunks.forEachChunk(
     file,
     { offset: from, length: size - from, chunkSize: chunk, inFlight },
     (lent) => use(lent, Number(lent.offset), lent.size)
@@ -99,12 +104,12 @@ export const streamOfAll = (
 ): Stream.Stream<Uint8Array, Win32Error> => {
   const behind = Stream.unfoldEffect({ at: before.size, sizeIsWrong: false }, ({ at, sizeIsWrong }) => {
     const buffer = Buffer.allocUnsafeSlow(BEHIND)
-    return Effect.flatMap(File.read(file, buffer, at), (bytes) => {
+    return Effect.flatMap(move(file, Operation.read({ buffer, offset: at })), (bytes) => {
       const next = { at: at + BigInt(bytes), sizeIsWrong: true }
       const one = Option.some([new Uint8Array(buffer.buffer, 0, bytes), next] as const)
       if (bytes === 0 || sizeIsWrong) return Effect.succeed(bytes === 0 ? Option.none() : one)
       return Effect.map(stillIs(file, before), (same) => same ? one : Option.none())
     })
   })
-  return Stream.concat(File.stream(file, { ...options, length: before.size }), behind)
+  return Stream.concat(chunks.stream(file, { ...options, length: before.size }), behind)
 }

@@ -5,14 +5,11 @@
 import type * as PlatformError from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
-import * as BufferPool from "../../BufferPool.js"
 import * as File from "../../File.js"
-import { Kernel } from "../../Kernel.js"
-import * as Operation from "../../Operation.js"
+import type { Kernel } from "../../Kernel.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { FILE_ATTRIBUTE_READONLY } from "../constants.js"
-import { forEachOfAll, type Memory, stillIs } from "../file/everything.js"
-import { moveAll } from "../file/moveAll.js"
+import { copyContents } from "../file/copyFile.js"
 import { identityOf, isKnown, isSame } from "../held/identity.js"
 import { fromWin32 } from "./errors.js"
 import { nodeCall } from "./nodeCall.js"
@@ -113,31 +110,4 @@ const keep = (
     ...(preserveTimestamps ? times : { modifiedTimeNs: stat.modifiedTimeNs }),
     ...(isReadOnly(stat) === isReadOnly(present) ? {} : { readOnly: isReadOnly(stat) })
   }
-}
-
-const CHUNK = 512 << 10
-/** A size is a hint: a file may hold more than it says. */
-const LEAST = 65_536
-
-/**
- * The next chunks are being read while one is written, from where it was read. Of a file that changes meanwhile, what there is up to
- * the size that it had.
- */
-const copyContents = (source: File.File, stat: File.Stat, target: File.File): Effect.Effect<void, Win32Error> => {
-  const size = Number(stat.size)
-  const buffer = BufferPool.make(Math.max(LEAST, size <= CHUNK ? size : 0))
-  const write = (memory: Memory, offset: number, length: number) =>
-    moveAll(
-      target,
-      length,
-      (start) => Operation.write({ buffer: memory, start, length: length - start, offset: offset + start })
-    )
-  return Effect.flatMap(
-    buffer,
-    (buffer) => forEachOfAll(source, { from: 0, size, chunk: CHUNK, inFlight: 4, buffer }, stillIs(source, stat), write)
-  ).pipe(
-    Effect.scoped,
-    Effect.provideService(Kernel, source.kernel),
-    Effect.asVoid
-  )
 }

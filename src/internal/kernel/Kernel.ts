@@ -204,12 +204,15 @@ export interface Calls {
   /** `MoveFileExW`; without `replace` an existing name is never replaced (atomically: no check beforehand). */
   readonly MoveFileExW: [{ readonly from: string; readonly to: string; readonly replace: boolean }, void]
   readonly DeleteFileW: [{ readonly path: string }, void]
-  /** `CopyFileW`, never over a file that is there: what is in it, its time of modification, and its attributes or mode. */
+  /**
+   * `CopyFileW`, never over a file that is there: what is in it, its time of modification, and its attributes. Only where
+   * `copiesFiles` says so.
+   */
   readonly CopyFileW: [{ readonly from: string; readonly to: string }, void]
   /**
    * No function of Windows: everything that handles do for a copy of a regular file of at most `limit` bytes, in one request.
-   * No link is followed, `to` is new, and the source is unchanged after it was read. What fails leaves nothing there, unless
-   * its thread has ended (`ERROR_IO_DEVICE`). Only where `copiesSmallFiles` says so.
+   * `to` is new, and the source is unchanged after it was read. What fails leaves nothing there, unless its thread has ended
+   * (`ERROR_IO_DEVICE`). Only where `copiesSmallFiles` says so.
    */
   readonly CopySmallFile: [
     {
@@ -224,6 +227,8 @@ export interface Calls {
       readonly times: boolean
       /** Reads the copy back and compares it. */
       readonly verify: boolean
+      /** A link that has the source's name is followed. */
+      readonly follow: boolean
     },
     SmallCopy
   ]
@@ -363,6 +368,8 @@ export interface Kernel {
    * zeros up to there, on the thread that issues it.
    */
   readonly sparseByRequest: boolean
+  /** `CopyFileW` is there. Elsewhere handles copy, which open no FIFO, and read what a file holds whatever it says. */
+  readonly copiesFiles?: true | undefined
   /** Whether `CopySmallFile` would copy just now. */
   copiesSmallFiles?(): boolean
   readonly pools: Pools

@@ -343,7 +343,6 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
       this.#named(file(handle), (posixFile) => fileCalls.setDisposition(posixFile, remove), done),
     SetRenameInformation: ({ handle, replace, to }, done, { file }) =>
       this.#named(file(handle), (posixFile) => fileCalls.setName(posixFile, { replace, to }), done),
-    CopyFileW: (arguments_, done) => this.run(posix.copyFile(arguments_), done),
     CopySmallFile: (arguments_, done) => this.#copySmallFile(arguments_, done),
     PrepareDirectoryChanges: (arguments_, done, handles) => prepareDirectoryChanges(this, arguments_, done, handles)
   }

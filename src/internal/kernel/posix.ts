@@ -272,8 +272,5 @@ const moveLink = async (requests: Requests, from: string, to: string): Promise<v
   }
 }
 
-export const copyFile = ({ from, to }: Calls["CopyFileW"][0]): Work<void> => (requests, done) =>
-  requests.copy(from, to, (error) => done(error === null ? null : openError(error)))
-
 export const deleteFile = ({ path: name }: Calls["DeleteFileW"][0]): Work<void> => (requests, done) =>
   requests.unlink(name, done)

@@ -7,20 +7,22 @@ import type { PipelineError } from "../../PipelineError.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { call } from "../call.js"
 import { ERROR_IO_DEVICE } from "../constants.js"
+import { KEPT } from "../file/permissions.js"
 import { identityOf } from "../held/identity.js"
 import type { SmallCopy } from "../kernel/Kernel.js"
 import type { Restore } from "../settle.js"
 import type { FileToCopy, Named } from "./Copying.js"
 import { changed, mismatch } from "./failures.js"
-import { LEAST_HOLE } from "./holes.js"
 import type { Job } from "./Job.js"
 import { begin, explain, giveName, modeOf, named, removeParts } from "./naming.js"
-import { KEPT } from "./permissions.js"
 import type { Settings } from "./Settings.js"
 import { nextTag } from "./tags.js"
 
-/** Smaller files have neither holes nor a journal, and are read at once. */
-const smallest = ({ chunk, stretch }: Settings): number => Math.min(LEAST_HOLE - 1, chunk, stretch)
+/** In bytes. Handles are as cheap from there on. */
+const MOST = 512 << 10
+
+/** Smaller files have no journal, and are read at once. */
+const smallest = ({ chunk, stretch }: Settings): number => Math.min(MOST, chunk, stretch)
 
 /**
  * A small file in one request, where the kernel has one for it. Answers whether it is copied; where it is not, and has not
@@ -53,7 +55,8 @@ const copyAtOnce = (
     mode: modeOf(copying),
     keeps: settings.permissions ? KEPT : undefined,
     times: settings.times,
-    verify: settings.verify !== "none"
+    verify: settings.verify !== "none",
+    follow: false
   })
   begin(copying)
   copying.partialIsOurs = true

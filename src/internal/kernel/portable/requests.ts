@@ -3,7 +3,6 @@
  * They are answered by libuv's threads (here) or by threads of our own (threads.ts), with the same errors.
  */
 import * as fs from "node:fs"
-import { callbackify } from "node:util"
 import { timeText } from "../../times.js"
 
 /** What a file is. Times are nanoseconds since 1970. */
@@ -46,8 +45,6 @@ export interface Requests {
   rename(from: string, to: string, answer: Answer): void
   /** `link` and `unlink`: a rename that replaces nothing. When `from` has gone in between, `to` goes again. */
   linkAndUnlink(from: string, to: string, answer: Answer): void
-  /** A regular file under a new name, with its permissions and times. What fails leaves nothing there. */
-  copy(from: string, to: string, answer: Answer): void
   /** Takes a read or write back that nobody has begun: then it is never answered, and `gone` is called when its place is free. */
   withdraw(answer: Answer<number>, gone: () => void): boolean
 }
@@ -104,21 +101,5 @@ export const libuv: Requests = {
       if (error !== null) return answer(error)
       fs.unlink(from, (error) => error === null ? answer(null) : fs.unlink(to, () => answer(error)))
     }),
-  copy: (from, to, answer) => callbackify(copy)(from, to, answer),
   withdraw: () => false
-}
-
-const copy = async (from: string, to: string): Promise<void> => {
-  const { promises } = fs
-  const stat = await promises.stat(from, { bigint: true })
-  if (!stat.isFile()) throw Object.assign(new Error("only a regular file can be copied"), { code: "ENOTSUP" })
-  await promises.copyFile(from, to, fs.constants.COPYFILE_EXCL)
-  try {
-    // Setuid and setgid speak of an owner and a group, which are not copied.
-    if ((stat.mode & 0o6000n) !== 0n) await promises.chmod(to, Number(stat.mode & 0o1777n))
-    await promises.utimes(to, timeText(stat.atimeNs), timeText(stat.mtimeNs))
-  } catch (error) {
-    await promises.unlink(to)
-    throw error
-  }
 }

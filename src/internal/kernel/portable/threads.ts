@@ -49,7 +49,6 @@ const syscalls: Readonly<Record<Operation, readonly [string, string]>> = {
   unlink: ["unlink", ""],
   rename: ["rename", ""],
   linkAndUnlink: ["link", "unlink"],
-  copy: ["stat", "copyfile"],
   copySmall: ["open", "copyfile"]
 }
 
@@ -235,16 +234,13 @@ export class Threads implements Requests {
     this.#named("linkAndUnlink", from, to, 0, 0, answer)
   }
 
-  copy(from: string, to: string, answer: Answer): void {
-    this.#named("copy", from, to, 0, 0, answer)
-  }
-
   /** `open`, `fstat` and all the rest of a copy, of a file that fits into the memory of a thread. */
   copySmall(
-    { from, keeps, limit, mode, times, to, verify }: Calls["CopySmallFile"][0],
+    { follow, from, keeps, limit, mode, times, to, verify }: Calls["CopySmallFile"][0],
     answer: Answer<SmallCopy>
   ): void {
-    this.#named("copySmall", from, to, mode, keeps ?? -1, answer, limit, (times ? 1 : 0) | (verify ? 2 : 0))
+    const asked = (times ? 1 : 0) | (verify ? 2 : 0) | (follow ? 4 : 0)
+    this.#named("copySmall", from, to, mode, keeps ?? -1, answer, limit, asked)
   }
 
   /** It completes all the same, without being done: the slot comes back with it. */

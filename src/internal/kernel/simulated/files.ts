@@ -30,7 +30,6 @@ export interface Files<O extends Opened = Opened> {
   setDisposition(opened: O, remove: boolean): void
   rename(opened: O, to: string, replace: boolean): void
   move(arguments_: Calls["MoveFileExW"][0]): void
-  copy(arguments_: Calls["CopyFileW"][0]): void
   remove(path: string): void
   /** Closes everything that is open, when nothing is needed any more. */
   dispose?(): void

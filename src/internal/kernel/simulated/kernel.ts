@@ -297,7 +297,6 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
         done,
         ({ open }) => this.disk.storage.rename(open, to, replace)
       ),
-    CopyFileW: (arguments_, done) => this.#call("CopyFileW", done, () => this.disk.storage.copy(arguments_)),
     PrepareDirectoryChanges: ({ handle, ...parameters }, done, { file }) => {
       const directory = file(handle)
       return this.#call("PrepareDirectoryChanges", done, () => {

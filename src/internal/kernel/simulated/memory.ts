@@ -267,17 +267,6 @@ export class MemoryFiles implements Files<OpenFile> {
     throw C.ERROR_ACCESS_DENIED
   }
 
-  copy({ from, to }: Calls["CopyFileW"][0]): void {
-    const file = this.names.get(from)
-    if (file === undefined) throw C.ERROR_FILE_NOT_FOUND
-    refuseUnless(!this.names.has(to), C.ERROR_FILE_EXISTS)
-    const made = this.create(to, file.mode)
-    made.write(file.contents(), 0)
-    made.accessTimeNs = file.accessTimeNs
-    made.modifiedTimeNs = file.modifiedTimeNs
-    this.#modified(made)
-  }
-
   move({ from, replace, to }: Calls["MoveFileExW"][0]): void {
     const file = this.names.get(from)
     if (file === undefined) throw C.ERROR_FILE_NOT_FOUND

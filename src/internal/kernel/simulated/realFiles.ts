@@ -50,14 +50,6 @@ const linkAndUnlink = (from: string, to: string): void => {
   fs.unlinkSync(from)
 }
 
-const copy = (from: string, to: string): void => {
-  const stat = fs.statSync(from, { bigint: true })
-  if (!stat.isFile()) throw new Refusal(C.ERROR_NOT_SUPPORTED, "only a regular file can be copied")
-  fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL)
-  if ((stat.mode & 0o6000n) !== 0n) fs.chmodSync(to, Number(stat.mode & 0o1777n))
-  fs.utimesSync(to, timeText(stat.atimeNs), timeText(stat.mtimeNs))
-}
-
 /** The portable kernel's requests, answered at once. */
 const requests: Requests = {
   open: (path, flags, mode, answer) => at(() => fs.openSync(path, flags, mode), answer),
@@ -81,7 +73,6 @@ const requests: Requests = {
   unlink: (path, answer) => at(() => fs.unlinkSync(path), answer),
   rename: (from, to, answer) => at(() => fs.renameSync(from, to), answer),
   linkAndUnlink: (from, to, answer) => at(() => linkAndUnlink(from, to), answer),
-  copy: (from, to, answer) => at(() => copy(from, to), answer),
   withdraw: () => false
 }
 
@@ -196,10 +187,6 @@ export class RealFiles implements Files<RealFile> {
 
   move(arguments_: Calls["MoveFileExW"][0]): void {
     now(posix.moveFile(arguments_))
-  }
-
-  copy(arguments_: Calls["CopyFileW"][0]): void {
-    now(posix.copyFile(arguments_))
   }
 
   remove(path: string): void {
