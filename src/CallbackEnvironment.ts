@@ -2,7 +2,7 @@
  * A `TP_CALLBACK_ENVIRON` as a Scope: said once, it decides which pool the I/O of a whole program, or of a part of it,
  * completes on.
  *
- * @since 0.2.0
+ * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -39,13 +39,13 @@ import * as Threadpool from "./Threadpool.js"
 import * as Win32Error from "./Win32Error.js"
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/CallbackEnvironment")
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export type TypeId = typeof TypeId
@@ -53,7 +53,7 @@ export type TypeId = typeof TypeId
 /**
  * A callback environment, version 3. It lives as long as its scope.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface CallbackEnvironment extends Pipeable.Pipeable {
@@ -69,7 +69,7 @@ export interface CallbackEnvironment extends Pipeable.Pipeable {
  * The settings of an environment. There is no finalization callback and no activation context: the one would call
  * JavaScript after everything has been closed, the other is a matter of the thread that JavaScript never runs on.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -117,7 +117,7 @@ const priorities = {
  * console.log(CallbackEnvironment.isCallbackEnvironment({})) // false
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category guards
  */
 export const isCallbackEnvironment = (u: unknown): u is CallbackEnvironment => carries(u, TypeId)
@@ -147,7 +147,7 @@ export const isCallbackEnvironment = (u: unknown): u is CallbackEnvironment => c
  * }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const make = (
@@ -261,7 +261,7 @@ const close = ({ cleanupGroup, environment, threadpool }: Own): Effect.Effect<vo
  *   CallbackEnvironment.provide(File.withFile(path, {}, File.size), environment)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category combinators
  */
 export const provide: {
@@ -298,7 +298,7 @@ export const provide: {
  * const size = File.withFile("notes.txt", {}, File.size).pipe(Effect.provide(live))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category layers
  */
 export const layer = (options: Options = {}): Layer.Layer<Kernel, Win32Error.Win32Error, Kernel> =>

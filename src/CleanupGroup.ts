@@ -1,7 +1,7 @@
 /**
  * A `TP_CLEANUP_GROUP` as a Scope: closes all objects of its environments together.
  *
- * @since 0.2.0
+ * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,13 +16,13 @@ import { Kernel } from "./Kernel.js"
 import * as Win32Error from "./Win32Error.js"
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/CleanupGroup")
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export type TypeId = typeof TypeId
@@ -30,7 +30,7 @@ export type TypeId = typeof TypeId
 /**
  * A cleanup group. Its members are the objects that were made in an environment that names it, and have not closed.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface CleanupGroup extends Pipeable.Pipeable {
@@ -58,7 +58,7 @@ const Proto = {
  * console.log(CleanupGroup.isCleanupGroup({})) // false
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category guards
  */
 export const isCleanupGroup = (u: unknown): u is CleanupGroup => carries(u, TypeId)
@@ -87,7 +87,7 @@ export const isCleanupGroup = (u: unknown): u is CleanupGroup => carries(u, Type
  * }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<CleanupGroup, Win32Error.Win32Error, Kernel | Scope.Scope> = Effect.flatMap(
@@ -140,7 +140,7 @@ export const close = ({ drainTimeout, object }: CleanupGroup): Effect.Effect<voi
  *   Effect.map(CleanupGroup.members(group), (members) => members === 0)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category accessors
  */
 export const members = (self: CleanupGroup): Effect.Effect<number> =>

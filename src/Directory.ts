@@ -1,7 +1,7 @@
 /**
  * Directories that are watched: `ReadDirectoryChangesW` as a `Stream` of changes.
  *
- * @since 0.2.0
+ * @since 0.1.0
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -39,13 +39,13 @@ import * as ThreadpoolIo from "./ThreadpoolIo.js"
 import * as Win32Error from "./Win32Error.js"
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/Directory")
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export type TypeId = typeof TypeId
@@ -53,7 +53,7 @@ export type TypeId = typeof TypeId
 /**
  * A directory that is being watched since it was opened.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Directory extends Pipeable.Pipeable {
@@ -69,7 +69,7 @@ export interface Directory extends Pipeable.Pipeable {
 /**
  * Something in the directory: relative to it, with the system's separator, and as an absolute path.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Place {
@@ -80,7 +80,7 @@ export interface Place {
 /**
  * A file or directory that was not there before.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Created extends Place {
@@ -90,7 +90,7 @@ export interface Created extends Place {
 /**
  * A file or directory that is not there any more.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Removed extends Place {
@@ -100,7 +100,7 @@ export interface Removed extends Place {
 /**
  * Contents, attributes, times or security have changed, as far as the filter asks for them.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Modified extends Place {
@@ -110,7 +110,7 @@ export interface Modified extends Place {
 /**
  * The same file under another name of the same directory. A move to or from elsewhere is a `Removed`, a `Created`, or both.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Renamed {
@@ -123,7 +123,7 @@ export interface Renamed {
  * Changes were lost, because they came faster than the stream was pulled: list the directory. With `unwatched`, nothing has been
  * lost so far: a directory below is not watched from now on.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Overflow {
@@ -136,7 +136,7 @@ export interface Overflow {
  * long (`InvalidArgument`), the system has no watcher left (`Exhausted`). Told once, when the directory is found. On the portable
  * kernel alone.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Unwatched extends Place {
@@ -144,13 +144,13 @@ export interface Unwatched extends Place {
 }
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export type Change = Created | Removed | Modified | Renamed | Overflow
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -182,7 +182,7 @@ export interface Options {
  * console.log(Directory.isDirectory("src")) // false
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category guards
  */
 export const isDirectory = (u: unknown): u is Directory => carries(u, TypeId)
@@ -203,7 +203,7 @@ export const isDirectory = (u: unknown): u is Directory => carries(u, TypeId)
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category pattern matching
  */
 export const { $match: match } = Data.taggedEnum<Change>()
@@ -241,7 +241,7 @@ const DEFAULT_FILTER: ReadonlyArray<Operation.Notification> = ["fileName", "dire
  * }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const open = (
@@ -371,7 +371,7 @@ const openHandle = (
  * }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category watching
  */
 export const changes = (self: Directory): Stream.Stream<Change, Win32Error.Win32Error> =>
@@ -412,7 +412,7 @@ export const changes = (self: Directory): Stream.Stream<Change, Win32Error.Win32
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category watching
  */
 export const watch = (

@@ -644,7 +644,7 @@ export const append: {
  * }
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category reading
  */
 export const readVectored: {
@@ -677,7 +677,7 @@ export const readVectored: {
  *   File.writeVectored(file, [header, body], offset)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category writing
  */
 export const writeVectored: {
@@ -712,7 +712,7 @@ const transferVectored = (
 /**
  * How a file is gone through.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface ChunkOptions extends RangeOptions {
@@ -723,7 +723,7 @@ export interface ChunkOptions extends RangeOptions {
 }
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface ForEachChunkOptions extends ChunkOptions {
@@ -736,7 +736,7 @@ export interface ForEachChunkOptions extends ChunkOptions {
  * itself; after that `bytes` throws, and operations on it are refused with `InvalidArgument`. What must outlive it is copied, as with
  * `chunk.bytes.slice()`.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface LentChunk extends PoolBuffer {
@@ -771,7 +771,7 @@ export interface LentChunk extends PoolBuffer {
  *   })
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category streaming
  */
 export const forEachChunk: {
@@ -809,7 +809,7 @@ export const forEachChunk: {
  *   File.stream(file, { chunkSize: 65536 }).pipe(Stream.decodeText(), Stream.splitLines)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category streaming
  */
 export const stream = (self: File, options: ChunkOptions = {}): Stream.Stream<Uint8Array, Win32Error.Win32Error> =>
@@ -831,7 +831,7 @@ export const stream = (self: File, options: ChunkOptions = {}): Stream.Stream<Ui
  *     chunk.bytes.reduce((zeros, byte) => byte === 0 ? zeros + 1 : zeros, sum))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category streaming
  */
 export const streamRecycled = (
@@ -843,7 +843,7 @@ export const streamRecycled = (
 /**
  * How a sink writes.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface SinkOptions {
@@ -878,7 +878,7 @@ export interface SinkOptions {
  *   ))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category streaming
  */
 export const sink = (
@@ -895,7 +895,7 @@ export const sink = (
  * One read of a batch: `length` bytes from `offset` into memory of their own; or, with a `buffer`, into that, or the window of it
  * from `start` on, as with `Operation.read`.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export type ReadRequest = {
@@ -908,7 +908,7 @@ export type ReadRequest = {
 /**
  * One write of a batch, as with `Operation.write`.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export type WriteRequest = Operation.Options
@@ -916,7 +916,7 @@ export type WriteRequest = Operation.Options
 /**
  * How a batch runs.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface ManyOptions {
@@ -956,7 +956,7 @@ const takesFileFirst = (arguments_: IArguments): boolean => !isList(arguments_[0
  *   )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category reading
  */
 export const readMany: {
@@ -996,7 +996,7 @@ export const readMany: {
  *   File.writeMany(file, Array.from(pages, ([number, buffer]) => ({ offset: number * 4096, buffer })))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category writing
  */
 export const writeMany: {
@@ -1031,7 +1031,7 @@ export const writeMany: {
 /**
  * Which bytes, and how.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface LockOptions {
@@ -1080,7 +1080,7 @@ export interface LockOptions {
  * }
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category locks
  */
 export const withLock: {
@@ -1115,7 +1115,7 @@ export const withLock: {
  *   )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category locks
  */
 export const lock: {
@@ -1149,7 +1149,7 @@ export const lock: {
  *   )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category control
  */
 export const deviceIoControl: {
@@ -1173,7 +1173,7 @@ export const deviceIoControl: {
   }))
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface DeviceIoControlOptions {
@@ -1202,7 +1202,7 @@ const lookAtIoControl = optionsOf<DeviceIoControlOptions>({ code: anything, inpu
  *   )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category holes
  */
 export const setSparse: {
@@ -1234,7 +1234,7 @@ export const setSparse: {
  * const forget = (file: File.File) => File.zeroRange(file, 4096, 65536)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category holes
  */
 export const zeroRange: {
@@ -1267,7 +1267,7 @@ export const zeroRange: {
  *   Effect.map(File.allocatedRanges(file, {}), (ranges) => ranges.reduce((sum, { length }) => sum + length, 0n))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category holes
  */
 export const allocatedRanges: {
@@ -1282,7 +1282,7 @@ export const allocatedRanges: {
 /**
  * A part of a file, in bytes.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface RangeOptions {
@@ -1295,7 +1295,7 @@ export interface RangeOptions {
 /**
  * A stretch of a file that takes room on the disk, in bytes.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface AllocatedRange {
@@ -1414,7 +1414,7 @@ export const truncate: {
  *   Effect.catchIf(File.allocate(file, bytes), (error) => error.reason === "Unsupported", () => Effect.void)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category writing
  */
 export const allocate: {
@@ -1439,7 +1439,7 @@ export const allocate: {
  *   Effect.map(File.sectors(file), (told) => told.logicalBytesPerSector < told.physicalBytesPerSector)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category accessors
  */
 export const sectors = (self: File): Effect.Effect<Sectors, Win32Error.Win32Error> =>
@@ -1449,7 +1449,7 @@ export const sectors = (self: File): Effect.Effect<Sectors, Win32Error.Win32Erro
  * Sector sizes, in bytes: `logicalBytesPerSector` is what unbuffered I/O must be aligned to, `physicalBytesPerSector` what the
  * device writes at once (the same where the system does not tell).
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Sectors extends StorageInformation {}
@@ -1550,7 +1550,7 @@ const lookAtBasicInfo = optionsOf<BasicInfo>({
  *   Effect.reduce(entry.split("/"), directory, (path, name) => File.joinName(path, name))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category names
  */
 export const joinName: {
@@ -1651,7 +1651,7 @@ const pathsProblem = (syscall: string, from: string, to: string): Win32Error.Win
  *   )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category names
  */
 export const renameTo: {
@@ -1671,7 +1671,7 @@ export const renameTo: {
 })
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface RenameOptions {
@@ -1702,7 +1702,7 @@ const lookAtRename = optionsOf<RenameOptions>({ replace: aBoolean })
  *   )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category names
  */
 export const setDeleteOnClose: {
@@ -1736,7 +1736,7 @@ export const setDeleteOnClose: {
  * const backUp = File.copy("settings.json", "settings.bak").pipe(Effect.provide(Kernel.layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category names
  */
 export const copy = (from: string, to: string): Effect.Effect<void, Win32Error.Win32Error, Kernel> =>

@@ -51,7 +51,7 @@ export declare namespace Kernel {
      * How completions come on kernel32, and why not by the relay where nobody has asked for another way; `undefined` on the other
      * kernels.
      *
-     * @since 0.2.0
+     * @since 0.1.0
      */
     readonly completions?: { readonly way: CompletionWay; readonly reason: string | undefined } | undefined
     /** @internal */
@@ -78,7 +78,7 @@ export declare namespace Kernel {
      * How completions come on kernel32. `auto` (the default) takes the first of the three that can be had; a way that is named is
      * taken, or the layer fails with `Unsupported`.
      *
-     * @since 0.2.0
+     * @since 0.1.0
      */
     readonly completions?: CompletionWay | "auto" | undefined
     /**
@@ -86,7 +86,7 @@ export declare namespace Kernel {
      * it is found in the installed package; a bundle that runs without the package names it here. One that cannot be loaded
      * fails the layer with `Unsupported`.
      *
-     * @since 0.2.0
+     * @since 0.1.0
      */
     readonly relayLibrary?: string | undefined
     /**
@@ -106,7 +106,7 @@ export declare namespace Kernel {
    * - `callback`: every completion calls JavaScript through koffi, and its thread waits. It needs no native library of ours; there is
    *   room for 120 threads that wait.
    *
-   * @since 0.2.0
+   * @since 0.1.0
    * @category models
    */
   type CompletionWay = "relay" | "broker" | "callback"
@@ -262,7 +262,7 @@ export const layer: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOptions({}
  * @since 0.1.0
  * @category layers
  */
-export const layerWin32: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOptions({ kernel: "win32" })
+export const layerWin32: Layer.Layer<Kernel, Win32Error.Win32Error> = fromInternal(loadWin32({}))
 
 /**
  * The embedded kernel: real files through `node:fs`, with the accounting of Windows: Start counts, packets, skip mode,
@@ -280,7 +280,7 @@ export const layerWin32: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOptio
  * @since 0.1.0
  * @category layers
  */
-export const layerPortable: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOptions({ kernel: "portable" })
+export const layerPortable: Layer.Layer<Kernel, Win32Error.Win32Error> = fromInternal(loadPortable)
 
 /**
  * The options from the environment: `TPIO_KERNEL` (`auto`, `win32`, `portable`), `TPIO_DRAIN_TIMEOUT` (a duration as

@@ -99,7 +99,7 @@ const counters = (name: string, self: Ledger): Ledger => {
  * const percent = Effect.map(Kernel.ledger, (ledger) => Math.round(Ledger.inlineShare(ledger) * 100))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category accessors
  */
 export const inlineShare = (self: Ledger): number => {

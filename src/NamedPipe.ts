@@ -2,7 +2,7 @@
  * Named pipes: a server that lets in its own user alone and always has an instance waiting, clients that do not lend it
  * their identity, and connections that are read, written and streamed with the care of every other operation.
  *
- * @since 0.2.0
+ * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -45,25 +45,25 @@ import * as ThreadpoolIo from "./ThreadpoolIo.js"
 import * as Win32Error from "./Win32Error.js"
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/NamedPipe")
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export type TypeId = typeof TypeId
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export const ServerTypeId: unique symbol = Symbol.for("effect-threadpool-io/NamedPipe/Server")
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export type ServerTypeId = typeof ServerTypeId
@@ -71,7 +71,7 @@ export type ServerTypeId = typeof ServerTypeId
 /**
  * One end of a pipe whose two ends are there.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Connection extends Pipeable.Pipeable {
@@ -92,7 +92,7 @@ export interface Connection extends Pipeable.Pipeable {
 /**
  * A name that clients can connect to, for as long as its scope is open.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Server extends Pipeable.Pipeable {
@@ -107,7 +107,7 @@ export interface Server extends Pipeable.Pipeable {
 /**
  * Options of both ends.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -128,7 +128,7 @@ export interface Options {
 }
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface ListenOptions extends Options {
@@ -158,7 +158,7 @@ export interface ListenOptions extends Options {
 }
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface ConnectOptions extends Options {
@@ -179,7 +179,7 @@ export interface ConnectOptions extends Options {
 /**
  * The answer of `GetNamedPipeInfo` and its relatives.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Information extends PipeInformation {}
@@ -187,7 +187,7 @@ export interface Information extends PipeInformation {}
 /**
  * The answer of `peek`.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Peek extends PipePeek {}
@@ -202,7 +202,7 @@ export interface Peek extends PipePeek {}
  * console.log(NamedPipe.isConnection("pipe")) // false
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category guards
  */
 export const isConnection = (u: unknown): u is Connection => carries(u, TypeId)
@@ -296,7 +296,7 @@ const listenProblem = (path: string, settings: server.Settings): Effect.Effect<n
  * }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const listen = (
@@ -364,7 +364,7 @@ const lookAtListen = optionsOf<ListenOptions>({
  *   ))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category accepting
  */
 export const accept = (self: Server): Effect.Effect<Connection, Win32Error.Win32Error, Scope.Scope> =>
@@ -472,7 +472,7 @@ const openIn = (
  * }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const connect = (
@@ -535,7 +535,7 @@ export const connect = (
  * }
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category reading
  */
 export const read: {
@@ -552,7 +552,7 @@ export const read: {
 /**
  * How long a message may be, in bytes.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface MessageOptions {
@@ -652,7 +652,7 @@ const finishMessage = (
  *   )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category reading
  */
 export const readMessage = (
@@ -674,7 +674,7 @@ export const readMessage = (
  *   NamedPipe.transact(connection, new TextEncoder().encode("time?"))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category reading
  */
 export const transact = (
@@ -721,7 +721,7 @@ export const transact = (
  *   NamedPipe.write(connection, new TextEncoder().encode(message))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category writing
  */
 export const write: {
@@ -749,7 +749,7 @@ const PIECE = 256 << 10
  * const page = (connection: NamedPipe.Connection) => NamedPipe.writeAll(connection, new Uint8Array(1 << 20))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category writing
  */
 export const writeAll: {
@@ -788,7 +788,7 @@ export const writeAll: {
  *   NamedPipe.stream(connection).pipe(Stream.decodeText(), Stream.splitLines)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category streaming
  */
 export const stream = (
@@ -836,7 +836,7 @@ const lookAtStream = optionsOf<MessageOptions & { readonly bufferSize?: number |
  *   Stream.run(Stream.encodeText(lines), NamedPipe.sink(connection))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category streaming
  */
 export const sink = (self: Connection): Sink.Sink<void, Uint8Array, never, Win32Error.Win32Error> =>
@@ -875,7 +875,7 @@ const callOn = <K extends "DisconnectNamedPipe" | "GetNamedPipeInfo">(
  *   Effect.map(NamedPipe.peek(connection), ({ bytesAvailable }) => bytesAvailable > 0)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category accessors
  */
 export const peek = (self: Connection): Effect.Effect<Peek, Win32Error.Win32Error> =>
@@ -908,7 +908,7 @@ const peekOf = (buffer: Uint8Array): Peek => {
  *   Effect.map(NamedPipe.information(connection), ({ peerProcessId }) => peerProcessId)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category accessors
  */
 export const information = (self: Connection): Effect.Effect<Information, Win32Error.Win32Error> =>
@@ -931,7 +931,7 @@ export const information = (self: Connection): Effect.Effect<Information, Win32E
  *   Effect.map(Effect.timeoutOption(NamedPipe.flush(connection), "1 second"), (read) => read._tag === "Some")
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category ending
  */
 export const flush = (self: Connection): Effect.Effect<void, Win32Error.Win32Error> =>
@@ -952,7 +952,7 @@ export const flush = (self: Connection): Effect.Effect<void, Win32Error.Win32Err
  * const hangUp = (connection: NamedPipe.Connection) => NamedPipe.disconnect(connection)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category ending
  */
 export const disconnect = (self: Connection): Effect.Effect<void, Win32Error.Win32Error> =>

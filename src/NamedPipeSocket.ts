@@ -1,7 +1,7 @@
 /**
  * The platform's `Socket` over a named pipe: whatever speaks `Socket`, as `@effect/rpc` does, runs over it.
  *
- * @since 0.2.0
+ * @since 0.1.0
  */
 import * as Socket from "@effect/platform/Socket"
 import * as Channel from "effect/Channel"
@@ -32,7 +32,7 @@ import type * as Win32Error from "./Win32Error.js"
  * The connection of the socket, for the handlers of `run` and of a server: who is at the other end, the ledger. Look it
  * up with `Effect.serviceOption`.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category tags
  */
 export interface PipeConnection extends internal.PipeConnection {}
@@ -51,13 +51,13 @@ export interface PipeConnection extends internal.PipeConnection {}
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category tags
  */
 export const PipeConnection: Context.Tag<PipeConnection, NamedPipe.Connection> = internal.PipeConnection
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -76,7 +76,7 @@ export interface Options {
 }
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface ConnectOptions
@@ -118,7 +118,7 @@ const failedOpen = (cause: Win32Error.Win32Error) =>
  * const socket = NamedPipeSocket.fromConnection(open, { readLimit: 1 << 16 })
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const fromConnection = <RO>(
@@ -159,7 +159,7 @@ const lookAtConnect = optionsOf<ConnectOptions>({
  * }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const make = (name: string, given: ConnectOptions = {}): Effect.Effect<Socket.Socket, never, Kernel> => {
@@ -190,7 +190,7 @@ export const make = (name: string, given: ConnectOptions = {}): Effect.Effect<So
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const makeChannel = <IE = never>(
@@ -221,7 +221,7 @@ export const makeChannel = <IE = never>(
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category layers
  */
 export const layer = (name: string, options?: ConnectOptions): Layer.Layer<Socket.Socket, never, Kernel> =>

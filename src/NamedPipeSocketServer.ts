@@ -1,7 +1,7 @@
 /**
  * The platform's `SocketServer` over a named pipe: whatever serves sockets, as `@effect/rpc` does, serves it.
  *
- * @since 0.2.0
+ * @since 0.1.0
  */
 import * as Socket from "@effect/platform/Socket"
 import * as SocketServer from "@effect/platform/SocketServer"
@@ -20,7 +20,7 @@ import * as NamedPipe from "./NamedPipe.js"
 import type { Options } from "./NamedPipeSocket.js"
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface ListenOptions extends Options, Omit<NamedPipe.ListenOptions, "messages" | "maxInFlight"> {}
@@ -78,7 +78,7 @@ const socketOf = (connection: NamedPipe.Connection, scope: Scope.CloseableScope,
  * }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const make = (
@@ -151,7 +151,7 @@ const serve = <R, E, A>(
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category layers
  */
 export const layer = (

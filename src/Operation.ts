@@ -69,7 +69,7 @@ export interface Write extends Proto {
 /**
  * `ConnectNamedPipe`: a server's end of a pipe waits for its client.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Connect extends Proto {
@@ -79,7 +79,7 @@ export interface Connect extends Proto {
 /**
  * `TransactNamedPipe`: one message is written and one is read.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Transact extends Proto {
@@ -89,7 +89,7 @@ export interface Transact extends Proto {
 /**
  * `DeviceIoControl`: a code, what goes in, and memory for what comes out.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface DeviceIoControl extends Proto {
@@ -109,7 +109,7 @@ export interface Unsafe extends Proto {
 /**
  * `ReadDirectoryChangesW`: the kernel writes what has changed into the buffer.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface ReadDirectoryChanges extends Proto {
@@ -119,7 +119,7 @@ export interface ReadDirectoryChanges extends Proto {
 /**
  * The changes that a directory can be watched for (`FILE_NOTIFY_CHANGE_*`).
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export type Notification = keyof typeof notifications
@@ -163,7 +163,7 @@ export interface Options {
 /**
  * One piece of the memory of a vectored operation: a buffer, or a window of one.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export type Segment = PoolBuffer | Uint8Array | {
@@ -175,7 +175,7 @@ export type Segment = PoolBuffer | Uint8Array | {
 /**
  * Where, and the pieces of memory in their order.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface VectoredOptions {
@@ -188,7 +188,7 @@ export interface VectoredOptions {
  * The codes of `winioctl.h` that the library vouches for: their buffers hold no addresses and no handles, so that
  * nothing but the two buffers of the operation is touched.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export type KnownIoControlCode = keyof typeof c.IO_CONTROL_CODES
@@ -196,7 +196,7 @@ export type KnownIoControlCode = keyof typeof c.IO_CONTROL_CODES
 /**
  * A code that somebody vouches for: `unsafeIoControlCode` makes it.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface IoControlCode {
@@ -209,7 +209,7 @@ export interface IoControlCode {
 /**
  * The arguments of `DeviceIoControl`.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface IoControlOptions {
@@ -383,7 +383,7 @@ export const append = (options: Omit<Options, "offset">): Write => ({
  * const aClient = (io: ThreadpoolIo.ThreadpoolIo) => ThreadpoolIo.submit(io, Operation.connect)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const connect: Connect = {
@@ -418,7 +418,7 @@ export const connect: Connect = {
  * const ask = Operation.transact({ message: new TextEncoder().encode("time?"), buffer: new Uint8Array(64) })
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const transact = (
@@ -477,7 +477,7 @@ const lookAtTransact = optionsOf<Omit<Options, "offset"> & { readonly message: U
  * const record = Operation.readVectored({ buffers: [header, body], offset: 4096 })
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const readVectored = (options: VectoredOptions): Read => ({
@@ -498,7 +498,7 @@ export const readVectored = (options: VectoredOptions): Read => ({
  * const line = Operation.writeVectored({ buffers: [text.encode("key="), text.encode("value")], offset: 0 })
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const writeVectored = (options: VectoredOptions): Write => ({
@@ -593,7 +593,7 @@ const isPages = ({ length, memory, start }: EngineSegment): boolean =>
  * }
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const deviceIoControl = (options: IoControlOptions): DeviceIoControl => {
@@ -673,7 +673,7 @@ class VouchedCode implements IoControlCode {
  * const journal = Operation.deviceIoControl({ code: FSCTL_QUERY_USN_JOURNAL, output: new Uint8Array(80) })
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category unsafe
  */
 export const unsafeIoControlCode = (options: { readonly name: string; readonly code: number }): IoControlCode => {
@@ -736,7 +736,7 @@ export const lock = (options: {
  *   Operation.readDirectoryChanges({ buffer, recursive: false, filter: ["fileName", "directoryName"] })
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const readDirectoryChanges = (options: {

@@ -2,7 +2,7 @@
  * Whole files and trees: copied, hashed, transformed. In bounded memory whatever their size, with reads and writes in flight
  * together, and with a name only for what is complete.
  *
- * @since 0.2.0
+ * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
@@ -22,7 +22,7 @@ import type { Win32Error } from "./Win32Error.js"
 /**
  * How a file is copied.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface CopyOptions {
@@ -94,7 +94,7 @@ export interface CopyOptions {
 /**
  * How a tree is copied.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface CopyTreeOptions extends CopyOptions {
@@ -117,7 +117,7 @@ export interface CopyTreeOptions extends CopyOptions {
  * How far a copy is. It is the same object each time and tells of the moment in which it is looked at, also later: copy what is
  * to stay.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Progress {
@@ -140,7 +140,7 @@ export interface Progress {
 /**
  * What a copy has done.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Copied {
@@ -175,7 +175,7 @@ export interface Copied {
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category copying
  */
 export const copy = (
@@ -210,7 +210,7 @@ export const copy = (
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category copying
  */
 export const copyTree = (
@@ -222,7 +222,7 @@ export const copyTree = (
 /**
  * What is told of a file that is read once.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface BytesProgress {
@@ -237,7 +237,7 @@ export interface BytesProgress {
 /**
  * How a file is hashed.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface HashOptions {
@@ -268,7 +268,7 @@ export interface HashOptions {
  *   )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category hashing
  */
 export const hash = (
@@ -286,7 +286,7 @@ export const hash = (
 /**
  * How a file is transformed.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface TransformOptions {
@@ -313,7 +313,7 @@ export interface TransformOptions {
 /**
  * What a transformation has read and written, in bytes.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Transformed {
@@ -342,7 +342,7 @@ export interface Transformed {
  * ).pipe(Effect.provide(Kernel.layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category transforming
  */
 export const transform = <E, R>(
@@ -372,7 +372,7 @@ export const transform = <E, R>(
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category progress
  */
 export const progress: <A, E, R, P extends object = Progress>(

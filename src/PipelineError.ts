@@ -1,7 +1,7 @@
 /**
  * The error of `Pipeline`: it says in a sentence for people what could not be done to which file, and why.
  *
- * @since 0.2.0
+ * @since 0.1.0
  */
 import * as Data from "effect/Data"
 import type * as Win32Error from "./Win32Error.js"
@@ -21,7 +21,7 @@ import type * as Win32Error from "./Win32Error.js"
  * - `Nested`: the destination is in the source, the source in the destination, or both are the same.
  * - `SpecialFile`: a FIFO, a socket, a device, or a directory where a file was expected.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export type Reason =
@@ -48,7 +48,7 @@ export type Reason =
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category errors
  */
 export class PipelineError extends Data.TaggedError("PipelineError")<{
@@ -83,7 +83,7 @@ export class PipelineError extends Data.TaggedError("PipelineError")<{
  * console.log(error.message, error.failures.length) // It has changed. 0
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const make = (options: {

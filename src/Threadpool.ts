@@ -1,7 +1,7 @@
 /**
  * A `TP_POOL` of your own, as a Scope: which threads completions come on, and how many of them.
  *
- * @since 0.2.0
+ * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import type * as Pipeable from "effect/Pipeable"
@@ -16,13 +16,13 @@ import { Kernel } from "./Kernel.js"
 import * as Win32Error from "./Win32Error.js"
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/Threadpool")
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export type TypeId = typeof TypeId
@@ -30,7 +30,7 @@ export type TypeId = typeof TypeId
 /**
  * A private thread pool. It lives as long as its scope, and as the objects and cleanup groups that use it.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Threadpool extends Pipeable.Pipeable {
@@ -44,7 +44,7 @@ export interface Threadpool extends Pipeable.Pipeable {
 /**
  * `TP_POOL_STACK_INFORMATION`: bytes of address space and of memory for the stack of each thread.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface StackInformation {
@@ -53,7 +53,7 @@ export interface StackInformation {
 }
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Options {
@@ -88,7 +88,7 @@ const Proto = {
  * console.log(Threadpool.isThreadpool({ maxThreads: 4 })) // false
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category guards
  */
 export const isThreadpool = (u: unknown): u is Threadpool => carries(u, TypeId)
@@ -115,7 +115,7 @@ export const isThreadpool = (u: unknown): u is Threadpool => carries(u, TypeId)
  * }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const make = (options: Options = {}): Effect.Effect<Threadpool, Win32Error.Win32Error, Kernel | Scope.Scope> =>
@@ -196,7 +196,7 @@ const stackProblem = ({ commit, reserve }: StackInformation): Win32Error.Win32Er
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category accessors
  */
 export const stackInformation = (

@@ -2,7 +2,7 @@
  * The `FileSystem` of `@effect/platform` on thread-pool I/O: an application swaps one layer, and its file I/O becomes
  * positional, concurrent, and cancelled when it is interrupted.
  *
- * @since 0.2.0
+ * @since 0.1.0
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -20,13 +20,13 @@ import * as Kernel from "./Kernel.js"
 import type { Win32Error } from "./Win32Error.js"
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export const TypeId: unique symbol = internalTypeId
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category symbols
  */
 export type TypeId = typeof TypeId
@@ -39,7 +39,7 @@ export type TypeId = typeof TypeId
  * `fd` is -1, which every function of `node:fs` refuses: what is open is a handle, and another file's descriptor might
  * have its number.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface PositionalFile extends FileSystem.File {
@@ -68,7 +68,7 @@ export interface PositionalFile extends FileSystem.File {
 /**
  * The `FileSystem` that `make` makes: its files are positional.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface ThreadpoolFileSystem extends FileSystem.FileSystem {
@@ -93,7 +93,7 @@ export interface ThreadpoolFileSystem extends FileSystem.FileSystem {
  *     : Effect.zipRight(file.seek(offset, "start"), file.read(buffer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category guards
  */
 export const isPositionalFile = (u: unknown): u is PositionalFile => carries(u, TypeId)
@@ -141,7 +141,7 @@ export const isPositionalFile = (u: unknown): u is PositionalFile => carries(u, 
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<ThreadpoolFileSystem, never, Kernel.Kernel> = internal.make
@@ -166,7 +166,7 @@ const onKernel = <E>(kernel: Layer.Layer<Kernel.Kernel, E>): Layer.Layer<FileSys
  * }).pipe(Effect.provide(ThreadpoolFileSystem.layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<FileSystem.FileSystem, Win32Error> = onKernel(Kernel.layer)
@@ -182,7 +182,7 @@ export const layer: Layer.Layer<FileSystem.FileSystem, Win32Error> = onKernel(Ke
  * const layer = Layer.orElse(ThreadpoolFileSystem.layerWin32, () => ThreadpoolFileSystem.layerPortable)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category layers
  */
 export const layerWin32: Layer.Layer<FileSystem.FileSystem, Win32Error> = onKernel(Kernel.layerWin32)
@@ -201,7 +201,7 @@ export const layerWin32: Layer.Layer<FileSystem.FileSystem, Win32Error> = onKern
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category layers
  */
 export const layerPortable: Layer.Layer<FileSystem.FileSystem, Win32Error> = onKernel(Kernel.layerPortable)
@@ -216,7 +216,7 @@ export const layerPortable: Layer.Layer<FileSystem.FileSystem, Win32Error> = onK
  * const layer = ThreadpoolFileSystem.layerConfig(Kernel.config)
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category layers
  */
 export const layerConfig = (

@@ -286,7 +286,7 @@ const fromObject = (
 /**
  * What `bind` takes. The handle is always ours: there is no `owned`.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface BindOptions extends Omit<Options, "owned"> {
@@ -332,7 +332,7 @@ const DEFAULT_WAITING_CALLBACKS = 8
  *   }).pipe(Effect.scoped, Effect.provide(Kernel.layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category constructors
  */
 export const bind = (

@@ -1,7 +1,7 @@
 /**
  * Directories that are watched by `ReadDirectoryChangesW`, for whoever calls `FileSystem.watch`.
  *
- * @since 0.2.0
+ * @since 0.1.0
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
@@ -43,7 +43,7 @@ import * as Win32Error from "./Win32Error.js"
  * ).pipe(Effect.provide(layer))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<FileSystem.WatchBackend, never, Kernel> = Layer.effect(

@@ -5,7 +5,7 @@
  *
  * It is an entry of its own, `effect-threadpool-io/testing`, and needs no test runner: `test` gives `it` of whichever one a body.
  *
- * @since 0.2.0
+ * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -42,7 +42,7 @@ import { Kernel } from "./Kernel.js"
 /**
  * How the simulated system behaves: how often, in percent, each of the things happens that a system may do.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Behaviour extends internal.Behaviour {}
@@ -50,7 +50,7 @@ export interface Behaviour extends internal.Behaviour {}
 /**
  * One operation or call that fails by appointment: the `nth` one, from 1, of a Windows function fails with `code`.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Fault extends internal.Fault {}
@@ -58,13 +58,13 @@ export interface Fault extends internal.Fault {}
 /**
  * What has happened in simulated systems, counted. A test in which nothing happened has shown nothing.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Happened extends Readonly<Happenings> {}
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface SystemOptions {
@@ -90,7 +90,7 @@ export interface SystemOptions {
 }
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Options extends SystemOptions {
@@ -110,7 +110,7 @@ export interface Options extends SystemOptions {
  * const clumsy: Testing.Behaviour = { ...Testing.healthy, short: 90, late: 50 }
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export const healthy: Behaviour = internal.healthy
@@ -130,7 +130,7 @@ export const healthy: Behaviour = internal.healthy
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category tags
  */
 export class Simulation extends Context.Tag("effect-threadpool-io/Simulation")<Simulation, {
@@ -159,7 +159,7 @@ export class Simulation extends Context.Tag("effect-threadpool-io/Simulation")<S
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category errors
  */
 export class SimulationFailure extends Data.TaggedError("SimulationFailure")<{
@@ -178,7 +178,7 @@ export class SimulationFailure extends Data.TaggedError("SimulationFailure")<{
 /**
  * What many runs came to.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface Report {
@@ -315,7 +315,7 @@ const simulationOf = ({ kernel, world }: running.Simulated): Context.Tag.Service
  * const report = Testing.check(program, { seeds: 1000, behaviour: { short: 80 } })
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category running
  */
 export const check = <A, E>(
@@ -419,7 +419,7 @@ const add = (
  * it("reads the greeting, however the system serves it", Testing.test(program, { files: { greeting: "hello" } }))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category running
  */
 export const test = <A, E>(
@@ -434,7 +434,7 @@ export const test = <A, E>(
 /**
  * What a layer takes besides.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface LayerOptions extends SystemOptions {
@@ -468,7 +468,7 @@ export interface LayerOptions extends SystemOptions {
  *   }))))
  * ```
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category layers
  */
 export const layer = (given: LayerOptions = {}): Layer.Layer<Kernel | Simulation> => {

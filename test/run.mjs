@@ -139,7 +139,8 @@ await Promise.all([
   check("kill -9 of copies on portable", [crash, "--times", "6"]),
   check("mistakes made on purpose, in short", [join(root, "test/mutations/run.mjs"), "--quick"]),
   nativeLibraries(),
-  check("examples in the documentation", [join(root, "test/docs.mjs")])
+  check("examples in the documentation", [join(root, "test/docs.mjs")]),
+  check("the package, as it would be published", [join(root, "test/package/check.mjs")])
 ])
 sameWorkTree(before)
 conclude()

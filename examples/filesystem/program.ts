@@ -135,7 +135,7 @@ export const program = (argv: ReadonlyArray<string>): Effect.Effect<void, Error>
       }),
       (directory) => compare(directory, rounds, kernel)
     ))).pipe(Command.withDescription(description))
-  return Command.run(command, { name: "duplicates", version: "0.2.0" })(argv).pipe(
+  return Command.run(command, { name: "duplicates", version: "0.1.0" })(argv).pipe(
     // The parser has printed why.
     Effect.catchIf(
       ValidationError.isValidationError,

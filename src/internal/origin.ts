@@ -8,8 +8,13 @@ import type { Request } from "./engine/Operation.js"
 
 let recording = 0
 const origins = new WeakMap<Request, string>()
-/** The folder of this library's own code, sources or build. */
-const own = dirname(dirname(fileURLToPath(import.meta.url))) + sep
+let own: string | undefined
+
+/** The folder of this library's own code, sources or build. A bundle that is a script does not know its own place. */
+const ownFolder = (): string => {
+  const place: string | undefined = import.meta.url
+  return own ??= place === undefined ? "effect-threadpool-io" : dirname(dirname(fileURLToPath(place))) + sep
+}
 
 export const record = (): () => void => {
   recording++
@@ -21,8 +26,9 @@ export const record = (): () => void => {
 /** The program is about to submit this. */
 export const note = (request: Request): void => {
   if (recording === 0) return
+  const folder = ownFolder()
   const frames = new Error().stack?.split("\n").slice(1) ?? []
-  const frame = frames.find((line) => !line.includes(own) && !line.includes(`node_modules${sep}effect${sep}`))
+  const frame = frames.find((line) => !line.includes(folder) && !line.includes(`node_modules${sep}effect${sep}`))
   if (frame !== undefined) origins.set(request, frame.trim())
 }
 
