@@ -131,7 +131,11 @@ export interface OpenOptions {
   readonly unbuffered?: boolean | undefined
   /** Also the right to rename and delete it by its handle: for `renameTo` and `setDeleteOnClose`. Default `false`. */
   readonly deletable?: boolean | undefined
-  /** Fails on a symbolic link instead of opening what it points to. */
+  /**
+   * Fails on a symbolic link, or a junction, instead of opening what it points to: `O_NOFOLLOW`, on Windows
+   * `FILE_FLAG_OPEN_REPARSE_POINT` and a look at the tag. What has a tag of another kind there, as a file that is
+   * deduplicated or kept in the cloud, is opened as ever.
+   */
   readonly noFollow?: boolean | undefined
   /**
    * POSIX permission bits of a file that is created, before the umask. Default 0o666. On Windows one that its owner may not
@@ -344,32 +348,25 @@ const acquire = (
   return Effect.flatMap(
     openHandle(restore, kernel, path, options),
     (handle) => {
-      const alone = options.unbuffered !== true &&
-        (options.noFollow !== true || kernel.engine.kernel.opensLinks !== true)
-      return alone
-        ? bind(kernel, handle, path, options, 1)
-        : Effect.flatMap(
-          orClose(kernel, handle, lookAt(restore, kernel, path, handle, options)),
-          (alignment) => bind(kernel, handle, path, options, alignment)
-        )
+      if (options.unbuffered !== true) return bind(kernel, handle, path, options, 1)
+      return Effect.flatMap(
+        orClose(kernel, handle, alignmentOf(restore, kernel, path, handle)),
+        (alignment) => bind(kernel, handle, path, options, alignment)
+      )
     }
   )
 }
 
-/** What must be known of a file before anybody gets it: answers its alignment. */
-const lookAt = (
+/** Of a file that is read and written past the cache. */
+const alignmentOf = (
   restore: Restore,
   kernel: Kernel.Service,
   path: string,
-  handle: number,
-  { noFollow, unbuffered }: OpenOptions
+  handle: number
 ): Effect.Effect<number, Win32Error.Win32Error> =>
-  Effect.zipRight(
-    noFollow === true ? refuseLink(restore, kernel, path, handle) : Effect.void,
-    unbuffered !== true ? Effect.succeed(1) : Effect.match(
-      callIn(restore, kernel, "GetStorageInformation", { handle }, { path, handle }),
-      { onSuccess: (sectors) => sectors.logicalBytesPerSector || c.LARGEST_SECTOR, onFailure: () => c.LARGEST_SECTOR }
-    )
+  Effect.match(
+    callIn(restore, kernel, "GetStorageInformation", { handle }, { path, handle }),
+    { onSuccess: (sectors) => sectors.logicalBytesPerSector || c.LARGEST_SECTOR, onFailure: () => c.LARGEST_SECTOR }
   )
 
 const bind = (
@@ -397,24 +394,6 @@ const openHandle = (restore: Restore, kernel: Kernel.Service, path: string, opti
   }
   return openHandleIn(restore, kernel, "CreateFileW", createFileArguments(path, options))
 }
-
-/** `FILE_FLAG_OPEN_REPARSE_POINT` opens the link itself; POSIX's `O_NOFOLLOW` has refused it already. */
-const refuseLink = (
-  restore: Restore,
-  kernel: Kernel.Service,
-  path: string,
-  handle: number
-): Effect.Effect<void, Win32Error.Win32Error> =>
-  Effect.flatMap(
-    callIn(restore, kernel, "GetFileInformationByHandle", { handle }, { path, handle }),
-    ({ attributes }) =>
-      (attributes & c.FILE_ATTRIBUTE_REPARSE_POINT) === 0 ? Effect.void : Effect.fail(Win32Error.make({
-        code: c.ERROR_CANT_RESOLVE_FILENAME,
-        syscall: "CreateFileW",
-        path,
-        detail: "It is a symbolic link, and noFollow was asked for."
-      }))
-  )
 
 // -----------------------------------------------------------------------------
 // reading and writing

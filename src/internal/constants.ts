@@ -133,6 +133,7 @@ export const FileRenameInfo = 3
 export const FileDispositionInfo = 4
 export const FileAllocationInfo = 5
 export const FileEndOfFileInfo = 6
+export const FileAttributeTagInfo = 9
 export const FileStorageInfo = 16
 export const FileDispositionInfoEx = 21
 export const FileRenameInfoEx = 22
@@ -287,6 +288,16 @@ export const FILE_STANDARD_INFO = {
   DeletePending: 20,
   Directory: 21
 } as const
+
+/** `FILE_ATTRIBUTE_TAG_INFO`. */
+export const FILE_ATTRIBUTE_TAG_INFO = {
+  size: 8,
+  FileAttributes: 0,
+  ReparseTag: 4
+} as const
+
+/** `IsReparseTagNameSurrogate`: the bit of a tag that stands for something of another name, as a link or a junction does. */
+export const NAME_SURROGATE = 0x20000000
 
 /** `FILE_STORAGE_INFO`. */
 export const FILE_STORAGE_INFO = {

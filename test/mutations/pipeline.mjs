@@ -220,5 +220,40 @@ export const ofPipeline = [
     to:
       "return ((first) => ({ pipe: (...steps) => Effect.zipRight(first.pipe(...steps), set(rightsOf(stat, present))) }))"
       + "(Effect.void).pipe("
+  },
+  {
+    name: "take every reparse point for a link",
+    tests: ["unit/windows"],
+    file: "internal/kernel/win32/opening",
+    from: "& C.NAME_SURROGATE) !== 0",
+    to: "& C.NAME_SURROGATE) !== -1"
+  },
+  {
+    name: "believe that a name means the same file when it is opened again",
+    tests: ["unit/windows"],
+    file: "internal/kernel/win32/opening",
+    from: "found === identity ?",
+    to: "identity !== \"\" ?"
+  },
+  {
+    name: "File.copy takes what it has read although its source has changed",
+    tests: ["contract/sizes"],
+    file: "internal/file/copyFile",
+    from: "(same) => same ? Effect.succeed(true) : Effect.fail(changed(from))",
+    to: "(_same) => Effect.succeed(true)"
+  },
+  {
+    name: "leave a copy of File.copy there that has failed",
+    tests: ["contract/devices"],
+    file: "internal/file/copyFile",
+    from: "Effect.ignore(setDeleteOnClose(target, true))",
+    to: "Effect.void"
+  },
+  {
+    name: "copy a file with holes in one request",
+    tests: ["contract/smallFiles"],
+    file: "internal/kernel/portable/thread",
+    from: "before.blocks * 512n >= before.size",
+    to: "true"
   }
 ]

@@ -143,6 +143,7 @@ const flags = {
   FileDispositionInfo: 4,
   FileAllocationInfo: 5,
   FileEndOfFileInfo: 6,
+  FileAttributeTagInfo: 9,
   FileStorageInfo: 16,
   FileDispositionInfoEx: 21,
   FileRenameInfoEx: 22,
@@ -161,6 +162,7 @@ const flags = {
   MEM_RELEASE: 0x0000_8000,
   PAGE_READWRITE: 0x04,
   MAXDWORD: 0xffff_ffff,
+  NAME_SURROGATE: 0x2000_0000,
   TP_CALLBACK_PRIORITY_HIGH: 0,
   TP_CALLBACK_PRIORITY_NORMAL: 1,
   TP_CALLBACK_PRIORITY_LOW: 2,
@@ -333,6 +335,12 @@ describe("rule 28: the layout for 64 bits of", () => {
       ["Directory", BOOLEAN]
     ], 8))
     expect(constants.FILE_STANDARD_INFO.size).toBe(24)
+  })
+  it("FILE_ATTRIBUTE_TAG_INFO", () => {
+    expect(constants.FILE_ATTRIBUTE_TAG_INFO).toEqual(laidOut([
+      ["FileAttributes", DWORD],
+      ["ReparseTag", DWORD]
+    ], 4))
   })
   it("FILE_STORAGE_INFO", () => {
     expect(constants.FILE_STORAGE_INFO).toEqual(laidOut([

@@ -248,6 +248,93 @@ describe("a lock that does not wait", () => {
   })
 })
 
+describe("a file that is opened and must be no link", () => {
+  const [SYMLINK, MOUNT_POINT, DEDUP, CLOUD] = [0xa000000c, 0xa0000003, 0x80000013, 0x9000001a]
+  const FLAGS = C.FILE_FLAG_OPEN_REPARSE_POINT | C.FILE_FLAG_SEQUENTIAL_SCAN
+
+  interface There {
+    readonly tag?: number | undefined
+    /** The number of the file that the n-th handle is open on. */
+    readonly file?: (n: number) => number
+    readonly fails?: string
+  }
+
+  const opened = async ({ fails, file = () => 5, tag }: There, own: Partial<Calls["CreateFileW"][0]> = {}) => {
+    const open = new Set<number>()
+    let made = 0
+    const here: Native = recordedNative({
+      CreateFileW: () => {
+        if (fails === "CreateFileW" && made === 1) return -2
+        open.add(4000 + made)
+        return 4000 + made++
+      },
+      CloseHandle: (handle) => open.delete(handle) ? 1 : -6,
+      GetFileInformationByHandle: (handle, address) => {
+        if (fails === "GetFileInformationByHandle") return -5
+        const view = here.at(address)
+        const tagged = tag === undefined ? 0 : C.FILE_ATTRIBUTE_REPARSE_POINT
+        view.setUint32(C.BY_HANDLE_FILE_INFORMATION.FileAttributes, C.FILE_ATTRIBUTE_NORMAL | tagged, true)
+        view.setUint32(C.BY_HANDLE_FILE_INFORMATION.FileIndexLow, file(handle - 4000), true)
+        return 1
+      },
+      GetFileInformationByHandleEx: (_handle, kind, address, size) => {
+        expect([kind, size]).toEqual([9, 8])
+        if (fails === "GetFileInformationByHandleEx") return -87
+        here.at(address).setUint32(4, tag!, true)
+        return 1
+      }
+    })
+    const given = {
+      path: "C:\\file",
+      access: C.GENERIC_READ,
+      share: 0,
+      disposition: C.OPEN_EXISTING,
+      flags: FLAGS,
+      mode: 0
+    }
+    const { status, value } = await call(kernelOver(here), "CreateFileW", { ...given, ...own })
+    const flags = here.named("CreateFileW").map(([, , , , how, flags]) => [how, flags & FLAGS])
+    return { status, value, flags, open: [...open] }
+  }
+
+  it("is opened once where it has no tag, and not looked at where links are followed", async () => {
+    expect(await opened({})).toEqual({ status: 0, value: 4000, flags: [[C.OPEN_EXISTING, FLAGS]], open: [4000] })
+    const followed = await opened({ tag: SYMLINK, fails: "GetFileInformationByHandle" }, { flags: 0 })
+    expect(followed).toMatchObject({ status: 0, value: 4000, open: [4000] })
+  })
+  it("is refused, and closed, where its tag stands for another name", async () => {
+    for (const tag of [SYMLINK, MOUNT_POINT, 0x20000000]) {
+      expect(await opened({ tag })).toEqual({
+        status: C.ERROR_CANT_RESOLVE_FILENAME,
+        value: undefined,
+        flags: [[C.OPEN_EXISTING, FLAGS]],
+        open: []
+      })
+    }
+  })
+  it("is opened again, for its contents, where it has another tag", async () => {
+    for (const tag of [DEDUP, CLOUD, 1]) {
+      for (
+        const [first, second] of [[C.OPEN_EXISTING, C.OPEN_EXISTING], [C.OPEN_ALWAYS, C.OPEN_EXISTING], [5, 5]] as const
+      ) {
+        expect(await opened({ tag }, { disposition: first })).toEqual({
+          status: 0,
+          value: 4001,
+          flags: [[first, FLAGS], [second, C.FILE_FLAG_SEQUENTIAL_SCAN]],
+          open: [4001]
+        })
+      }
+    }
+  })
+  it("is refused where it is another one by then, or has gone, and leaves no handle open", async () => {
+    expect(await opened({ tag: DEDUP, file: (n) => n })).toMatchObject({ status: 1921, value: undefined, open: [] })
+    expect(await opened({ tag: DEDUP, fails: "CreateFileW" })).toMatchObject({ status: 2, open: [] })
+    for (const [fails, status] of [["GetFileInformationByHandle", 5], ["GetFileInformationByHandleEx", 87]] as const) {
+      expect(await opened({ tag: CLOUD, fails })).toMatchObject({ status, value: undefined, open: [] })
+    }
+  })
+})
+
 describe("a file that somebody has hidden", () => {
   it("is not replaced by CREATE_ALWAYS, which would have to hide it, too: 5", () => {
     const files = new MemoryFiles()

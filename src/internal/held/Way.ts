@@ -166,8 +166,10 @@ const handles = (kernel: Kernel.Service, requests: Requests): Way => {
   }
 }
 
-const reasonOf = (error: unknown): string | undefined =>
-  error instanceof Win32Error && error.reason === "NotFound" ? "ENOENT" : errnoOf(error)
+const reasonOf = (error: unknown): string | undefined => {
+  if (!(error instanceof Win32Error)) return errnoOf(error)
+  return error.code === C.ERROR_CANT_RESOLVE_FILENAME ? "ELOOP" : error.reason === "NotFound" ? "ENOENT" : undefined
+}
 
 const causeOf = (error: unknown): unknown => (error as { readonly cause?: unknown } | undefined)?.cause
 

@@ -168,7 +168,11 @@ export interface StorageInformation {
 
 /** The functions that take no OVERLAPPED and may block: arguments and result of each. */
 export interface Calls {
-  /** `CreateFileW`, always with `FILE_FLAG_OVERLAPPED`; answers the handle. Path as the user gave it: the kernel makes it absolute and `\\?\` where needed. */
+  /**
+   * `CreateFileW`, always with `FILE_FLAG_OVERLAPPED`; answers the handle. Path as the user gave it: the kernel makes it absolute
+   * and `\\\\?\\` where needed. With `FILE_FLAG_OPEN_REPARSE_POINT` it fails at a link, or a junction (1921); other files with a
+   * reparse point, as deduplicated ones, are opened as without it.
+   */
   readonly CreateFileW: [
     {
       readonly path: string
@@ -359,8 +363,6 @@ export interface Kernel {
   readonly opensAlone?: true | undefined
   /** `CreateFileW` opens directories too, and nobody renames or removes one that is open without `FILE_SHARE_DELETE`. */
   readonly holdsDirectories?: true | undefined
-  /** `FILE_FLAG_OPEN_REPARSE_POINT` opens a link itself. Elsewhere the opening fails at one. */
-  readonly opensLinks?: true | undefined
   /** `FILE_FLAG_NO_BUFFERING`: reads and writes past the system's cache, also those of `ReadFileScatter` and `WriteFileGather`. */
   readonly passesCache?: true | undefined
   /**

@@ -116,7 +116,6 @@ class Win32Kernel implements Kernel {
   readonly slots: SlotTable
   readonly waitsForLocks: boolean
   readonly holdsDirectories = true
-  readonly opensLinks = true
   readonly passesCache = true
   readonly copiesFiles = true
   readonly sparseByRequest = true

@@ -40,16 +40,17 @@ export const copyFile = (job: Job, file: FileToCopy, buffer: PoolBuffer): Effect
   )
 
 const copyByHandles = (job: Job, file: FileToCopy, buffer: PoolBuffer): Effect.Effect<void, PipelineError, Kernel> =>
-  // On Windows that flag would open a link raw.
-  File.withFile(file.source.system, { hint: "sequential", noFollow: !windows }, (source) =>
-    Effect.flatMap(File.stat(source), (stat) =>
-      Effect.uninterruptibleMask((restore) =>
-        job.settings.resume
-          ? resumeFile(restore, job, file, source, seen(stat), buffer)
-          : copyNew(restore, job, file, source, seen(stat), buffer, undefined)
-      ))).pipe(Effect.mapError((error) =>
-        error._tag === "PipelineError" ? error : unreadable(file, error)
-      ))
+  File.withFile(
+    file.source.system,
+    { hint: "sequential", noFollow: true },
+    (source) =>
+      Effect.flatMap(File.stat(source), (stat) =>
+        Effect.uninterruptibleMask((restore) =>
+          job.settings.resume
+            ? resumeFile(restore, job, file, source, seen(stat), buffer)
+            : copyNew(restore, job, file, source, seen(stat), buffer, undefined)
+        ))
+  ).pipe(Effect.mapError((error) => error._tag === "PipelineError" ? error : unreadable(file, error)))
 
 /** A link, a FIFO or a directory that has taken the place of the file is refused by what opens it. */
 const unreadable = ({ source }: FileToCopy, error: Win32Error): PipelineError => {

@@ -12,10 +12,8 @@ import {
   FILE_ATTRIBUTE_NORMAL,
   FILE_ATTRIBUTE_READONLY,
   FILE_BASIC_INFO,
-  FILE_FLAG_OVERLAPPED,
   FileBasicInfo,
-  FileEndOfFileInfo,
-  SECURITY_SQOS_PRESENT
+  FileEndOfFileInfo
 } from "../../constants.js"
 import type { CallDone, CallName, Calls, FileInformation, Kernel } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
@@ -23,6 +21,7 @@ import type { Capabilities } from "./capabilities.js"
 import { directoryCalls } from "./directoryCalls.js"
 import { fileCalls } from "./fileCalls.js"
 import { reserve } from "./memory.js"
+import { openCalls } from "./opening.js"
 import { toSystemPath } from "./path.js"
 import { pipeCalls } from "./pipeCalls.js"
 import { renameCalls } from "./renaming.js"
@@ -43,7 +42,6 @@ export type Answer = (
 ) => (error: unknown, result: number) => void
 
 const SCRATCH_BYTES = 64
-const INVALID_HANDLE_VALUE = -1
 
 /** `limit`: how many may run at once. */
 export const makeCalls = (native: Bindings, capabilities: Capabilities, limit: number): Kernel["call"] => {
@@ -110,19 +108,7 @@ const makeImplementations = (
     ...pipeCalls(native, capabilities, answer),
     ...fileCalls(native, answer),
     ...renameCalls(native, answer),
-
-    CreateFileW: ({ access, disposition, flags, path, share }, _, done) => {
-      const name = toSystemPath(path)
-      if (name === undefined) return refuse(done, ERROR_INVALID_NAME)
-      // A path may lead to a pipe, whose server could act as us: unless the caller has said how far, it is not even told who we are
-      // (SECURITY_ANONYMOUS is 0).
-      const flagsAndAttributes = (flags | FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT) >>> 0
-      native.CreateFileW.async(name, access, share, 0, disposition, flagsAndAttributes, 0, (error, handle) => {
-        if (error !== null) done(ERROR_GEN_FAILURE, undefined, error)
-        else if (handle === INVALID_HANDLE_VALUE) done(native.GetLastError() || ERROR_GEN_FAILURE, undefined)
-        else done(ERROR_SUCCESS, handle)
-      })
-    },
+    ...openCalls(native, answer),
 
     CloseHandle: ({ handle }, _, done) => native.CloseHandle.async(handle, answer(done)),
 
