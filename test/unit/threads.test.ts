@@ -354,6 +354,36 @@ describe("a thread", () => {
   )
 })
 
+describe("a runtime where descriptors belong to one thread", () => {
+  it("is found out once, and keeps its own threads", async () => {
+    let asked = 0
+    let open = true
+    const none = new Threads(() => {
+      asked++
+      return { fd: 1 << 30, dev: 1, ino: 1, close: () => void (open = false) }
+    })
+    const ended: Array<Promise<unknown>> = []
+    const look = (worker: Worker) => {
+      ended.push(new Promise((resolve) => worker.once("exit", resolve)))
+    }
+    process.on("worker", look)
+    while (ended.length === 0) {
+      none.wanted(false)
+      await new Promise(setImmediate)
+    }
+    await Promise.all(ended)
+    for (let more = 0; more < 1000; more++) expect(none.wanted(false)).toBe(false)
+    await new Promise(setImmediate)
+    process.off("worker", look)
+    expect({ asked, open, workers: ended.length, running: none.running }).toEqual({
+      asked: 1,
+      open: false,
+      workers: 1,
+      running: false
+    })
+  })
+})
+
 describe("the process", { timeout: 30_000 }, () => {
   const module = pathToFileURL(join(root, "build/src/internal/kernel/portable/threads.js"))
   const run = (script: string) =>

@@ -8,6 +8,7 @@ import { getSystemErrorMap } from "node:util"
 import { Worker } from "node:worker_threads"
 import { seconds } from "../../times.js"
 import type { Calls, SmallCopy } from "../Kernel.js"
+import { type Descriptor, ownDescriptor, usesDescriptor } from "./descriptor.js"
 import type { Answer, OpenedFile, Requests, Stat } from "./requests.js"
 import { BYTES, CAPACITY, DATA, layout, OPERATIONS, type Shared, STAT, SUBMITTED, thread, WITHDRAWN } from "./thread.js"
 
@@ -105,7 +106,7 @@ export class Threads implements Requests {
   #polls = MOST_POLLS
   #blind = 0
 
-  constructor() {
+  constructor(readonly descriptor: () => Descriptor = ownDescriptor) {
     this.#words[layout.completed] = -1
   }
 
@@ -128,6 +129,7 @@ export class Threads implements Requests {
     if (this.#booting || this.#failed) return
     this.#booting = true
     const id = ++this.#started
+    let descriptor: Descriptor | undefined
     const shared: Shared = {
       layout,
       control: this.#control,
@@ -136,16 +138,22 @@ export class Threads implements Requests {
       notSupported: -os.errno.ENOTSUP
     }
     try {
-      const worker = new Worker(source, { eval: true, workerData: shared, trackUnmanagedFds: false, execArgv: [] })
-      worker.on("online", () => {
+      const { close, ...shown } = descriptor = this.descriptor()
+      const workerData = { shared, shown }
+      const worker = new Worker(source, { eval: true, workerData, trackUnmanagedFds: false, execArgv: [] })
+      // Where descriptors belong to one thread, as in Deno, it cannot use ours: it says so, ends, and stays the only one.
+      worker.on("message", (usesOurs: boolean) => {
+        if (!usesOurs) return
         this.#booting = false
         this.#workers.set(id, worker)
       })
       worker.on("error", () => {})
       worker.on("exit", () => this.#exited(id))
+      worker.once("message", close).once("exit", close)
       worker.unref()
     } catch {
       this.#failed = true
+      descriptor?.close()
     }
   }
 
@@ -455,7 +463,11 @@ export class Threads implements Requests {
 /** Some tools rename functions with a helper that is not there in another thread. It may be a script or a module. */
 const source = `const __name = (f) => f
 const load = process.getBuiltinModule ?? require
-;(${thread})(load("node:fs"), load("node:worker_threads").workerData, ${seconds})`
+const fs = load("node:fs")
+const { parentPort, workerData: { shared, shown } } = load("node:worker_threads")
+const usesOurs = (${usesDescriptor})(fs, shown)
+parentPort.postMessage(usesOurs)
+if (usesOurs) (${thread})(fs, shared, ${seconds})`
 
 const refusal = (code: string, message: string): NodeJS.ErrnoException =>
   Object.assign(new RangeError(message), { code })
