@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY } from "./internal/constants.js"
-import type { Lease } from "./internal/engine/BufferPool.js"
+import * as internal from "./internal/PoolBuffer.js"
 import { carries, shown } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Win32Error from "./Win32Error.js"
@@ -15,7 +15,7 @@ import * as Win32Error from "./Win32Error.js"
  * @since 0.1.0
  * @category symbols
  */
-export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/PoolBuffer")
+export const TypeId: unique symbol = internal.TypeId
 
 /**
  * @since 0.1.0
@@ -41,9 +41,6 @@ export interface PoolBuffer {
   readonly bytes: Uint8Array
 }
 
-/** @internal */
-export const leaseOf = (buffer: PoolBuffer): Lease => (buffer as PoolBufferImpl).lease
-
 /**
  * Whether a value is a buffer of the pool.
  *
@@ -58,18 +55,6 @@ export const leaseOf = (buffer: PoolBuffer): Lease => (buffer as PoolBufferImpl)
  * @category guards
  */
 export const isPoolBuffer = (u: unknown): u is PoolBuffer => carries(u, TypeId)
-
-/** @internal */
-export class PoolBufferImpl implements PoolBuffer {
-  readonly [TypeId]: TypeId = TypeId
-  #bytes: Uint8Array | undefined = undefined
-  constructor(readonly lease: Lease, readonly size: number) {}
-  get bytes(): Uint8Array {
-    const block = this.lease.block
-    if (block === undefined) throw new Error("PoolBuffer: used after it was returned to its pool")
-    return this.#bytes ??= block.bytes.subarray(0, this.size)
-  }
-}
 
 /**
  * Borrows a buffer of `size` bytes (1 to 2^32 - 1) for the length of the scope. Its contents are whatever was there.
@@ -109,7 +94,7 @@ export const make = (size: number): Effect.Effect<PoolBuffer, Win32Error.Win32Er
         if (lease === undefined) {
           return Effect.fail(Win32Error.make({ code: ERROR_NOT_ENOUGH_MEMORY, syscall: "VirtualAlloc" }))
         }
-        return Effect.succeed<PoolBuffer>(new PoolBufferImpl(lease, size))
+        return Effect.succeed<PoolBuffer>(new internal.PoolBufferImpl(lease, size))
       }),
-      (buffer) => Effect.sync(() => leaseOf(buffer).release())
+      (buffer) => Effect.sync(() => internal.leaseOf(buffer).release())
     ))

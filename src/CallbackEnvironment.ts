@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import type * as Pipeable from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
 import * as Scope from "effect/Scope"
-import * as CleanupGroup from "./CleanupGroup.js"
+import type * as CleanupGroup from "./CleanupGroup.js"
 import {
   aBoolean,
   anything,
@@ -25,6 +25,7 @@ import {
   Wrong,
   wrong
 } from "./internal/arguments.js"
+import * as groups from "./internal/cleanupGroup.js"
 import {
   ERROR_INVALID_HANDLE,
   ERROR_INVALID_PARAMETER,
@@ -33,9 +34,10 @@ import {
   TP_CALLBACK_PRIORITY_NORMAL
 } from "./internal/constants.js"
 import { EnvironmentObject } from "./internal/engine/Environment.js"
+import * as threadpools from "./internal/threadpool.js"
 import { carries, isA, isInstance } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
-import * as Threadpool from "./Threadpool.js"
+import type * as Threadpool from "./Threadpool.js"
 import * as Win32Error from "./Win32Error.js"
 
 /**
@@ -185,15 +187,15 @@ const acquire = (kernel: Kernel.Service, given: Options, own: Own): CallbackEnvi
   const options = lookAtOptions(given)
   if (options instanceof Wrong) return refusal("InitializeThreadpoolEnvironment", options)
   const { cleanupGroup: ofGroup, library, priority = "normal", runsLong = false, threadpool: ofPool } = options
-  const threadpool = ofPool === undefined || isA(ofPool, Threadpool.TypeId, "object")
+  const threadpool = ofPool === undefined || isA(ofPool, threadpools.TypeId, "object")
     ? ofPool as Threadpool.Threadpool | undefined
-    : Threadpool.acquire(kernel, ofPool)
+    : threadpools.acquire(kernel, ofPool)
   if (threadpool instanceof Win32Error.Win32Error) return threadpool
   if (threadpool !== ofPool) own.threadpool = threadpool
-  const cleanupGroup = ofGroup === true ? CleanupGroup.acquire(kernel) : ofGroup === false ? undefined : ofGroup
+  const cleanupGroup = ofGroup === true ? groups.acquire(kernel) : ofGroup === false ? undefined : ofGroup
   if (isInstance(cleanupGroup, Win32Error.Win32Error)) return cleanupGroup
   if (ofGroup === true) own.cleanupGroup = cleanupGroup
-  if (cleanupGroup !== undefined && !isA(cleanupGroup, CleanupGroup.TypeId, "object")) {
+  if (cleanupGroup !== undefined && !isA(cleanupGroup, groups.TypeId, "object")) {
     return notA("CleanupGroup", "SetThreadpoolCallbackCleanupGroup", cleanupGroup)
   }
   if (library?.includes("\0") === true) {
@@ -239,7 +241,7 @@ const partProblem = (
   )
 
 const close = ({ cleanupGroup, environment, threadpool }: Own): Effect.Effect<void> =>
-  (cleanupGroup === undefined ? Effect.void : CleanupGroup.close(cleanupGroup)).pipe(
+  (cleanupGroup === undefined ? Effect.void : groups.close(cleanupGroup)).pipe(
     Effect.ensuring(Effect.sync(() => {
       threadpool?.object.close()
       environment?.close()

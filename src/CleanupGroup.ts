@@ -3,14 +3,13 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Pipeable from "effect/Pipeable"
-import { pipeArguments } from "effect/Pipeable"
 import * as Scope from "effect/Scope"
 import { throwNotA } from "./internal/arguments.js"
-import { CleanupGroupObject, type GroupReport } from "./internal/engine/Environment.js"
+import * as internal from "./internal/cleanupGroup.js"
+import type { CleanupGroupObject } from "./internal/engine/Environment.js"
 import { carries, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Win32Error from "./Win32Error.js"
@@ -19,7 +18,7 @@ import * as Win32Error from "./Win32Error.js"
  * @since 0.1.0
  * @category symbols
  */
-export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/CleanupGroup")
+export const TypeId: unique symbol = internal.TypeId
 
 /**
  * @since 0.1.0
@@ -39,13 +38,6 @@ export interface CleanupGroup extends Pipeable.Pipeable {
   readonly object: CleanupGroupObject
   /** @internal */
   readonly drainTimeout: Duration.Duration
-}
-
-const Proto = {
-  [TypeId]: TypeId,
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
 }
 
 /**
@@ -95,38 +87,12 @@ export const make: Effect.Effect<CleanupGroup, Win32Error.Win32Error, Kernel | S
   (kernel) =>
     Effect.flatMap(Scope.Scope, (scope) =>
       Effect.uninterruptible(Effect.suspend(() => {
-        const group = acquire(kernel)
+        const group = internal.acquire(kernel)
         return group instanceof Win32Error.Win32Error
           ? Effect.fail(group)
-          : Effect.as(Scope.addFinalizer(scope, close(group)), group)
+          : Effect.as(Scope.addFinalizer(scope, internal.close(group)), group)
       })))
 )
-
-/** @internal Whoever asks for it closes it. */
-export const acquire = (kernel: Kernel.Service): CleanupGroup | Win32Error.Win32Error => {
-  const { drainTimeout, engine } = kernel
-  const group = engine.kernel.pools.createCleanupGroup()
-  if (group <= 0) {
-    const syscall = "CreateThreadpoolCleanupGroup"
-    return Win32Error.make({ code: -group, syscall, text: engine.kernel.message(-group) })
-  }
-  return Object.assign(Object.create(Proto), { object: new CleanupGroupObject(engine, group), drainTimeout })
-}
-
-/** @internal */
-export const close = ({ drainTimeout, object }: CleanupGroup): Effect.Effect<void> =>
-  Effect.async<GroupReport>((resume) =>
-    object.close(Duration.toMillis(drainTimeout), (report) => resume(Exit.succeed(report)))
-  ).pipe(
-    Effect.uninterruptible,
-    Effect.flatMap(({ defect, retained }) =>
-      defect !== undefined
-        ? Effect.die(defect)
-        : retained === undefined
-        ? Effect.void
-        : Effect.logWarning("A cleanup group was not closed").pipe(Effect.annotateLogs({ retained }))
-    )
-  )
 
 /**
  * How many members it has now.

@@ -32,10 +32,11 @@ import { Reader } from "./internal/directory/reader.js"
 import { lookForRemoval } from "./internal/directory/removal.js"
 import * as notify from "./internal/notify.js"
 import { bindOrClose, openHandleIn } from "./internal/openHandle.js"
+import * as life from "./internal/threadpoolIo.js"
 import { carries, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import type * as Operation from "./Operation.js"
-import * as ThreadpoolIo from "./ThreadpoolIo.js"
+import type * as ThreadpoolIo from "./ThreadpoolIo.js"
 import * as Win32Error from "./Win32Error.js"
 
 /**
@@ -332,7 +333,7 @@ const openHandle = (
         mode: 0
       })
       const io = yield* bindOrClose(kernel, handle, { skipMode: false, path, drainTimeout, spans })
-      yield* Effect.addFinalizer(() => ThreadpoolIo.close(io))
+      yield* Effect.addFinalizer(() => life.close(io))
       return io
     })
   )

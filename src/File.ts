@@ -37,7 +37,6 @@ import {
 } from "./internal/arguments.js"
 import { call, callIn } from "./internal/call.js"
 import * as c from "./internal/constants.js"
-import { advance, offsetProblem } from "./internal/engine/offset.js"
 import * as chunks from "./internal/file/chunks.js"
 import { copyFile } from "./internal/file/copyFile.js"
 import * as locks from "./internal/file/locks.js"
@@ -47,8 +46,11 @@ import { joined, nameProblem } from "./internal/file/names.js"
 import * as sinks from "./internal/file/sink.js"
 import * as sparse from "./internal/file/sparse.js"
 import type { Calls, FileInformation, StorageInformation } from "./internal/kernel/Kernel.js"
+import { advance, offsetProblem } from "./internal/offset.js"
 import { bindOrClose, openHandleIn, orClose } from "./internal/openHandle.js"
+import { isOperation } from "./internal/operation.js"
 import type { Restore } from "./internal/settle.js"
+import { close } from "./internal/threadpoolIo.js"
 import { carries, isA, isList } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Operation from "./Operation.js"
@@ -282,7 +284,7 @@ export const open = (
       Effect.flatMap(Scope.Scope, (scope) =>
         Effect.uninterruptibleMask((restore) =>
           Effect.tap(acquire(restore, kernel, path, options), ({ io }) =>
-            Scope.addFinalizer(scope, ThreadpoolIo.close(io)))
+            Scope.addFinalizer(scope, close(io)))
         ))
   )
 
@@ -315,9 +317,9 @@ export const withFile = <A, E, R>(
           Effect.matchCauseEffect(
             restore(Effect.suspend(() => answerOf("use", use(file), file))),
             {
-              onSuccess: (value) => Effect.as(ThreadpoolIo.close(file.io), value),
+              onSuccess: (value) => Effect.as(close(file.io), value),
               onFailure: (cause) =>
-                Effect.matchCauseEffect(ThreadpoolIo.close(file.io), {
+                Effect.matchCauseEffect(close(file.io), {
                   onSuccess: () => Effect.failCause(cause),
                   onFailure: (defect) => Effect.failCause(Cause.sequential(cause, defect))
                 })
@@ -423,7 +425,7 @@ export const submit: {
 } = dual(
   2,
   (self: File, operation: Operation.Safe) =>
-    isOurs(self) && Operation.isOperation(operation)
+    isOurs(self) && isOperation(operation)
       ? misaligned(self, operation) ?? ThreadpoolIo.submit(self.io, operation)
       : ThreadpoolIo.submit(isOurs(self) ? self.io : self as never, operation)
 )

@@ -38,6 +38,7 @@ import { Messages } from "./internal/pipe/Messages.js"
 import { nameProblem, pathOf } from "./internal/pipe/name.js"
 import * as server from "./internal/pipe/server.js"
 import type { Restore } from "./internal/settle.js"
+import * as life from "./internal/threadpoolIo.js"
 import { carries, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Operation from "./Operation.js"
@@ -497,13 +498,13 @@ export const connect = (
                   path,
                   handle: io.handle
                 }),
-                () => ThreadpoolIo.close(io)
+                () => life.close(io)
               )
               : Effect.void
           ),
           Effect.flatMap((io) =>
             Effect.as(
-              Scope.addFinalizer(scope, ThreadpoolIo.close(io)),
+              Scope.addFinalizer(scope, life.close(io)),
               makeConnection(kernel, io, path, "client", messages)
             )
           )

@@ -23,7 +23,7 @@ import {
   Wrong,
   wrong
 } from "./internal/arguments.js"
-import * as internal from "./internal/pipe/socket.js"
+import * as internal from "./internal/socket/socket.js"
 import type { Kernel } from "./Kernel.js"
 import * as NamedPipe from "./NamedPipe.js"
 import type * as Win32Error from "./Win32Error.js"

@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import type { PoolBuffer } from "./BufferPool.js"
-import { PoolBufferImpl } from "./BufferPool.js"
 import type { Handle } from "./Handle.js"
 import {
   aBoolean,
@@ -20,19 +19,21 @@ import {
   wrong
 } from "./internal/arguments.js"
 import * as c from "./internal/constants.js"
-import { END_OF_FILE, high, low, offsetProblem } from "./internal/engine/offset.js"
 import type { Request } from "./internal/engine/Operation.js"
 import type { Segment as EngineSegment } from "./internal/engine/Segments.js"
 import { callersMemoryTrouble } from "./internal/engine/ThreadpoolIoObject.js"
 import type { CustomIssue } from "./internal/kernel/Kernel.js"
 import { bits, notifications } from "./internal/notify.js"
+import { END_OF_FILE, high, low, offsetProblem } from "./internal/offset.js"
+import * as internal from "./internal/operation.js"
+import { PoolBufferImpl } from "./internal/PoolBuffer.js"
 import { isDetached, isInstance, isList, plainBytes, shown } from "./internal/values.js"
 
 /**
  * @since 0.1.0
  * @category symbols
  */
-export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/Operation")
+export const TypeId: unique symbol = internal.TypeId
 
 /**
  * @since 0.1.0
@@ -221,15 +222,6 @@ export interface IoControlOptions {
   /** The window in `output`, in bytes: from `start` (default 0), `length` long (default: the rest). */
   readonly start?: number | undefined
   readonly length?: number | undefined
-}
-
-/** @internal Whether a value was made by one of the constructors here. */
-export const isOperation = (u: unknown): u is Operation => {
-  try {
-    return typeof u === "object" && u !== null && TypeId in u && typeof (u as Operation).request === "object"
-  } catch {
-    return false
-  }
 }
 
 /** @internal The bytes that a buffer holds; `undefined`: it is none, is detached, or cannot be looked at. */

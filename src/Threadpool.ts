@@ -5,13 +5,12 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Pipeable from "effect/Pipeable"
-import { pipeArguments } from "effect/Pipeable"
 import * as Scope from "effect/Scope"
-import { aNumber, anything, failNotA, optionsOf, refusal, Wrong } from "./internal/arguments.js"
-import { ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY } from "./internal/constants.js"
-import { ThreadpoolObject } from "./internal/engine/Environment.js"
-import { maxThreads as mostThreads, waitingCallbacks } from "./internal/kernel/budget.js"
-import { carries, isA, shown } from "./internal/values.js"
+import { failNotA } from "./internal/arguments.js"
+import { ERROR_INVALID_PARAMETER } from "./internal/constants.js"
+import type { ThreadpoolObject } from "./internal/engine/Environment.js"
+import * as internal from "./internal/threadpool.js"
+import { carries, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Win32Error from "./Win32Error.js"
 
@@ -19,7 +18,7 @@ import * as Win32Error from "./Win32Error.js"
  * @since 0.1.0
  * @category symbols
  */
-export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/Threadpool")
+export const TypeId: unique symbol = internal.TypeId
 
 /**
  * @since 0.1.0
@@ -71,13 +70,6 @@ export interface Options {
   readonly stack?: StackInformation | undefined
 }
 
-const Proto = {
-  [TypeId]: TypeId,
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
-}
-
 /**
  * Whether a value is a `Threadpool`.
  *
@@ -124,62 +116,12 @@ export const make = (options: Options = {}): Effect.Effect<Threadpool, Win32Erro
     (kernel) =>
       Effect.flatMap(Scope.Scope, (scope) =>
         Effect.uninterruptible(Effect.suspend(() => {
-          const threadpool = acquire(kernel, options)
+          const threadpool = internal.acquire(kernel, options)
           return threadpool instanceof Win32Error.Win32Error
             ? Effect.fail(threadpool)
-            : Effect.as(Scope.addFinalizer(scope, close(threadpool)), threadpool)
+            : Effect.as(Scope.addFinalizer(scope, internal.close(threadpool)), threadpool)
         })))
   )
-
-const lookAtOptions = optionsOf<Options>({ minThreads: aNumber, maxThreads: aNumber, stack: anything })
-const lookAtStack = optionsOf<StackInformation>({ reserve: aNumber, commit: aNumber })
-
-/** @internal Whoever asks for it closes it. */
-export const acquire = (kernel: Kernel.Service, given: Options): Threadpool | Win32Error.Win32Error => {
-  const options = lookAtOptions(given)
-  if (options instanceof Wrong) return refusal("CreateThreadpool", options)
-  const stack = options.stack === undefined ? undefined : lookAtStack(options.stack)
-  if (stack instanceof Wrong) return refusal("SetThreadpoolStackInformation", stack)
-  const { maxThreads = 4, minThreads = 0 } = options
-  const { engine } = kernel
-  const most = mostThreads(engine.kernel.pools.callbacksLimit)
-  const problem = threadsProblem(minThreads, maxThreads, most) ?? (stack && stackProblem(stack))
-  if (problem !== undefined) return problem
-  const pool = engine.kernel.pools.createThreadpool({ minimum: minThreads, maximum: maxThreads, stack })
-  if (pool <= 0) {
-    return Win32Error.make({
-      code: -pool,
-      syscall: "CreateThreadpool",
-      text: engine.kernel.message(-pool),
-      detail: -pool === ERROR_NOT_ENOUGH_MEMORY ? waitingCallbacks(engine.kernel.pools.callbacksLeft) : undefined
-    })
-  }
-  return Object.assign(Object.create(Proto), { minThreads, maxThreads, object: new ThreadpoolObject(engine, pool) })
-}
-
-/** @internal */
-export const close = (threadpool: Threadpool): Effect.Effect<void> => Effect.sync(() => threadpool.object.close())
-
-const refused = (syscall: string, detail: string): Win32Error.Win32Error =>
-  Win32Error.make({ code: ERROR_INVALID_PARAMETER, syscall, detail })
-
-const threadsProblem = (minimum: number, maximum: number, most: number): Win32Error.Win32Error | undefined => {
-  if (!Number.isInteger(maximum) || maximum < 1 || maximum > most) {
-    return refused("SetThreadpoolThreadMaximum", `maxThreads must be an integer from 1 to ${most}, not ${maximum}.`)
-  }
-  return Number.isInteger(minimum) && minimum >= 0 && minimum <= maximum ? undefined : refused(
-    "SetThreadpoolThreadMinimum",
-    `minThreads must be an integer from 0 to maxThreads, which is ${maximum}, not ${minimum}.`
-  )
-}
-
-const stackProblem = ({ commit, reserve }: StackInformation): Win32Error.Win32Error | undefined =>
-  Number.isSafeInteger(reserve) && Number.isSafeInteger(commit) && commit >= 0 && commit <= reserve ?
-    undefined :
-    refused(
-      "SetThreadpoolStackInformation",
-      `A stack is bytes to reserve, and of them bytes to commit, not ${shown(reserve)} and ${shown(commit)}.`
-    )
 
 /**
  * `QueryThreadpoolStackInformation`. The portable kernel tells what `make` was given, or `undefined`. Fails with

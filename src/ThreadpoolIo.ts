@@ -3,47 +3,43 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import type * as Pipeable from "effect/Pipeable"
-import { pipeArguments } from "effect/Pipeable"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { Completion } from "./Completion.js"
 import type { Handle } from "./Handle.js"
-import { aBoolean, aString, failNotA, ioKinds, optionsOf, refusal, throwNotA, Wrong } from "./internal/arguments.js"
+import { failNotA, throwNotA } from "./internal/arguments.js"
 import {
   ERROR_BROKEN_PIPE,
   ERROR_HANDLE_EOF,
-  ERROR_INVALID_HANDLE,
-  ERROR_INVALID_PARAMETER,
   ERROR_MORE_DATA,
   ERROR_NO_DATA,
   ERROR_NOT_ENOUGH_MEMORY,
-  ERROR_NOT_SUPPORTED,
   ERROR_OPERATION_ABORTED,
   ERROR_PIPE_NOT_CONNECTED,
   ERROR_SUCCESS
 } from "./internal/constants.js"
 import type { Operation as Issued, Request } from "./internal/engine/Operation.js"
-import type { CloseReport, ThreadpoolIoObject } from "./internal/engine/ThreadpoolIoObject.js"
+import type { ThreadpoolIoObject } from "./internal/engine/ThreadpoolIoObject.js"
 import { type Form, maskedIn, type Waited } from "./internal/forms.js"
-import { waitingCallbacks } from "./internal/kernel/budget.js"
+import { isOperation } from "./internal/operation.js"
 import * as origin from "./internal/origin.js"
 import type { Restore } from "./internal/settle.js"
+import * as life from "./internal/threadpoolIo.js"
 import { carries, isA } from "./internal/values.js"
-import { Kernel } from "./Kernel.js"
+import type { Kernel } from "./Kernel.js"
 import type { Ledger } from "./Ledger.js"
-import { isBalanced } from "./Ledger.js"
-import { isOperation, type Operation } from "./Operation.js"
+import type { Operation } from "./Operation.js"
 import * as Win32Error from "./Win32Error.js"
 
 /**
  * @since 0.1.0
  * @category symbols
  */
-export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/ThreadpoolIo")
+export const TypeId: unique symbol = life.TypeId
 
 /**
  * @since 0.1.0
@@ -117,58 +113,6 @@ export const isThreadpoolIo = (u: unknown): u is ThreadpoolIo => carries(u, Type
 // life
 // -----------------------------------------------------------------------------
 
-const bindingErrors = {
-  "already-bound": {
-    reason: "AlreadyBound",
-    detail: "Its file has a completion port already, through this handle or a duplicate; a file has one."
-  },
-  "not-overlapped": {
-    reason: "NotOverlapped",
-    detail: "It was opened without FILE_FLAG_OVERLAPPED: open it again with that flag."
-  },
-  invalid: {
-    reason: "InvalidHandle",
-    detail: "It is not a handle of this process, or has been closed: bind it while its owner keeps it open."
-  },
-  unsupported: {
-    reason: "Unsupported",
-    detail:
-      "It is a handle, and of nothing that a completion port can be bound to: it takes a file, a pipe, a directory or a device."
-  }
-} as const
-
-const bindingError = (
-  kernel: Kernel.Service,
-  syscall: string,
-  handle: Handle,
-  path: string | undefined,
-  code: number
-): Win32Error.Win32Error =>
-  Win32Error.make({
-    code,
-    syscall,
-    path,
-    handle: typeof handle === "number" ? handle : undefined,
-    text: kernel.engine.kernel.message(code),
-    ...(code === ERROR_INVALID_PARAMETER || code === ERROR_INVALID_HANDLE
-      ? bindingErrors[kernel.engine.diagnose(handle)]
-      : code === ERROR_NOT_ENOUGH_MEMORY && syscall === BIND
-      ? { detail: waitingCallbacks(kernel.engine.kernel.pools.callbacksLeft) }
-      : code === ERROR_NOT_SUPPORTED && syscall === BIND
-      ? {
-        detail:
-          "Not in a worker, unless completions come by relay: they would come after its end. Use ThreadpoolIo.make."
-      }
-      : {})
-  })
-
-const Proto = {
-  [TypeId]: TypeId,
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
-}
-
 /**
  * `CreateThreadpoolIo`: binds the handle to the thread pool. The handle must have been opened with `FILE_FLAG_OVERLAPPED`.
  *
@@ -211,77 +155,7 @@ export const make = (
   handle: Handle,
   options: Options = {}
 ): Effect.Effect<ThreadpoolIo, Win32Error.Win32Error, Kernel | Scope.Scope> =>
-  scoped((kernel) => {
-    const looked = lookAtOptions(options)
-    return looked instanceof Wrong ? refusal("CreateThreadpoolIo", looked) : acquire(kernel, handle, looked)
-  })
-
-const lookAtOptions = optionsOf<Options>({ ...ioKinds, owned: aBoolean, path: aString })
-
-const DEFAULT_IN_FLIGHT = 1024
-
-const scoped = (acquire: (kernel: Kernel.Service) => ThreadpoolIo | Win32Error.Win32Error) =>
-  Effect.flatMap(Kernel, (kernel) =>
-    Effect.flatMap(Scope.Scope, (scope) =>
-      // Not `acquireRelease`: it keeps and compares the FiberRefs of both moments, at several times the cost of all the rest.
-      Effect.uninterruptible(Effect.suspend(() => {
-        const io = acquire(kernel)
-        return io instanceof Win32Error.Win32Error
-          ? Effect.fail(io)
-          : Effect.as(Scope.addFinalizer(scope, close(io)), io)
-      }))))
-
-/** @internal Whoever asks for it closes it. A plain function, because some open very many files. */
-export const acquire = (
-  kernel: Kernel.Service,
-  handle: Handle,
-  options: Options
-): ThreadpoolIo | Win32Error.Win32Error => {
-  const owned = options.owned ?? false
-  const maxInFlight = options.maxInFlight ?? DEFAULT_IN_FLIGHT
-  const { environment } = kernel
-  if (!(maxInFlight >= 1)) {
-    return refused("CreateThreadpoolIo", `maxInFlight must be at least 1, not ${maxInFlight}.`)
-  }
-  if (environment?.usable === false) return closedEnvironment(handle, options.path)
-  const object = kernel.engine.bind(handle, {
-    owned,
-    skipMode: options.skipMode ?? owned,
-    maxInFlight,
-    drainTimeoutMs: Duration.toMillis(options.drainTimeout ?? kernel.drainTimeout),
-    environment
-  })
-  if (typeof object === "number") return bindingError(kernel, "CreateThreadpoolIo", handle, options.path, object)
-  return fromObject(kernel, object, handle, options)
-}
-
-const refused = (syscall: string, detail: string): Win32Error.Win32Error =>
-  Win32Error.make({ code: ERROR_INVALID_PARAMETER, syscall, detail })
-
-const closedEnvironment = (handle: Handle, path: string | undefined): Win32Error.Win32Error =>
-  Win32Error.make({
-    code: ERROR_INVALID_HANDLE,
-    reason: "Closed",
-    syscall: "CreateThreadpoolIo",
-    path,
-    handle,
-    detail: "The scope of its CallbackEnvironment, or of the pool or the cleanup group there, has closed."
-  })
-
-const fromObject = (
-  { form }: Kernel.Service,
-  object: ThreadpoolIoObject,
-  handle: Handle,
-  options: Options
-): ThreadpoolIo =>
-  Object.assign(Object.create(Proto), {
-    handle,
-    skipMode: object.skipMode,
-    object,
-    path: options.path,
-    spans: options.spans ?? false,
-    form
-  })
+  life.scoped((kernel) => life.make(kernel, handle, options))
 
 /**
  * What `bind` takes. The handle is always ours: there is no `owned`.
@@ -298,9 +172,6 @@ export interface BindOptions extends Omit<Options, "owned"> {
    */
   readonly maxInFlight?: number | undefined
 }
-
-const BIND = "BindIoCompletionCallback"
-const DEFAULT_WAITING_CALLBACKS = 8
 
 /**
  * `BindIoCompletionCallback`: the older binding, to the process's default pool. It makes a `ThreadpoolIo` like any other:
@@ -337,53 +208,9 @@ const DEFAULT_WAITING_CALLBACKS = 8
  */
 export const bind = (
   handle: Handle,
-  given: BindOptions = {}
+  options: BindOptions = {}
 ): Effect.Effect<ThreadpoolIo, Win32Error.Win32Error, Kernel | Scope.Scope> =>
-  scoped((kernel) => {
-    const looked = lookAtOptions(given)
-    if (looked instanceof Wrong) return refusal(BIND, looked)
-    const options: BindOptions = looked
-    const { callbacksLimit } = kernel.engine.kernel.pools
-    const limited = callbacksLimit < Infinity
-    const maxInFlight = options.maxInFlight ?? (limited ? DEFAULT_WAITING_CALLBACKS : DEFAULT_IN_FLIGHT)
-    if (limited && !(Number.isInteger(maxInFlight) && maxInFlight >= 1 && maxInFlight <= callbacksLimit)) {
-      return refused(BIND, `maxInFlight must be an integer from 1 to ${callbacksLimit}, not ${maxInFlight}.`)
-    }
-    if (!(maxInFlight >= 1)) return refused(BIND, `maxInFlight must be at least 1, not ${maxInFlight}.`)
-    const object = kernel.engine.bindForLife(handle, {
-      owned: true,
-      skipMode: options.skipMode ?? true,
-      maxInFlight,
-      drainTimeoutMs: Duration.toMillis(options.drainTimeout ?? kernel.drainTimeout)
-    })
-    return typeof object === "number"
-      ? bindingError(kernel, BIND, handle, options.path, object)
-      : fromObject(kernel, object, handle, options)
-  })
-
-/** @internal */
-export const close = (io: ThreadpoolIo): Effect.Effect<void> =>
-  Effect.async<CloseReport>((resume) => io.object.close((report) => resume(Exit.succeed(report)))).pipe(
-    // A scope may be closed by hand, by a fiber that can be interrupted: the kernel is waited for all the same.
-    Effect.uninterruptible,
-    Effect.flatMap((report) => {
-      const ledger = io.object.counters.read()
-      if (report.defect !== undefined) return Effect.die(report.defect)
-      if (!isBalanced(ledger) || ledger.inFlight !== 0) {
-        return Effect.die(new Error(`The ledger of a TP_IO does not balance: ${JSON.stringify(ledger)}`))
-      }
-      if (report.retained === undefined && report.closeStatus === ERROR_SUCCESS) return Effect.void
-      // A borrowed handle on a system that cannot unbind is the normal case there, not a warning.
-      const log = io.object.options.owned || report.quarantined.length > 0 ? Effect.logWarning : Effect.logDebug
-      return log("A TP_IO was not closed cleanly").pipe(Effect.annotateLogs({
-        handle: io.handle,
-        path: io.path ?? "",
-        quarantined: report.quarantined.join(", "),
-        retained: report.retained ?? "",
-        closeStatus: report.closeStatus
-      }))
-    })
-  )
+  life.scoped((kernel) => life.bind(kernel, handle, options))
 
 // -----------------------------------------------------------------------------
 // operations

@@ -134,6 +134,7 @@ await Promise.all([
   tests("contract on simulated", "simulated", simulated, { minutes: 10 }),
   tests("interruption, masked", "mask", mask, { minutes: 10 }),
   check("lint (eslint)", [bin("eslint/bin/eslint.js"), "--max-warnings", "0", "."]),
+  check("imports, by the floors", [join(root, "test/imports.mjs")]),
   check("ends of processes on portable", [endings]),
   check("trees against a process that exchanges names", [join(root, "build/test/hostile/main.js"), "--seconds", "3"]),
   check("kill -9 of copies on portable", [crash, "--times", "6"]),

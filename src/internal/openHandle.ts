@@ -5,11 +5,12 @@
 import * as Effect from "effect/Effect"
 import { make } from "../Handle.js"
 import type { Kernel } from "../Kernel.js"
-import * as ThreadpoolIo from "../ThreadpoolIo.js"
+import type * as ThreadpoolIo from "../ThreadpoolIo.js"
 import { Win32Error } from "../Win32Error.js"
 import { call, callIn } from "./call.js"
 import type { Calls } from "./kernel/Kernel.js"
 import type { Restore } from "./settle.js"
+import { acquire } from "./threadpoolIo.js"
 
 /**
  * A handle that comes after an interruption, when nobody waits for it any more, is closed, and with it those `besides`.
@@ -42,7 +43,7 @@ export const bindOrClose = (
   options: ThreadpoolIo.Options
 ): Effect.Effect<ThreadpoolIo.ThreadpoolIo, Win32Error> => {
   try {
-    const io = ThreadpoolIo.acquire(kernel, make(handle), { ...options, owned: true })
+    const io = acquire(kernel, make(handle), { ...options, owned: true })
     return io instanceof Win32Error ? orClose(kernel, handle, Effect.fail(io)) : Effect.succeed(io)
   } catch (defect) {
     return orClose(kernel, handle, Effect.die(defect))

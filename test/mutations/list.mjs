@@ -427,7 +427,7 @@ export const mutations = [
   },
   {
     name: "a range beyond 2^63 reaches the system",
-    file: "internal/engine/offset",
+    file: "internal/offset",
     from: "offset + BigInt(length) > LARGEST",
     to: "false"
   },

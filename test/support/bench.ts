@@ -2,12 +2,12 @@
  * The engine on the simulated kernel, with an event loop and a clock that the test turns: nothing happens by itself.
  */
 import type { PoolBuffer } from "../../src/BufferPool.js"
-import { PoolBufferImpl } from "../../src/BufferPool.js"
 import * as C from "../../src/internal/constants.js"
 import type { Lease } from "../../src/internal/engine/BufferPool.js"
 import { Engine } from "../../src/internal/engine/Engine.js"
-import type { Host } from "../../src/internal/engine/Host.js"
 import type { BindOptions, CloseReport, ThreadpoolIoObject } from "../../src/internal/engine/ThreadpoolIoObject.js"
+import type { Host } from "../../src/internal/kernel/Host.js"
+import { PoolBufferImpl } from "../../src/internal/PoolBuffer.js"
 import * as Operation from "../../src/Operation.js"
 import * as simulated from "./simulated.js"
 

@@ -12,6 +12,7 @@ import * as Handle from "../../src/Handle.js"
 import * as C from "../../src/internal/constants.js"
 import { formOf } from "../../src/internal/forms.js"
 import type { Choices } from "../../src/internal/kernel/simulated/Choices.js"
+import * as life from "../../src/internal/threadpoolIo.js"
 import type { Kernel } from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
@@ -58,7 +59,7 @@ class Schedule implements Scheduler.Scheduler {
     }
     control.decide = () => one.answers[choices.below(one.answers.length)]!
     const handle = Handle.make(control.borrowedHandle("file"))
-    const io = ThreadpoolIo.acquire(service, handle, { owned: true, maxInFlight: one.maxInFlight })
+    const io = life.acquire(service, handle, { owned: true, maxInFlight: one.maxInFlight })
     if (!ThreadpoolIo.isThreadpoolIo(io)) throw io
     this.#io = io
   }
@@ -99,7 +100,7 @@ class Schedule implements Scheduler.Scheduler {
     if (!this.#closing) {
       possible.push(["close", () => {
         this.#closing = true
-        this.#fork(ThreadpoolIo.close(this.#io)).addObserver((exit) => this.#closed = exit)
+        this.#fork(life.close(this.#io)).addObserver((exit) => this.#closed = exit)
       }])
     }
     return possible

@@ -6,7 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { knownCodes, nameOf, reasonOf, textOf } from "../../src/internal/codes.js"
-import { fromErrno } from "../../src/internal/kernel/errno.js"
+import { fromErrno } from "../../src/internal/errno.js"
 import * as Win32Error from "../../src/Win32Error.js"
 
 /** Each reason in the vocabulary of `@effect/platform`; `undefined`: a BadArgument. */

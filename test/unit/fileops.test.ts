@@ -15,6 +15,7 @@ import * as File from "../../src/File.js"
 import * as C from "../../src/internal/constants.js"
 import type { Block, Calls, Issue, Kernel as Internal, LockParameters } from "../../src/internal/kernel/Kernel.js"
 import { DONE_WITHOUT_PACKET } from "../../src/internal/kernel/Kernel.js"
+import { leaseOf } from "../../src/internal/PoolBuffer.js"
 import * as Kernel from "../../src/Kernel.js"
 import { isBalanced } from "../../src/Ledger.js"
 import * as Operation from "../../src/Operation.js"
@@ -342,7 +343,7 @@ describe("rule 27: pages in place", () => {
     const view = new DataView(input!.bytes.buffer, input!.bytes.byteOffset)
     return Array.from({ length: count }, (_, index) => Number(view.getBigUint64(index * 8, true)))
   }
-  const blockOf = (buffer: BufferPool.PoolBuffer): Block => BufferPool.leaseOf(buffer).block!
+  const blockOf = (buffer: BufferPool.PoolBuffer): Block => leaseOf(buffer).block!
   claim("are told one by one, with a NULL behind the last, and are taken until the kernel lets go", function*(bench) {
     const { control, file } = bench
     const a = yield* BufferPool.make(8192)

@@ -5,11 +5,11 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { node } from "../../src/internal/engine/Host.js"
 import { Counters } from "../../src/internal/engine/Ledger.js"
 import { List } from "../../src/internal/engine/List.js"
-import * as Offset from "../../src/internal/engine/offset.js"
 import { nodeCall } from "../../src/internal/fileSystem/nodeCall.js"
+import { node } from "../../src/internal/kernel/Host.js"
+import * as Offset from "../../src/internal/offset.js"
 import type { Kernel } from "../../src/Kernel.js"
 
 describe("a list through its items", () => {

@@ -15,7 +15,7 @@ import * as Operation from "../../Operation.js"
 import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import * as Win32Error from "../../Win32Error.js"
 import * as c from "../constants.js"
-import type { Host } from "../engine/Host.js"
+import type { Host } from "../kernel/Host.js"
 import * as notify from "../notify.js"
 
 /** How long the first half of a rename waits for the second, which the system has already when it gives the first. */

@@ -3,13 +3,13 @@
  * operation. `ThreadpoolIoObject` has the machine; this has what the objects of one kernel share.
  */
 import { ERROR_INVALID_HANDLE, ERROR_INVALID_PARAMETER } from "../constants.js"
+import type { Host } from "../kernel/Host.js"
 import type { CallName, Calls, Diagnosis, Kernel } from "../kernel/Kernel.js"
 import { type Binding, ioCompletionCallback, threadpoolIo } from "./Binding.js"
 import { BufferPool } from "./BufferPool.js"
 import type { CallOptions } from "./Call.js"
 import { Call } from "./Call.js"
 import type { EnvironmentObject } from "./Environment.js"
-import type { Host } from "./Host.js"
 import { Counters } from "./Ledger.js"
 import { Ranges } from "./Ranges.js"
 import type { BindOptions } from "./ThreadpoolIoObject.js"

@@ -2,7 +2,7 @@
  * Fairness: who waits for operations is told at once, but after 64 of them, or 2 ms of inline ones, the event loop gets
  * a macrotask turn first. A fiber whose operations complete inline would otherwise starve timers and sockets.
  */
-import type { Host } from "./Host.js"
+import type { Host } from "../kernel/Host.js"
 import type { Linked } from "./List.js"
 import { List } from "./List.js"
 

@@ -2,8 +2,8 @@
  * A ring of reads: so many of them in flight or waiting to be taken, each into memory of the pool of its own, in file order or
  * as they complete. It ends where the file does, or the range.
  */
-import { advance } from "../engine/offset.js"
 import type { ThreadpoolIoObject } from "../engine/ThreadpoolIoObject.js"
+import { advance } from "../offset.js"
 import { Flight } from "../settle.js"
 import { Transfer } from "./Transfer.js"
 

@@ -4,9 +4,9 @@
  */
 import { ERROR_HANDLE_EOF, ERROR_SUCCESS } from "../constants.js"
 import type { Lease } from "../engine/BufferPool.js"
-import { advance, high, low, offsetProblem } from "../engine/offset.js"
 import type { Operation, Request } from "../engine/Operation.js"
 import type { ThreadpoolIoObject } from "../engine/ThreadpoolIoObject.js"
+import { advance, high, low, offsetProblem } from "../offset.js"
 import type { Ticket } from "../settle.js"
 
 export class Transfer implements Ticket {

@@ -3,8 +3,8 @@
  * fills. So many blocks there are in all; more bytes wait until the write of one of them has ended.
  */
 import type { Lease } from "../engine/BufferPool.js"
-import { advance } from "../engine/offset.js"
 import type { ThreadpoolIoObject } from "../engine/ThreadpoolIoObject.js"
+import { advance } from "../offset.js"
 import { Flight } from "../settle.js"
 import { Transfer } from "./Transfer.js"
 

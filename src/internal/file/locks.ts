@@ -12,7 +12,7 @@ import type { Win32Error } from "../../Win32Error.js"
 import { aBoolean, anOffset, isAnEffect, optionsOf, refusal, Wrong, wrong } from "../arguments.js"
 import { call, callIn } from "../call.js"
 import * as c from "../constants.js"
-import { offsetProblem } from "../engine/offset.js"
+import { offsetProblem } from "../offset.js"
 import type { Restore } from "../settle.js"
 
 /** A lock may reach beyond any file: both ends are unsigned 64-bit numbers. */

@@ -10,7 +10,7 @@ import * as Win32Error from "../../Win32Error.js"
 import { anOffset, optionsOf, refusal, Wrong } from "../arguments.js"
 import { FILE_ALLOCATED_RANGE_BUFFER } from "../constants.js"
 import * as c from "../constants.js"
-import { offsetProblem } from "../engine/offset.js"
+import { offsetProblem } from "../offset.js"
 
 const LARGEST = 2n ** 63n - 1n
 

@@ -5,7 +5,7 @@
 import * as PlatformError from "@effect/platform/Error"
 import * as Win32Error from "../../Win32Error.js"
 import * as c from "../constants.js"
-import { errnoOf } from "../kernel/errno.js"
+import { errnoOf } from "../errno.js"
 import { shown } from "../values.js"
 
 const reasons: ReadonlyMap<string, PlatformError.SystemErrorReason> = new Map([

@@ -8,7 +8,6 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { Kernel } from "../../Kernel.js"
 import type { ThreadpoolFileSystem } from "../../ThreadpoolFileSystem.js"
-import * as WatchBackend from "../../WatchBackend.js"
 import { aBoolean, aMode, aString, optionsOf, Wrong, wrong } from "../arguments.js"
 import { plainBytes, shown } from "../values.js"
 import * as contents from "./contents.js"
@@ -21,11 +20,12 @@ import { appends, open, using } from "./opening.js"
 import * as streams from "./streams.js"
 import * as temporary from "./temporary.js"
 import * as text from "./text.js"
+import * as watch from "./watch.js"
 
 export const make: Effect.Effect<ThreadpoolFileSystem, never, Kernel> = Effect.gen(function*() {
   const kernel = yield* Kernel
   const given = yield* Effect.serviceOption(FileSystem.WatchBackend)
-  return fileSystem(kernel, Option.getOrElse(given, () => WatchBackend.make(kernel)))
+  return fileSystem(kernel, Option.getOrElse(given, () => watch.make(kernel)))
 })
 
 const lookAtOpen = optionsOf<FileSystem.OpenFileOptions>({ flag: aString, mode: aMode })

@@ -6,7 +6,7 @@ import type * as PlatformError from "@effect/platform/Error"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Kernel } from "../../Kernel.js"
-import { node } from "../engine/Host.js"
+import { node } from "../kernel/Host.js"
 import { type Restore, settle, type Ticket } from "../settle.js"
 import { badArgument, fromErrno } from "./errors.js"
 

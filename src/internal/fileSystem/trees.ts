@@ -10,10 +10,10 @@ import { chmod, lstat, opendir, readdir, rmdir, stat, unlink } from "node:fs/pro
 import * as path from "node:path"
 import type { Kernel } from "../../Kernel.js"
 import { Win32Error } from "../../Win32Error.js"
+import { errnoOf } from "../errno.js"
 import { asUserKnows, type Place, retell } from "../held/Place.js"
 import { type Held, join, Room } from "../held/Room.js"
 import { isMissing, type Opened, type PathLike, type Requests, wayOf } from "../held/Way.js"
-import { errnoOf } from "../kernel/errno.js"
 import { fromErrno, fromWin32 } from "./errors.js"
 import { nodeCallIn, nodeWork, type Stop } from "./nodeCall.js"
 

@@ -11,7 +11,7 @@ import type { Kernel } from "../../Kernel.js"
 import { Win32Error } from "../../Win32Error.js"
 import { callIn } from "../call.js"
 import * as C from "../constants.js"
-import { errnoOf } from "../kernel/errno.js"
+import { errnoOf } from "../errno.js"
 import type { Restore } from "../settle.js"
 import { isSame } from "./identity.js"
 

@@ -4,7 +4,7 @@
  */
 import { callbackify } from "node:util"
 import * as C from "../constants.js"
-import { errnoOf, statusOf } from "./errno.js"
+import { errnoOf, statusOf } from "../errno.js"
 import { Gate, type Job, limitOf, Queue } from "./gate.js"
 import type { Block, Calls, FileInformation, Issue, Kernel, SmallCopy } from "./Kernel.js"
 import { type Done, Model, Operation, type OtherCalls, type Storage, type TakeBack } from "./model.js"

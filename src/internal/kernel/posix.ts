@@ -7,7 +7,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { promisify } from "node:util"
 import * as C from "../constants.js"
-import { errnoOf, Refusal } from "./errno.js"
+import { errnoOf, Refusal } from "../errno.js"
 import type { Calls, FileInformation } from "./Kernel.js"
 import type { Requests, Stat } from "./portable/requests.js"
 

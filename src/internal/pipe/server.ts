@@ -23,6 +23,7 @@ import {
 import type { Calls } from "../kernel/Kernel.js"
 import { bindOrClose, openHandleIn } from "../openHandle.js"
 import { type Restore, settle } from "../settle.js"
+import * as life from "../threadpoolIo.js"
 import { Backlog, Taker } from "./Backlog.js"
 
 export interface Settings {
@@ -159,7 +160,7 @@ const turnAway = (arrival: Arrival): Effect.Effect<void> =>
   Cause.isCause(arrival) ? Effect.void : closeAccepted(arrival)
 
 export const closeAccepted = ({ io, release }: Accepted): Effect.Effect<void> =>
-  Effect.ensuring(ThreadpoolIo.close(io), Effect.sync(release))
+  Effect.ensuring(life.close(io), Effect.sync(release))
 
 // --- instances that wait
 

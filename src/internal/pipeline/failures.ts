@@ -5,10 +5,10 @@ import * as Effect from "effect/Effect"
 import { sep } from "node:path"
 import { make, PipelineError, type Reason } from "../../PipelineError.js"
 import * as Win32Error from "../../Win32Error.js"
+import { statusOf } from "../errno.js"
 import { leadsElsewhere } from "../file/names.js"
 import { asUserKnows, type Place, retell } from "../held/Place.js"
 import { Replaced } from "../held/Room.js"
-import { statusOf } from "../kernel/errno.js"
 import { quoted, withoutPeriod } from "./text.js"
 
 export const failure = (reason: Reason, path: string, sentence: string, cause?: unknown): PipelineError =>

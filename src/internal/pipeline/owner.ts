@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto"
 import { readFileSync, readlinkSync, realpathSync, statfsSync } from "node:fs"
 import { join } from "node:path"
-import { errnoOf } from "../kernel/errno.js"
+import { errnoOf } from "../errno.js"
 
 /** A process, each part in letters and digits, `0` where it is not known. */
 export interface Owner {

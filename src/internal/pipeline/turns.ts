@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Kernel } from "../../Kernel.js"
 import { PipelineError } from "../../PipelineError.js"
-import * as Host from "../engine/Host.js"
+import * as Host from "../kernel/Host.js"
 
 const SLICE_MS = 8
 

@@ -11,7 +11,7 @@ import {
   ERROR_INVALID_NAME,
   ERROR_NOT_SUPPORTED
 } from "../../constants.js"
-import { errnoOf, Refusal } from "../errno.js"
+import { errnoOf, Refusal } from "../../errno.js"
 
 const PREFIX = /^\\\\\.\\pipe\\/i
 

@@ -6,7 +6,7 @@ import type * as fs from "node:fs"
 import { promises } from "node:fs"
 import * as net from "node:net"
 import * as C from "../../constants.js"
-import { errnoOf, fromErrno, Refusal } from "../errno.js"
+import { errnoOf, fromErrno, Refusal } from "../../errno.js"
 
 const STREAM = { allowHalfOpen: true }
 

@@ -3,8 +3,8 @@
  * `ReadDirectoryChangesW` would.
  */
 import * as C from "../../constants.js"
+import { errnoOf, Refusal, statusOf } from "../../errno.js"
 import * as notify from "../../notify.js"
-import { errnoOf, Refusal, statusOf } from "../errno.js"
 import type { WatchParameters } from "../Kernel.js"
 import type { News, Problem, Told } from "./watch/protocol.js"
 import { type Client, shared } from "./watch/watcher.js"

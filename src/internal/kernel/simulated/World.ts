@@ -3,7 +3,7 @@
  * happens by itself. Fibers run first, as microtasks do; of what waits for a turn, the choices say what comes next; and
  * when nothing can happen, time passes until something can.
  */
-import type { Host } from "../../engine/Host.js"
+import type { Host } from "../Host.js"
 import type { TakeBack } from "../model.js"
 import type { Choices } from "./Choices.js"
 

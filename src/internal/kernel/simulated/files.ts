@@ -2,7 +2,7 @@
  * The storage of a simulated disk: memory, or real files. Everything is done at once, at the moment that the world has
  * chosen for it. What cannot be done throws a Win32 code, or an error of node's.
  */
-import { errnoOf, Refusal, statusOf } from "../errno.js"
+import { errnoOf, Refusal, statusOf } from "../../errno.js"
 import type { Calls, FileInformation } from "../Kernel.js"
 
 /** The file that a handle refers to. */

@@ -4,8 +4,8 @@
  */
 import * as fs from "node:fs"
 import * as C from "../../constants.js"
+import { errnoOf, Refusal } from "../../errno.js"
 import { timeText } from "../../times.js"
-import { errnoOf, Refusal } from "../errno.js"
 import type { Calls, FileInformation } from "../Kernel.js"
 import type { Answer, Requests, Stat } from "../portable/requests.js"
 import * as posix from "../posix.js"

@@ -15,31 +15,17 @@ import {
   FileBasicInfo,
   FileEndOfFileInfo
 } from "../../constants.js"
-import type { CallDone, CallName, Calls, FileInformation, Kernel } from "../Kernel.js"
+import type { CallName, FileInformation, Kernel } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
 import type { Capabilities } from "./capabilities.js"
 import { directoryCalls } from "./directoryCalls.js"
 import { fileCalls } from "./fileCalls.js"
+import { type Answer, type Implementation, MAX_INT64, refuse, type Scratch } from "./implementation.js"
 import { reserve } from "./memory.js"
 import { openCalls } from "./opening.js"
 import { toSystemPath } from "./path.js"
 import { pipeCalls } from "./pipeCalls.js"
 import { renameCalls } from "./renaming.js"
-
-export type Implementation<K extends CallName> = (arguments_: Calls[K][0], scratch: Scratch, done: CallDone<K>) => void
-
-/** Where the system writes the answer of one running call. */
-export interface Scratch {
-  readonly address: number
-  readonly view: DataView
-  /** An event for an OVERLAPPED there, from its first use on. */
-  event?: number | undefined
-}
-
-/** The end of an `.async` call of a function that answers a BOOL. */
-export type Answer = (
-  done: (status: number, value: undefined, cause?: unknown) => void
-) => (error: unknown, result: number) => void
 
 const SCRATCH_BYTES = 64
 
@@ -202,15 +188,10 @@ const makeImplementations = (
   }
 }
 
-/** `done` is never called before `call` has returned. */
-export const refuse = <A>(done: (status: number, value: A | undefined) => void, status: number): void =>
-  queueMicrotask(() => done(status, undefined))
-
 // --- times: 100 ns units since 1601 there, nanoseconds since 1970 here
 
 const UNIX_EPOCH = 116_444_736_000_000_000n
 const UNCHANGED = 0n
-export const MAX_INT64 = 2n ** 63n - 1n
 
 /** `undefined` for what a FILETIME cannot say: 0 and below have meanings of their own. */
 const toFileTime = (ns: bigint | undefined): bigint | undefined => {

@@ -11,8 +11,8 @@ import {
   INVALID_FILE_ATTRIBUTES
 } from "../../constants.js"
 import type { Bindings } from "./bindings.js"
-import type { Answer, Implementation } from "./calls.js"
 import type { Capabilities } from "./capabilities.js"
+import type { Answer, Implementation } from "./implementation.js"
 import { toSystemPath } from "./path.js"
 
 type Names = "GetFileAttributesW" | "PrepareDirectoryChanges"

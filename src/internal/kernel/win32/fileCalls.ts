@@ -5,7 +5,7 @@
 import * as C from "../../constants.js"
 import type { StorageInformation } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
-import { type Answer, type Implementation, MAX_INT64, refuse } from "./calls.js"
+import { type Answer, type Implementation, MAX_INT64, refuse } from "./implementation.js"
 import { guarded, isUnknownClass } from "./renaming.js"
 
 type FileCallName =

@@ -12,8 +12,8 @@ import {
 } from "../../constants.js"
 import type { PipeInformation } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
-import type { Answer, Implementation } from "./calls.js"
 import type { Capabilities } from "./capabilities.js"
+import type { Answer, Implementation } from "./implementation.js"
 import { createAnchor, parametersOf } from "./pipeAnchor.js"
 import { Security } from "./security.js"
 

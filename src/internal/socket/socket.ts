@@ -17,8 +17,8 @@ import * as Operation from "../../Operation.js"
 import * as Win32Error from "../../Win32Error.js"
 import { ERROR_NO_DATA } from "../constants.js"
 import { moveAll } from "../file/moveAll.js"
+import { Inbox } from "../pipe/Inbox.js"
 import { settle } from "../settle.js"
-import { Inbox } from "./Inbox.js"
 import { Outbox, Write } from "./Outbox.js"
 
 export interface PipeConnection {

@@ -1,7 +1,7 @@
 /**
  * From what node says to what Windows says: the errno of a failed node:fs call as a Win32 code.
  */
-import * as C from "../constants.js"
+import * as C from "./constants.js"
 
 const codes: ReadonlyMap<string, number> = new Map([
   ["ENOENT", C.ERROR_FILE_NOT_FOUND],

@@ -2,7 +2,7 @@
  * File offsets: a number or a bigint outside, two DWORDs inside. Exactly, or refused; never wrapped (rule 26).
  */
 
-import { shown } from "../values.js"
+import { shown } from "./values.js"
 
 /** Both halves of this on a write mean: at the end of the file. */
 export const END_OF_FILE = { low: 0xffffffff, high: 0xffffffff } as const
