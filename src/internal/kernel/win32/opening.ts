@@ -5,7 +5,7 @@
  */
 import * as C from "../../constants.js"
 import type { Bindings } from "./bindings.js"
-import { type Answer, type Implementation, refuse } from "./calls.js"
+import { type Answer, type Implementation, refuse } from "./implementation.js"
 import { toSystemPath } from "./path.js"
 import { guarded } from "./renaming.js"
 
