@@ -1,7 +1,7 @@
 /**
- * `npm run test:simulate -- --seeds N [--from S] [--minutes M] [--processes P]`: random programs in simulated systems,
- * one per seed, and what happened in them. Without `--seeds`, until a million operations have been done. `--replay`
- * runs one again.
+ * `npm run test:simulate -- --seeds N [--from S] [--minutes M] [--processes P] [--submit auto|mask]`: random programs in
+ * simulated systems, one per seed, and what happened in them. Without `--seeds`, until a million operations have been
+ * done; without `--submit`, fibers wait in one form or the other by turns. `--replay` runs one again.
  */
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
@@ -29,10 +29,13 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     minutes: { type: "string" },
     processes: { type: "string" },
+    submit: { type: "string" },
     replay: { type: "string" },
     worker: { type: "boolean" }
   }
 })
+
+const submit = values.submit as "auto" | "mask" | undefined
 
 // --- a process that does batches
 
@@ -40,13 +43,16 @@ const batch = async ({ from, to }: Batch): Promise<Answer> => {
   const figures = new Figures()
   const failures: Array<string> = []
   for (let seed = from; seed < to; seed++) {
-    const outcome = await ofSeed(seed)
+    const outcome = await ofSeed(seed, submit)
     figures.add(outcome)
     if (outcome.problems.length === 0) continue
     failures.push(
       `FAILED: seed ${seed} (${outcome.profile}): ${
         outcome.problems.join("\n  ")
-      }\n  reproduce: npm run test:simulate -- --replay seed:${seed}\n  shrunk:    ${await reproduction(outcome)}`
+      }\n  reproduce: npm run test:simulate -- --replay seed:${seed}\n  shrunk:    ${await reproduction(
+        outcome,
+        submit
+      )}`
     )
   }
   return { figures, failures }
@@ -61,7 +67,7 @@ if (values.worker === true) {
 // --- one run again
 
 const replay = async (line: string): Promise<number> => {
-  const { doings, happened, operations, problems, profile } = await ofLine(line)
+  const { doings, happened, operations, problems, profile } = await ofLine(line, submit)
   console.log(`a system that is ${profile}; ${operations} operations`, { ...happened }, { ...doings })
   console.log(problems.length === 0 ? "no problem" : problems.join("\n"))
   return problems.length
@@ -83,7 +89,8 @@ const all = async (): Promise<number> => {
     new Promise<void>((resolve, reject) => {
       // One thread of libuv: `node:fs` answers a program in the order of its requests.
       const env = { ...process.env, UV_THREADPOOL_SIZE: "1" }
-      const child = fork(fileURLToPath(import.meta.url), ["--worker"], { env })
+      const chosen = submit === undefined ? [] : ["--submit", submit]
+      const child = fork(fileURLToPath(import.meta.url), ["--worker", ...chosen], { env })
       const give = () => {
         if (next >= end || seconds() > limit || figures.operations >= wanted) return void child.kill()
         const from = next

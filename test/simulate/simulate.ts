@@ -58,7 +58,7 @@ const simulateIn = async (
   }
 }
 
-export const ofSeed = (seed: number): Promise<Outcome> => simulate(seeded(seed))
+export const ofSeed = (seed: number, submit?: Submit): Promise<Outcome> => simulate(seeded(seed), submit)
 
 export const ofLine = (line: string, submit?: Submit): Promise<Outcome> => {
   const [kind, rest = ""] = line.split(":")
@@ -69,12 +69,12 @@ export const ofLine = (line: string, submit?: Submit): Promise<Outcome> => {
 }
 
 /** The command that repeats a failing run, made as plain as it can be within so many runs. */
-export const reproduction = async (failing: Outcome, runs = 2000): Promise<string> => {
+export const reproduction = async (failing: Outcome, submit?: Submit, runs = 2000): Promise<string> => {
   const list = await shrink(failing.taken, async (candidate) => {
-    const { problems, taken } = await simulate(replayed(candidate))
+    const { problems, taken } = await simulate(replayed(candidate), submit)
     return problems.length > 0 ? taken : undefined
   }, runs)
-  return `npm run test:simulate -- --replay list:${list.join(".")}`
+  return `npm run test:simulate -- ${submit === undefined ? "" : `--submit ${submit} `}--replay list:${list.join(".")}`
 }
 
 /** Figures of many runs. */

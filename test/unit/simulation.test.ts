@@ -36,7 +36,7 @@ describe("random programs in simulated systems", () => {
       const outcome = await ofSeed(seed)
       figures.add(outcome)
       if (outcome.problems.length > 0) {
-        throw new Error(`seed ${seed}: ${outcome.problems.join("\n")}\n${await reproduction(outcome, 200)}`)
+        throw new Error(`seed ${seed}: ${outcome.problems.join("\n")}\n${await reproduction(outcome, undefined, 200)}`)
       }
     }
     console.log(`${figures.operations} operations of ${figures.seeds} programs\n${figures.table()}`)
