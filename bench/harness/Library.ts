@@ -32,3 +32,7 @@ export const load = (
     const layer = Layer.merge(library.Kernel.layerOptions({ kernel }), NodeFileSystem.layer)
     return { title, library, module, context: yield* Layer.build(layer) }
   })
+
+/** A kernel of the library whose fibers wait in the old form; `undefined` of a revision that has no other one. */
+export const theMask = (library: Library, kernel: "portable" | "win32") =>
+  Effect.orElseSucceed(Layer.build(library.Kernel.layerOptions({ kernel, submit: "mask" })), () => undefined)

@@ -145,6 +145,16 @@ export const atMostOver = (row: string, peer: string, bound: number, unit: strin
   unit
 })
 
+/** A goal for times: adds at most so many times of what the other one adds to the same work. */
+export const atMostTimesAdded = (row: string, other: string, to: string, bound: number): Goal => ({
+  row,
+  text: `what ${other} adds to ${to}`,
+  of: (value) => (value(row) - value(to)) / (value(other) - value(to)),
+  relation: "≤",
+  bound,
+  unit: "×"
+})
+
 export const atMost = (row: string, bound: number, unit: string): Goal => ({
   row,
   text: "",

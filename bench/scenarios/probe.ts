@@ -22,6 +22,8 @@ export interface Probe {
    */
   readonly what: "reads" | "memory" | "allocation" | "growth"
   readonly who: string
+  /** In the old form, in place of the one that the library chooses. */
+  readonly submit?: "mask" | undefined
   readonly path: string
   readonly operations: number
   readonly inFlight?: number | undefined
@@ -118,7 +120,10 @@ const reads = (probe: Probe) =>
 
 const measures = { reads, memory, allocation, growth }
 
-const layer = Layer.merge(library.Kernel.layerOptions({ kernel: asked.kernel }), NodeFileSystem.layer)
+const layer = Layer.merge(
+  library.Kernel.layerOptions({ kernel: asked.kernel, submit: asked.submit }),
+  NodeFileSystem.layer
+)
 const measure: (probe: Probe) => Effect.Effect<number | string, unknown, Env | Scope.Scope> = measures[asked.what]
 const value = await Effect.runPromise(Effect.scoped(Effect.provide(measure(asked), layer)))
 writeFileSync(result, String(value))

@@ -19,8 +19,10 @@ import {
 import { bun } from "../harness/bun.js"
 import { busyProcessors } from "../harness/busy.js"
 import { checksum, type Input, PAGE, type Pages, randomPages, SeenPages } from "../harness/inputs.js"
+import { theMask } from "../harness/Library.js"
 import {
   atMostOver,
+  atMostTimesAdded,
   atMostTimesTheCost,
   type Case,
   type Contestant,
@@ -38,6 +40,7 @@ const IN_FLIGHT = [1, 8, 32, 256]
 
 const FIBERS = "File.read, a fiber for each place"
 const PLAIN = "the same, into plain Uint8Arrays"
+const MASK = "the same in the old form, a mask"
 const FOR_EACH = "File.read, a new fiber for each read"
 const RAW = "fs.read, a callback for each place"
 const BARE = "Effect.async around fs.read, a new fiber for each read"
@@ -71,6 +74,7 @@ const idle = (bench: Bench, inFlight: number): Effect.Effect<Case<Env>, unknown,
   Effect.gen(function*() {
     const { library, tpio: native } = bench
     const count = countOf(bench, inFlight)
+    const mask = yield* theMask(library, bench.kernel)
     const drawn = yield* draw(bench, count)
     const inC = (role: Contestant["role"], name: string, mode: "issuer" | "callbacks") =>
       native === undefined ? [] : [
@@ -94,6 +98,7 @@ const idle = (bench: Bench, inFlight: number): Effect.Effect<Case<Env>, unknown,
         yield* fibers(library, drawn, inFlight),
         yield* plain(library, drawn, inFlight),
         yield* newFibers(library, drawn, inFlight),
+        ...mask === undefined ? [] : [yield* Effect.provide(fibers(library, drawn, inFlight, MASK, "peer"), mask)],
         yield* callbacks(drawn, inFlight),
         yield* bare(drawn, inFlight),
         yield* promises(drawn, inFlight),
@@ -103,7 +108,10 @@ const idle = (bench: Bench, inFlight: number): Effect.Effect<Case<Env>, unknown,
         ...inC("peer", ISSUER, "issuer"),
         ...inC("limit", CALLBACKS, "callbacks")
       ],
-      goals: goals(bench, inFlight),
+      goals: [
+        ...goals(bench, inFlight),
+        ...mask === undefined || bench.kernel === "win32" ? [] : [inCpu(atMostTimesAdded(FIBERS, MASK, RAW, 0.5))]
+      ],
       notes: bench.kernel === "win32" && native === undefined ? [NO_TPIO] : [],
       afterwards: wakeUpsSince(library, yield* library.Kernel.ledger)
     }
@@ -163,12 +171,13 @@ export const fibers = (
   library: Library,
   drawn: Draw,
   inFlight: number,
-  name = FIBERS
+  name = FIBERS,
+  role: Contestant["role"] = "ours"
 ): Effect.Effect<Contestant, unknown, Kernel | Scope.Scope> =>
   Effect.map(
     opened(library, drawn.input.path, inFlight),
     ({ buffers, file }) =>
-      contestant("ours", name, (phase) =>
+      contestant(role, name, (phase) =>
         inFibers(
           drawn,
           phase,

@@ -7,12 +7,14 @@ import type { Operation as Issued } from "../../src/internal/engine/Operation.js
 import type * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import { type Bench, contestant, type Env, type Library, type MakeScenario, promised } from "../harness/Bench.js"
 import { PAGE, type Pages, SeenPages } from "../harness/inputs.js"
-import { atMostOver, type Case, microsPerOperation, type Phase } from "../harness/Scenario.js"
+import { theMask } from "../harness/Library.js"
+import { atMostTimesAdded, type Case, inCpu, microsPerOperation, type Phase } from "../harness/Scenario.js"
 import { draw, inFibers } from "./random.js"
 
 const IN_FLIGHT = 32
 
 const OURS = "ThreadpoolIo.submit, in 32 fibers"
+const MASK = "the same in the old form, a mask"
 const ENGINE = "the engine, 32 listeners"
 
 export const submit: MakeScenario = (bench) => ({
@@ -26,25 +28,33 @@ const theCase = (bench: Bench): Effect.Effect<Case<Env>, unknown, Env | Scope.Sc
     const count = bench.quick ? 4000 : 40_000
     const drawn = yield* draw(bench, count)
     const { BufferPool, File, Operation, ThreadpoolIo } = bench.library
-    const { io } = yield* File.open(drawn.input.path, { hint: "random" })
-    const buffers = yield* Effect.all(Array.from({ length: IN_FLIGHT }, () => BufferPool.make(PAGE)))
+    const opened = Effect.gen(function*() {
+      const { io } = yield* File.open(drawn.input.path, { hint: "random" })
+      const buffers = yield* Effect.all(Array.from({ length: IN_FLIGHT }, () => BufferPool.make(PAGE)))
+      const submits = (phase: Phase) =>
+        inFibers(
+          drawn,
+          phase,
+          buffers,
+          (buffer, offset) => ThreadpoolIo.submit(io, Operation.read({ buffer, offset })),
+          ({ bytes }) => bytes
+        )
+      return { io, buffers, submits }
+    })
+    const { buffers, io, submits } = yield* opened
+    const mask = yield* theMask(bench.library, bench.kernel)
+    const old = mask === undefined ? undefined : yield* Effect.provide(opened, mask)
     return {
       label: `4 KiB reads, ${IN_FLIGHT} in flight`,
       measure: microsPerOperation,
       amount: count,
       expected: drawn.checksums,
       contestants: [
-        contestant<Env>("ours", OURS, (phase) =>
-          inFibers(
-            drawn,
-            phase,
-            buffers,
-            (buffer, offset) => ThreadpoolIo.submit(io, Operation.read({ buffer, offset })),
-            ({ bytes }) => bytes
-          )),
+        contestant<Env>("ours", OURS, submits),
+        ...old === undefined ? [] : [contestant<Env>("peer", MASK, old.submits)],
         contestant<Env>("limit", ENGINE, (phase) => withListeners(bench.library, io, drawn, phase, buffers))
       ],
-      goals: [atMostOver(OURS, ENGINE, 4, "µs")]
+      goals: old === undefined ? [] : [inCpu(atMostTimesAdded(OURS, MASK, ENGINE, 0.45))]
     }
   })
 

@@ -1,13 +1,23 @@
 // A copy of very many small files: this project's own node_modules.
 import { FileSystem } from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
-import { readdirSync, realpathSync, rmSync, statSync } from "node:fs"
+import { mkdirSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type Bench, contestant, type Env, type MakeScenario, promised } from "../harness/Bench.js"
 import { MiB } from "../harness/inputs.js"
-import { atLeastTimesAsFast, type Case, type Contestant, type Outcome, seconds } from "../harness/Scenario.js"
+import {
+  atLeastTimesAsFast,
+  atMostTimesTheCost,
+  type Case,
+  type Contestant,
+  microsPerOperation,
+  type Outcome,
+  seconds
+} from "../harness/Scenario.js"
+import { digits } from "../harness/statistics.js"
 import { timed } from "../harness/timed.js"
 
 const OURS = "Pipeline.copyTree"
@@ -36,11 +46,61 @@ const theCase = (bench: Bench): Effect.Effect<Case<Env>> =>
         copies(bench, source, "ours", OURS, (to) => bench.library.Pipeline.copyTree(source, to)),
         copies(bench, source, "peer", INCUMBENT, (to) => Effect.flatMap(FileSystem, (fs) => fs.copy(source, to))),
         // Node does not tell the processor time of a child.
-        copies(bench, source, "limit", "cp -a, a program in C", (to) => promised(() => cp(source, to)), {
+        copies(bench, source, "limit", CP, (to) => promised(() => cp(source, to)), {
           cpuMillis: NaN
         })
       ],
       goals: [atLeastTimesAsFast(OURS, [INCUMBENT], 1.5)]
+    }
+  })
+
+const VERIFIED = "the same, verified by reading again"
+const CP = "cp -a, a program in C"
+
+/** Files of 0.2 to 3 KB: once so many, and once twenty times as many, of which each costs the same. */
+export const smallFiles: MakeScenario = (bench) =>
+  bench.kernel === "win32" ? undefined : {
+    name: "small-files",
+    title: "A copy of a tree of small files",
+    cases: Effect.succeed((bench.quick ? [2000] : [10_000, 200_000]).map((count) => small(bench, count)))
+  }
+
+const FILES_EACH = 100
+
+const small = (bench: Bench, count: number): Effect.Effect<Case<Env>, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const source = join(bench.directory, "small-files")
+    yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(source, { recursive: true, force: true })))
+    const bytes = Buffer.alloc(3000, "small ")
+    for (let i = 0; i < count; i++) {
+      const folder = join(source, `${Math.floor(i / FILES_EACH)}`)
+      if (i % FILES_EACH === 0) mkdirSync(folder, { recursive: true })
+      writeFileSync(join(folder, `${i}`), bytes.subarray(0, 200 + (i * 37) % 2800))
+    }
+    let resident = 0
+    const ours = (name: string, options: { readonly verify?: "read" }) =>
+      copies(bench, source, "ours", name, (to) =>
+        Effect.suspend(() => {
+          const before = process.memoryUsage.rss()
+          return Effect.map(bench.library.Pipeline.copyTree(source, to, options), () => {
+            resident = Math.max(resident, process.memoryUsage.rss() - before)
+          })
+        }))
+    return {
+      label: `${count.toLocaleString("en-US")} files`,
+      measure: microsPerOperation,
+      amount: count,
+      rounds: { warmUps: count > 10_000 ? 0 : 1, measured: 3 },
+      expected: { "warm-up": 0, measured: 0 },
+      contestants: [
+        ours(OURS, {}),
+        ours(VERIFIED, { verify: "read" }),
+        copies(bench, source, "limit", CP, (to) => promised(() => cp(source, to)), { cpuMillis: NaN })
+      ],
+      goals: [atMostTimesTheCost(OURS, [CP], 1.5), atMostTimesTheCost(VERIFIED, [CP], 3)],
+      afterwards: Effect.sync(() => [
+        `the process grew by at most ${digits(resident / 1000 / count)} KB for each file while one was made`
+      ])
     }
   })
 

@@ -1,7 +1,7 @@
 /**
- * `npm run test:simulate -- --seeds N [--from S] [--minutes M] [--processes P] [--submit auto|mask]`: random programs in
- * simulated systems, one per seed, and what happened in them. Without `--seeds`, until a million operations have been
- * done; without `--submit`, fibers wait in one form or the other by turns. `--replay` runs one again.
+ * `npm run test:simulate -- --seeds N [--from S] [--minutes M] [--processes P] [--submit auto|mask]`: random
+ * programs in simulated systems, one per seed, and what happened in them. Without `--seeds`, until a million operations
+ * have been done; without `--submit`, fibers wait in one form or the other by turns. `--replay` runs one again.
  */
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
