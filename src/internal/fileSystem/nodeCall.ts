@@ -37,7 +37,9 @@ class Call<A> implements Ticket, Stop {
   #stopTimer: (() => void) | undefined = undefined
 
   begin(start: (done: Callback<A>, stop: Stop) => void, options: NodeCallOptions<A>): void {
-    const done: Callback<A> = (error, value) => {
+    // Some runtimes, as Deno, call back with nothing at all.
+    const done: Callback<A> = (failed, value) => {
+      const error = failed ?? null
       if (this.givenUp) {
         if (error === null) options.dispose?.(value as A)
         return

@@ -110,7 +110,7 @@ const flushed = (place: Place, change: Effect.Effect<void, PipelineError>): Effe
       flushing = true
       fsync(fd, (error) => {
         closeSync(fd)
-        resume(error === null ? Effect.void : Effect.fail(refused(error)))
+        resume(error ? Effect.fail(refused(error)) : Effect.void)
       })
     })
   return Effect.acquireUseRelease(

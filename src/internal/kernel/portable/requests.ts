@@ -75,6 +75,9 @@ const told = (answer: Answer<Stat>) => (error: Error | null, stat: fs.BigIntStat
   })
 }
 
+/** Some runtimes, as Deno, call back with nothing at all. */
+const ended = (answer: Answer) => (error?: Error | null): void => answer(error ?? null)
+
 export const libuv: Requests = {
   open: fs.open,
   openAndStat: (path, flags, mode, answer) =>
@@ -85,21 +88,22 @@ export const libuv: Requests = {
         else fs.close(fd, () => answer(error))
       })
     }),
-  close: fs.close,
+  close: (fd, answer) => fs.close(fd, ended(answer)),
   fstat: (fd, answer) => fs.fstat(fd, { bigint: true }, told(answer)),
   lstat: (path, answer) => fs.lstat(path, { bigint: true }, told(answer)),
   read: (fd, bytes, start, length, position, answer) => fs.read(fd, bytes, start, length, position, answer),
   write: (fd, bytes, start, length, position, answer) => fs.write(fd, bytes, start, length, position, answer),
-  ftruncate: fs.ftruncate,
-  fsync: fs.fsync,
-  fchmod: fs.fchmod,
-  futimes: (fd, accessedNs, modifiedNs, answer) => fs.futimes(fd, timeText(accessedNs), timeText(modifiedNs), answer),
-  unlink: fs.unlink,
-  rename: fs.rename,
+  ftruncate: (fd, length, answer) => fs.ftruncate(fd, length, ended(answer)),
+  fsync: (fd, answer) => fs.fsync(fd, ended(answer)),
+  fchmod: (fd, mode, answer) => fs.fchmod(fd, mode, ended(answer)),
+  futimes: (fd, accessedNs, modifiedNs, answer) =>
+    fs.futimes(fd, timeText(accessedNs), timeText(modifiedNs), ended(answer)),
+  unlink: (path, answer) => fs.unlink(path, ended(answer)),
+  rename: (from, to, answer) => fs.rename(from, to, ended(answer)),
   linkAndUnlink: (from, to, answer) =>
     fs.link(from, to, (error) => {
-      if (error !== null) return answer(error)
-      fs.unlink(from, (error) => error === null ? answer(null) : fs.unlink(to, () => answer(error)))
+      if (error) return answer(error)
+      fs.unlink(from, (error) => error ? fs.unlink(to, () => answer(error)) : answer(null))
     }),
   withdraw: () => false
 }
