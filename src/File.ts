@@ -112,10 +112,11 @@ export interface OpenOptions {
   readonly share?: ReadonlyArray<"read" | "write" | "delete"> | undefined
   /**
    * - `openExisting` (default): fails with `NotFound` when there is none.
-   * - `createNew`: fails with `AlreadyExists` when there is one. Atomic.
+   * - `createNew`: fails with `AlreadyExists` when there is one. Atomic. Where a directory has the name, Windows says
+   *   `PermissionDenied`, as it does of a directory that is to be opened.
    * - `createAlways`: makes it, or empties the one there is. Windows refuses that of a file with the attribute hidden
    * or
-   *   system: `PermissionDenied`. `openAlways` and `truncate` do it.
+   *   system: `PermissionDenied`. `openAlways` and `truncate` do it. A file that is there keeps its `mode`.
    * - `openAlways`: makes it when there is none.
    * - `truncateExisting`: empties the one there is. Needs write access.
    */
@@ -1568,6 +1569,9 @@ const whileBusy = <A>(attempt: Effect.Effect<A, Win32Error.Win32Error>): Effect.
  * put back where the file is not replaced after all.
  *
  * On the portable kernel not replacing is a link and an unlink; a file system without hard links fails with `Unsupported`.
+ *
+ * Directories have names as well. Windows does not rename one while something is open in it, on whatever level:
+ * `PermissionDenied`. The portable kernel renames one with `replace` alone, since a directory has no second name.
  *
  * @example
  * ```ts

@@ -92,6 +92,27 @@ contract("FileSystem, our own", ({ claim, only }) => {
     expect(yield* failureOf(file.readAt(buffer, -1))).toMatchObject({ _tag: "BadArgument", method: "readAt" })
   })
 
+  claim("what has a name already is there, also where it is a directory and a new file is wanted", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const directory = yield* lab.directory
+    nodeFs.mkdirSync(join(directory, "empty"))
+    nodeFs.writeFileSync(join(directory, "file"), "old")
+    for (const name of ["empty", "file"]) {
+      const path = join(directory, name)
+      for (const flag of ["wx", "wx+", "ax", "ax+"] as const) {
+        expect(yield* failureOf(fs.open(path, { flag }))).toMatchObject({ reason: "AlreadyExists", method: "open" })
+        expect(yield* failureOf(fs.writeFileString(path, "new", { flag }))).toMatchObject({ reason: "AlreadyExists" })
+        expect(yield* failureOf(Stream.run(Stream.make(new Uint8Array(1)), fs.sink(path, { flag })))).toMatchObject({
+          reason: "AlreadyExists"
+        })
+      }
+    }
+    for (const flag of ["w", "a", "r+"] as const) {
+      expect(yield* failureOf(fs.open(join(directory, "empty"), { flag }))).toMatchObject({ reason: "BadResource" })
+    }
+    expect(nodeFs.readFileSync(join(directory, "file"), "utf8")).toBe("old")
+  })
+
   claim("positional operations run at once; those of the cursor one after the other", function*() {
     const fs = yield* ThreadpoolFileSystem.make
     const file = yield* fs.open(yield* fileOf(pattern(16 * 4096)), { flag: "r+" })

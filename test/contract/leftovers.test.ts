@@ -10,6 +10,7 @@ import * as Logger from "effect/Logger"
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
 import { basename, dirname, join } from "node:path"
+import * as File from "../../src/File.js"
 import { GENERIC_WRITE } from "../../src/internal/constants.js"
 import type { Calls, Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
 import { journalName, parseTemporary, partialName } from "../../src/internal/pipeline/names.js"
@@ -217,11 +218,12 @@ contract("leftovers", ({ claim, only }) => {
         fs.unlinkSync(there)
         fs.linkSync(document, there)
       }
-      const error = yield* failureOf(beforeEachOpen(exchange, Pipeline.copy(here.from, here.to, RESUMING)))
-      expect(error.reason).toBe("PermissionDenied")
+      const ended = yield* Effect.either(beforeEachOpen(exchange, Pipeline.copy(here.from, here.to, RESUMING)))
       expect(exchanged).toBeGreaterThan(0)
       expect(fs.readFileSync(document).equals(pattern(SIZE, 9))).toBe(true)
-      expect(fs.existsSync(here.to)).toBe(false)
+      // Without a journal of one's own there is nothing to go on with.
+      if (kind === "journal") isCopy(here)
+      else expect([ended, fs.existsSync(here.to)]).toMatchObject([{ left: { reason: "PermissionDenied" } }, false])
     })
   }
 
@@ -259,6 +261,51 @@ contract("leftovers", ({ claim, only }) => {
       const second = yield* warnings(Pipeline.copy(here.from, here.to, { ...RESUMING, takeOver: true }))
       expect(second.told).toBe("")
       expect(second.value.foundBytes).toBeGreaterThan(0)
+      isCopy(here)
+      expect(fs.readdirSync(here.there)).toEqual(["copy"])
+    }
+  )
+
+  only("win32", "elsewhere an open file keeps nobody out")(
+    "whose journal a process has open are left alone, and otherwise taken over, whatever has the number of their process",
+    function*() {
+      const here = yield* world
+      const left = yield* leave(here)
+      // Another process has had the number of this one.
+      const tag = left.tag.split("-").map((part, index) => index === 4 ? "other" : part).join("-")
+      const [partial, journal] = [partialName("copy", tag), journalName("copy", tag)]
+      fs.renameSync(left.partial, join(here.there, partial))
+      fs.renameSync(left.journal, join(here.there, journal))
+      const open = File.open(join(here.there, journal), { access: "readwrite", share: ["read"] })
+      for (const options of [RESUMING, { ...RESUMING, takeOver: true }]) {
+        const copied = Effect.scoped(Effect.zipRight(open, Pipeline.copy(here.from, here.to, options)))
+        const { told, value } = yield* warnings(copied)
+        expect([told, value.foundBytes]).toEqual(["", 0])
+        isCopy(here)
+        // It is complete, too.
+        yield* Effect.scoped(Effect.zipRight(open, Pipeline.copy(here.from, here.to, options)))
+        expect(temporary(here.there)).toEqual([partial, journal].sort())
+        fs.unlinkSync(here.to)
+      }
+      expect((yield* Pipeline.copy(here.from, here.to, RESUMING)).foundBytes).toBeGreaterThan(0)
+      isCopy(here)
+      expect(fs.readdirSync(here.there)).toEqual(["copy"])
+    }
+  )
+
+  only("win32", "elsewhere an open file keeps nobody out")(
+    "of a copy that goes on with one are its own until it has given the final name",
+    function*() {
+      const here = yield* world
+      const { journal } = yield* leave(here)
+      const second = Effect.gen(function*() {
+        expect(yield* failureOf(Effect.scoped(File.open(journal, { access: "write" })))).toMatchObject({
+          reason: "Busy"
+        })
+        expect(temporary(here.there).length).toBe(2)
+      })
+      const exit = yield* beforeItsEnd(Pipeline.copy(here.from, here.to, RESUMING), second)
+      expect(exit).toMatchObject({ _tag: "Success" })
       isCopy(here)
       expect(fs.readdirSync(here.there)).toEqual(["copy"])
     }
@@ -330,6 +377,18 @@ contract("leftovers", ({ claim, only }) => {
       expect(error.reason).toBe("InvalidArgument")
       expect(fs.readdirSync(here.there)).toEqual([])
     })
+  })
+
+  claim("of a source that was written to since, and has its old time again, are not gone on with", function*() {
+    const here = yield* world
+    fs.utimesSync(here.from, 1_700_000_000, 1_700_000_000)
+    yield* leave(here)
+    fs.writeFileSync(here.from, pattern(SIZE, 7))
+    fs.utimesSync(here.from, 1_700_000_000, 1_700_000_000)
+    const done = yield* Pipeline.copy(here.from, here.to, RESUMING)
+    expect(done.foundBytes).toBe(0)
+    isCopy(here)
+    expect(fs.readdirSync(here.there)).toEqual(["copy"])
   })
 
   for (const verify of ["read", "durable"] as const) {

@@ -255,5 +255,19 @@ export const ofPipeline = [
     file: "internal/kernel/portable/thread",
     from: "before.blocks * 512n >= before.size",
     to: "true"
+  },
+  {
+    name: "go on with the copy of a source that was written to, and has its old time again",
+    tests: left,
+    file: "internal/pipeline/journal",
+    from: "changedTimeNs: `${changedTimeNs}`",
+    to: "changedTimeNs: `${typeof changedTimeNs}`"
+  },
+  {
+    name: "take over a journal that is not one's own",
+    tests: left,
+    file: resume,
+    from: "\"openExisting\"), scope), requireOwn)",
+    to: "\"openExisting\"), scope), () => Effect.void)"
   }
 ]

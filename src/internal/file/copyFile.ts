@@ -12,7 +12,7 @@ import { call } from "../call.js"
 import { ERROR_IO_DEVICE, ERROR_SHARING_VIOLATION } from "../constants.js"
 import { forEachOfAll, type Memory, stillIs } from "./everything.js"
 import { moveAll } from "./moveAll.js"
-import { KEPT, permissions } from "./permissions.js"
+import { KEPT, permissions, PRIVATE } from "./permissions.js"
 
 const CHUNK = 512 << 10
 /** A size is a hint: a file may hold more than it says. */
@@ -61,9 +61,6 @@ export interface Functions {
     use: (file: File.File) => Failing<A>
   ) => Effect.Effect<A, Win32Error.Win32Error, Kernel>
 }
-
-/** Nobody else reads a copy that is not finished. */
-const PRIVATE = 0o600
 
 const changed = (from: string) =>
   Win32Error.make({

@@ -4,4 +4,7 @@
  */
 export const KEPT = 0o1777
 
+/** Nobody else reads a copy that is not finished, nor writes it. */
+export const PRIVATE = 0o600
+
 export const permissions = (mode: bigint | number): number => Number(mode) & KEPT

@@ -82,16 +82,17 @@ export const using = <A>(
 /** To Windows a directory is something that may not be opened as a file: whether it is one must be asked. */
 const explained = (
   kernel: Kernel.Service,
-  { method, path }: Target,
+  { flag, method, path }: Target,
   error: Win32Error.Win32Error
 ): Effect.Effect<never, PlatformError.PlatformError> => {
   const plainly = Effect.suspend(() => Effect.fail(fromWin32(method)(error)))
   if (error.syscall !== "CreateFileW" || error.code !== c.ERROR_ACCESS_DENIED) return plainly
   return Effect.matchEffect(nodeCall<fs.Stats>(kernel, { method, path }, (done) => fs.stat(path, done)), {
     onFailure: () => plainly,
-    onSuccess: (stats) =>
-      stats.isDirectory()
-        ? Effect.fail(systemError("BadResource", method, path, "it is a directory", error))
-        : plainly
+    onSuccess: (stats) => {
+      if (!stats.isDirectory()) return plainly
+      const reason = openingOf(flag).disposition === "createNew" ? "AlreadyExists" : "BadResource"
+      return Effect.fail(systemError(reason, method, path, "it is a directory", error))
+    }
   })
 }

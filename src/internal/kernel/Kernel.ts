@@ -359,7 +359,10 @@ export interface Kernel {
   readonly completions?: { readonly way: CompletionWay; readonly reason: string | undefined } | undefined
   /** A `LockFileEx` that waits is pending and can be cancelled. On Wine it never completes. */
   readonly waitsForLocks: boolean
-  /** Nobody opens a file that is open and shared with nobody, until it is closed or its process has ended, however that ends. */
+  /**
+   * Nobody opens a file to write, rename or remove it that is open and does not share that, until it is closed or its process has
+   * ended, however that ends.
+   */
   readonly opensAlone?: true | undefined
   /** `CreateFileW` opens directories too, and nobody renames or removes one that is open without `FILE_SHARE_DELETE`. */
   readonly holdsDirectories?: true | undefined

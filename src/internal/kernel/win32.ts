@@ -118,6 +118,7 @@ class Win32Kernel implements Kernel {
   readonly holdsDirectories = true
   readonly passesCache = true
   readonly copiesFiles = true
+  readonly opensAlone = true
   readonly sparseByRequest = true
   readonly call: Kernel["call"]
   readonly pools: Win32Pools

@@ -1,6 +1,7 @@
 /**
  * What the parts of one file's copy share.
  */
+import type * as Effect from "effect/Effect"
 import type { PoolBuffer } from "../../BufferPool.js"
 import type { Identity } from "../held/identity.js"
 import type { Place } from "../held/Place.js"
@@ -30,6 +31,8 @@ export interface Named {
   partialIsOurs: boolean
   /** Its journal, if it gets one. */
   readonly journal: Place | undefined
+  /** Closes the journal, once it is open: while it is, nobody else opens it, where the system keeps files from others. */
+  closeJournal: Effect.Effect<void>
   /** Which file the copy is, once it is finished. */
   identity: Identity | undefined
 }

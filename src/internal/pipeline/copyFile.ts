@@ -3,6 +3,8 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
@@ -18,9 +20,9 @@ import { copySmall } from "./copySmall.js"
 import { alreadyExists, cannot, changed } from "./failures.js"
 import { holesOf } from "./holes.js"
 import type { Job } from "./Job.js"
-import { Journal, type Read } from "./journal.js"
+import { Journal, openJournal } from "./journal.js"
 import { journalName } from "./names.js"
-import { begin, ended, explain, giveName, look, modeOf, named, PRIVATE, removeParts } from "./naming.js"
+import { begin, closeJournal, ended, explain, giveName, look, modeOf, named, removeParts } from "./naming.js"
 import { adopt, type Adopted, lookAtTarget, removeLeft, requireOwn } from "./resume.js"
 import { type Seen, seen } from "./seen.js"
 import { nextTag } from "./tags.js"
@@ -100,6 +102,7 @@ const copyNew = (
     stat,
     partialIsOurs: adopted !== undefined,
     journal: journaled ? placeIn(file.directory, journalName(file.name, tag)) : undefined,
+    closeJournal: adopted?.close ?? Effect.void,
     buffer,
     writtenTo: 0,
     holes: { keeps: false, data: undefined }
@@ -107,7 +110,7 @@ const copyNew = (
   begin(copying)
   // Whether the file has got its name and whether that is remembered must not come apart: the mask stays on for it.
   return Effect.matchCauseEffect(
-    Effect.flatMap(restore(fill(copying, source, adopted?.journal)), () => giveName(copying)),
+    Effect.flatMap(restore(fill(copying, source, adopted)), () => giveName(copying)),
     {
       onSuccess: () => Effect.void,
       onFailure: (cause) => Effect.zipRight(cleanUp(copying, cause), Effect.failCause(cause))
@@ -128,10 +131,12 @@ const cleanUp = (
   copying: Copying,
   cause: Cause.Cause<PipelineError | Win32Error>
 ): Effect.Effect<void, never, Kernel> =>
-  isWorthKeeping(copying, cause) ? Effect.sync(() => ended(copying)) : removeParts(copying)
+  isWorthKeeping(copying, cause)
+    ? Effect.zipRight(closeJournal(copying), Effect.sync(() => ended(copying)))
+    : removeParts(copying)
 
 /** Everything but the name. */
-const fill = (copying: Copying, source: File.File, earlier: Read | undefined): Failing<void> =>
+const fill = (copying: Copying, source: File.File, earlier: Adopted | undefined): Failing<void> =>
   withPartial(copying, earlier !== undefined, (copy) =>
     Effect.flatMap(holesOf(copying.stat, source, copy), (holes) => {
       copying.holes = holes
@@ -194,43 +199,38 @@ const withPartial = <A, E>(
     }))
 }
 
-/** Both are files of one's own. */
-const ownBoth = (copy: File.File, journal: File.File): Effect.Effect<void, Win32Error> =>
-  Effect.zipRight(requireOwn(copy), requireOwn(journal))
-
 /** Opens the journal, and hands on where the copy is to go on. */
 const withJournal = (
   copying: Copying,
   { system: path }: Place,
   original: File.File,
   copy: File.File,
-  earlier: Read | undefined,
+  earlier: Adopted | undefined,
   use: (from: number, journal: Journal) => Failing<void>
 ): Failing<void> => {
   const { file: { name }, job: { progress }, stat } = copying
   if (earlier === undefined) {
-    return File.withFile(path, { access: "write", disposition: "createNew", mode: PRIVATE }, (file) => {
-      const journal = new Journal(file, 0)
-      return Effect.zipRight(journal.begin(name, stat), use(0, journal))
+    return Effect.flatMap(Scope.make(), (scope) => {
+      copying.closeJournal = Scope.close(scope, Exit.void)
+      return Effect.flatMap(Scope.extend(openJournal(path, "createNew"), scope), (file) => {
+        const journal = new Journal(file, 0)
+        return Effect.zipRight(journal.begin(name, stat), use(0, journal))
+      })
     })
   }
-  return File.withFile(
-    path,
-    { access: "write", noFollow: true },
-    (file) =>
-      Effect.flatMap(
-        Effect.zipRight(ownBoth(copy, file), believable(copying, original, copy, earlier.entries)),
-        (good) => {
-          const from = earlier.entries[good - 1]?.to ?? 0
-          const end = earlier.ends[good]!
-          progress.found(from)
-          copying.writtenTo = from
-          return File.truncate(file, end).pipe(
-            Effect.zipRight(File.truncate(copy, from)),
-            Effect.zipRight(use(from, new Journal(file, end)))
-          )
-        }
+  const { file, journal: { ends, entries } } = earlier
+  return Effect.flatMap(
+    Effect.zipRight(requireOwn(copy), believable(copying, original, copy, entries)),
+    (good) => {
+      const from = entries[good - 1]?.to ?? 0
+      const end = ends[good]!
+      progress.found(from)
+      copying.writtenTo = from
+      return File.truncate(file, end).pipe(
+        Effect.zipRight(File.truncate(copy, from)),
+        Effect.zipRight(use(from, new Journal(file, end)))
       )
+    }
   )
 }
 

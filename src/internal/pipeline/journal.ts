@@ -7,13 +7,15 @@
  * the entry says the source had. So also what a power failure has lost is seen.
  */
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { LARGEST_SECTOR } from "../constants.js"
+import { PRIVATE } from "../file/permissions.js"
 import type { Seen } from "./seen.js"
 
-const VERSION = 1
+const VERSION = 2
 
 /** Bytes up to `to`, and from the entry before on, with their SHA-256. */
 export interface Entry {
@@ -22,8 +24,16 @@ export interface Entry {
 }
 
 /** Which source, at which moment of its life. */
-const headerOf = (name: string, { dev, ino, mtimeNs, size }: Seen): string =>
-  line({ version: VERSION, name, size: `${size}`, mtimeNs: `${mtimeNs}`, inode: `${ino}`, device: `${dev}` })
+const headerOf = (name: string, { changedTimeNs = 0n, dev, ino, mtimeNs, size }: Seen): string =>
+  line({
+    version: VERSION,
+    name,
+    size: `${size}`,
+    mtimeNs: `${mtimeNs}`,
+    changedTimeNs: `${changedTimeNs}`,
+    inode: `${ino}`,
+    device: `${dev}`
+  })
 
 const line = (value: unknown): string => `${JSON.stringify(value)}\n`
 
@@ -35,18 +45,23 @@ export interface Read {
 
 const NONE: Read = { entries: [], ends: [0] }
 
-/** What a journal says of the copy of this source; no entries when it is of another one, or of this one as it was once. */
-export const readJournal = (
+/**
+ * A journal is open for as long as somebody uses it, and nobody else may write, rename or remove it: where the system keeps
+ * others from opening it then (`Kernel.opensAlone`), whoever can open it knows that its process has ended, or its copy has.
+ */
+export const openJournal = (
   path: string,
-  name: string,
-  stat: Seen
-): Effect.Effect<Read, never, Kernel> =>
-  File.withFile(path, { noFollow: true }, (file) =>
-    Effect.flatMap(File.size(file), (size) => {
-      if (size > MOST_BYTES) return Effect.succeed(NONE)
-      const bytes = Buffer.alloc(Number(size))
-      return Effect.map(File.read(file, bytes, 0), (length) => parse(bytes.subarray(0, length), name, stat))
-    })).pipe(Effect.catchAll(() => Effect.succeed(NONE)))
+  disposition: "createNew" | "openExisting"
+): Effect.Effect<File.File, Win32Error, Kernel | Scope.Scope> =>
+  File.open(path, { access: "readwrite", disposition, share: ["read"], mode: PRIVATE, noFollow: true })
+
+/** What a journal says of the copy of this source; no entries when it is of another one, or of this one as it was once. */
+export const readJournal = (file: File.File, name: string, stat: Seen): Effect.Effect<Read> =>
+  Effect.flatMap(File.size(file), (size) => {
+    if (size > MOST_BYTES) return Effect.succeed(NONE)
+    const bytes = Buffer.alloc(Number(size))
+    return Effect.map(File.read(file, bytes, 0), (length) => parse(bytes.subarray(0, length), name, stat))
+  }).pipe(Effect.catchAll(() => Effect.succeed(NONE)))
 
 /** Of a file of more than a petabyte. */
 const MOST_BYTES = 1 << 30

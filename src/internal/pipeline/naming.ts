@@ -7,6 +7,7 @@ import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
 import type { Win32Error } from "../../Win32Error.js"
+import { PRIVATE } from "../file/permissions.js"
 import { type Identity, isKnown, isSame } from "../held/identity.js"
 import { type Place, placeIn } from "../held/Place.js"
 import type { FileToCopy, Named } from "./Copying.js"
@@ -36,6 +37,7 @@ export const named = (job: Job, file: FileToCopy, tag: string): Named => ({
   partial: placeIn(file.directory, partialName(file.name, tag)),
   partialIsOurs: false,
   journal: undefined,
+  closeJournal: Effect.void,
   identity: undefined
 })
 
@@ -53,16 +55,15 @@ export const ended = ({ job: { progress }, journal, partial, tag }: Named): void
 export const removeParts = (copying: Named): Effect.Effect<void, never, Kernel> => {
   const { journal, partial, partialIsOurs } = copying
   const over = Effect.sync(() => ended(copying))
-  if (!partialIsOurs) return over
-  const removed = journal === undefined
-    ? removeFile(partial.system)
-    // The journal last: without it the rest is of no use to anybody, with it alone nobody is misled.
-    : Effect.zipRight(removeFile(partial.system), removeFile(journal.system))
-  return Effect.zipRight(removed, over)
+  if (!partialIsOurs) return Effect.zipRight(closeJournal(copying), over)
+  // The journal last: without it the rest is of no use to anybody, with it alone nobody is misled.
+  return Effect.zipRight(removeFile(partial.system), closeJournal(copying)).pipe(
+    Effect.zipRight(journal === undefined ? Effect.void : removeFile(journal.system)),
+    Effect.zipRight(over)
+  )
 }
 
-/** Nobody else reads a copy that is not finished, nor writes it. */
-export const PRIVATE = 0o600
+export const closeJournal = (copying: Named): Effect.Effect<void> => Effect.suspend(() => copying.closeJournal)
 
 /** A copy that does not get the permissions of its source has those of any new file. */
 export const modeOf = ({ job: { settings } }: Named): number => settings.permissions ? PRIVATE : 0o666
@@ -98,7 +99,9 @@ export const giveName = (copying: Named): Effect.Effect<void, PipelineError | Wi
     if (there === undefined || !isWhatWasWritten(copying, there)) return Effect.fail(replaced(target.user))
     remember(there)
     progress.file()
-    return journal === undefined ? Effect.void : Effect.asVoid(removeFile(journal.system))
+    return journal === undefined
+      ? Effect.void
+      : Effect.zipRight(copying.closeJournal, Effect.asVoid(removeFile(journal.system)))
   }
   return Effect.matchEffect(File.rename(partial.system, target.system), {
     onSuccess: done((identity) => made.file(file.to, file.name, identity)),

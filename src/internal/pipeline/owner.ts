@@ -3,8 +3,8 @@
  * from clocks.
  *
  * On Linux a process is told from all others by the boot of its system, its namespaces of processes and of time, its
- * number and its start. Elsewhere a number is all that there is; there the system drops a lock on the journal with the
- * process that holds it.
+ * number and its start. Elsewhere a number is all that there is; but on Windows nobody else opens the journal while its process
+ * has it open, and the system closes it with the process.
  */
 import { createHash } from "node:crypto"
 import { readFileSync, readlinkSync, realpathSync, statfsSync } from "node:fs"
@@ -14,7 +14,7 @@ import { errnoOf } from "../errno.js"
 /** A process, each part in letters and digits, `0` where it is not known. */
 export interface Owner {
   /**
-   * `l`: Linux; `w`: Windows, with locks on its journals; `v`: Windows without; `m` and `u`: the same of other systems.
+   * `l`: Linux; `w`: Windows, where nobody else opens its journals; `v`: Windows without that; `u`: others.
    */
   readonly kind: string
   readonly boot: string
@@ -69,7 +69,7 @@ const orUnknown = (f: () => string): string => {
 
 export const ownerOf = (system: System, locks: boolean): Owner => {
   const { pid, platform, proc } = system
-  const kind = platform === "linux" ? "l" : platform === "win32" ? (locks ? "w" : "v") : locks ? "m" : "u"
+  const kind = platform === "linux" ? "l" : platform !== "win32" ? "u" : locks ? "w" : "v"
   if (kind !== "l") return { kind, boot: UNKNOWN, namespace: UNKNOWN, pid, start: UNKNOWN }
   return {
     kind,
@@ -128,11 +128,11 @@ export const lifeOf = (owner: Owner, own: Owner, system: System, where: Where): 
   return start === UNKNOWN ? "unknown" : start === owner.start ? "live" : "dead"
 }
 
-const platformOf = ({ kind }: Owner): string => kind === "v" ? "w" : kind === "u" ? "m" : kind
+const platformOf = ({ kind }: Owner): string => kind === "v" ? "w" : kind
 
 /** A number that is in use may be another process's by now: that one's end is waited for. */
 const elsewhere = ({ kind, pid }: Owner, system: System, { hasJournal, isLocal }: Where): Life => {
-  if (hasJournal && (kind === "w" || kind === "m")) return "lock"
+  if (hasJournal && kind === "w") return "lock"
   return system.isRunning(pid) ? "live" : isLocal() ? "dead" : "unknown"
 }
 

@@ -2,6 +2,8 @@
  * Going on with what an earlier copy left: a file that is complete, or a partial one with its journal.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
 import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync } from "node:fs"
 import type { PoolBuffer } from "../../BufferPool.js"
@@ -14,17 +16,23 @@ import { sameTime } from "../times.js"
 import { forEachChunk } from "./chunks.js"
 import type { FileToCopy } from "./Copying.js"
 import type { Job } from "./Job.js"
-import { type Read, readJournal } from "./journal.js"
+import { openJournal, type Read, readJournal } from "./journal.js"
 import { isOwn } from "./leftovers.js"
 import { makeWritable, removeFile } from "./Made.js"
 import { journalName, partialName } from "./names.js"
 import type { Seen } from "./seen.js"
-import { endTag, nextTag, withTag } from "./tags.js"
+import { endTag, nextTag, useTag, withTag } from "./tags.js"
 
 /** A partial file that has become ours, with its journal. */
-export interface Adopted {
-  readonly tag: string
+export interface Adopted extends Claimed {
   readonly journal: Read
+}
+
+/** A journal that nobody else has open, where the system keeps others out. */
+interface Claimed {
+  readonly tag: string
+  readonly file: File.File
+  readonly close: Effect.Effect<void>
 }
 
 const paths = ({ directory, name }: FileToCopy, tag: string) => ({
@@ -32,9 +40,21 @@ const paths = ({ directory, name }: FileToCopy, tag: string) => ({
   journal: placeIn(directory, journalName(name, tag)).system
 })
 
-const remove = (file: FileToCopy, tag: string): Effect.Effect<void, never, Kernel> => {
+/** Opens a journal, if it is nobody's. One that is in use, has gone or is not one's own is left alone. */
+const claim = (file: FileToCopy, tag: string): Effect.Effect<Claimed | undefined, never, Kernel> =>
+  Effect.flatMap(Scope.make(), (scope) => {
+    const close = Scope.close(scope, Exit.void)
+    const opened = Effect.tap(Scope.extend(openJournal(paths(file, tag).journal, "openExisting"), scope), requireOwn)
+    return Effect.matchEffect(opened, {
+      onSuccess: (opened) => Effect.succeed({ tag, file: opened, close }),
+      onFailure: () => Effect.as(close, undefined)
+    })
+  })
+
+/** The journal last, and open until then: nobody else takes over what is being removed. */
+const remove = (file: FileToCopy, { close, tag }: Claimed): Effect.Effect<void, never, Kernel> => {
   const { journal, partial } = paths(file, tag)
-  return Effect.zipRight(removeFile(partial), Effect.asVoid(removeFile(journal)))
+  return Effect.zipRight(removeFile(partial), Effect.zipRight(close, Effect.asVoid(removeFile(journal))))
 }
 
 const leftOf = ({ left }: Job, { name, to }: FileToCopy): ReadonlyArray<string> =>
@@ -42,12 +62,13 @@ const leftOf = ({ left }: Job, { name, to }: FileToCopy): ReadonlyArray<string> 
 
 /** The file is complete, whoever has made it. */
 export const removeLeft = (job: Job, file: FileToCopy): Effect.Effect<void, never, Kernel> =>
-  Effect.forEach(leftOf(job, file), (tag) => remove(file, tag), { discard: true })
+  Effect.forEach(
+    leftOf(job, file),
+    (tag) => Effect.flatMap(claim(file, tag), (claimed) => claimed === undefined ? Effect.void : remove(file, claimed)),
+    { discard: true }
+  )
 
-/**
- * Takes over the partial file that has come furthest, and removes the others. The rename of the journal decides between two
- * copies that try to: the second one finds it gone.
- */
+/** Takes over the partial file that has come furthest, and removes the others. Inside a mask. */
 export const adopt = (
   job: Job,
   file: FileToCopy,
@@ -58,30 +79,42 @@ export const adopt = (
   return Effect.gen(function*() {
     let best: Adopted | undefined
     for (const tag of tags) {
-      const journal = yield* readJournal(paths(file, tag).journal, file.name, stat)
+      const claimed = yield* claim(file, tag)
+      if (claimed === undefined) continue
+      const journal = yield* readJournal(claimed.file, file.name, stat)
       const better = journal.entries.length > 0 &&
         (best === undefined || journal.entries.at(-1)!.to > best.journal.entries.at(-1)!.to)
-      const worse = better ? best?.tag : tag
-      if (better) best = { tag, journal }
+      const worse = better ? best : claimed
+      if (better) best = { ...claimed, journal }
       if (worse !== undefined) yield* remove(file, worse)
     }
-    if (best === undefined) return undefined
-    const tag = nextTag(job.maker)
-    const [old, own] = [paths(file, best.tag), paths(file, tag)]
-    if (!makeOpenable(old.partial)) {
-      endTag(tag)
-      return undefined
-    }
-    const taken = Effect.zipRight(File.rename(old.journal, own.journal), File.rename(old.partial, own.partial))
-    return yield* Effect.match(taken, {
-      onSuccess: () => ({ tag, journal: best.journal }),
-      onFailure: () => {
-        endTag(tag)
-        return undefined
-      }
-    })
+    return best === undefined ? undefined : yield* takeOver(job, file, best)
   })
 }
+
+/**
+ * Where an open journal keeps others out, they keep their names. Elsewhere both get names of this process, and the rename of the
+ * journal decides between two copies that try to: the second one finds it gone.
+ */
+const takeOver = (
+  { maker }: Job,
+  file: FileToCopy,
+  adopted: Adopted
+): Effect.Effect<Adopted | undefined, never, Kernel> =>
+  Effect.suspend(() => {
+    const tag = maker.locks ? useTag(adopted.tag) : nextTag(maker)
+    const [old, own] = [paths(file, adopted.tag), paths(file, tag)]
+    const taken = maker.locks
+      ? Effect.void
+      : Effect.zipRight(File.rename(old.journal, own.journal), File.rename(old.partial, own.partial))
+    const openable = Effect.suspend((): Effect.Effect<void, unknown, Kernel> =>
+      makeOpenable(old.partial) ? taken : Effect.fail("it is not one's own")
+    )
+    return Effect.matchEffect(openable, {
+      onSuccess: () => Effect.succeed({ ...adopted, tag }),
+      onFailure: () => Effect.zipRight(Effect.sync(() => endTag(tag)), Effect.as(adopted.close, undefined))
+    })
+  })
 
 const FOREIGN = "it is not a file of this user's own with one name"
 

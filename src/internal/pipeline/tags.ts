@@ -59,6 +59,12 @@ export const nextTag = ({ locks, owner }: Maker): string => {
   return tag
 }
 
+/** One of a process that has ended, whose files are this instance's now. */
+export const useTag = (tag: string): string => {
+  active.add(tag)
+  return tag
+}
+
 /** From now on a later copy may take over what bears it, in this very process, too. */
 export const endTag = (tag: string): void => {
   active.delete(tag)
