@@ -1,25 +1,32 @@
-// Stryker's test runner for the tests of the engine: all of them and the sources in one script, which is loaded anew
+// Stryker's test runner for the tests of a part: all of them and the sources in one script, which is loaded anew
 // for each mutant, so that none sees what another has left behind. Ends with the first test that fails.
 import { declareClassPlugin, PluginKind } from "@stryker-mutator/api/plugin"
 import { DryRunStatus, TestStatus, toMutantRunResult } from "@stryker-mutator/api/test-runner"
 import { build } from "esbuild"
-import { rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { basename, join } from "node:path"
 import { performance } from "node:perf_hooks"
 import { clearInterval, setInterval } from "node:timers"
-import { pathToFileURL } from "node:url"
-import { part, parts } from "./parts.mjs"
-import { collect } from "./tests.mjs"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { described, inSample } from "./mutants.mjs"
+import { part, parts, shareOf } from "./parts.mjs"
+import { collect, finish } from "./tests.mjs"
 
-/** Too slow to be asked about each mutant: smaller ones find the same. */
-const SLOW =
-  /^every schedule of (three operations|two fibers)|one completion that frees 50,000|^metrics › of the moment/
+const { kernels = ["portable"], rounds: ROUNDS = 60, tests: files, without } = parts[part]
+const sample = shareOf(part)
+
 /**
  * A test that has not ended when the event loop has come round so often, so far apart, never ends: on a busy machine
- * the time between grows with that of the tests, none of which waits for a second.
+ * the time between grows with that of the tests.
  */
-const ROUNDS = 60
 const ROUND_MS = 50
+
+process.umask(0o022)
+
+/** The one that runs all tests, unit tests as well. */
+const KERNEL = "portable"
+const { notRun } = await import(new URL("../../../build/test/support/simulatedLane.js", import.meta.url).href)
+const canRun = (file) => file.startsWith("contract/") && !Object.hasOwn(notRun, basename(file))
 
 const stryker = globalThis.__stryker__ ??= {}
 
@@ -56,7 +63,7 @@ class Runner {
     const tests = new URL("./tests.mjs", import.meta.url).href
     const { outputFiles } = await build({
       stdin: {
-        contents: parts[part].tests.map((name) => `import "./test/unit/${name}.test.ts"`).join("\n"),
+        contents: files.map((name) => `import "file:${name}"\nimport "./test/${name}.test.ts"`).join("\n"),
         resolveDir: process.cwd(),
         sourcefile: "tests.ts"
       },
@@ -70,16 +77,29 @@ class Runner {
       write: false,
       plugins: [{
         name: "tests",
-        setup: ({ onResolve }) => onResolve({ filter: /^@effect\/vitest$/ }, () => ({ path: tests, external: true }))
+        setup: ({ onLoad, onResolve }) => {
+          onResolve({ filter: /^(@effect\/)?vitest$/ }, () => ({ path: tests, external: true }))
+          onResolve({ filter: /^file:/ }, ({ path }) => ({ path, namespace: "begins" }))
+          onLoad({ filter: /^file:/, namespace: "begins" }, ({ path }) => ({
+            contents: `import { begins } from "vitest"; begins("${path.slice("file:".length)}.test.ts")`,
+            resolveDir: process.cwd()
+          }))
+        }
       }]
     })
     writeFileSync(this.script, outputFiles[0].contents)
   }
 
   async #load() {
-    collect()
-    await import(`${pathToFileURL(this.script).href}?${this.loads++}`)
-    return collect().filter(({ name }) => !SLOW.test(name))
+    const tests = []
+    for (const kernel of kernels) {
+      process.env.TPIO_KERNEL = kernel
+      collect()
+      await import(`${pathToFileURL(this.script).href}?${this.loads++}`)
+      const runnable = collect().filter(({ file, name }) => !without.test(name) && (kernel === KERNEL || canRun(file)))
+      tests.push(...runnable.map((test) => kernel === KERNEL ? test : { ...test, name: `${kernel}: ${test.name}` }))
+    }
+    return tests
   }
 
   async #run(test) {
@@ -108,10 +128,21 @@ class Runner {
       tests.push(await this.#run(test))
       stryker.currentTestId = undefined
     }
+    await ended({ run: finish })
     return { status: DryRunStatus.Complete, tests, mutantCoverage: stryker.mutantCoverage }
   }
 
+  /** Whether it is none of the sample: its line is the one in the project, not in the copy, which has been changed. */
+  #leftOut({ fileName, location: { end, start }, replacement }) {
+    if (sample === 1) return false
+    const file = fileName.slice(fileName.lastIndexOf("/src/") + 1)
+    const source = readFileSync(fileURLToPath(new URL(`../../../${file}`, import.meta.url)), "utf8")
+    const one = ({ column, line }) => ({ line: line + 1, column: column + 1 })
+    return !inSample(sample, described(file, source, { start: one(start), end: one(end) }, replacement))
+  }
+
   async mutantRun({ activeMutant, hitLimit, mutantActivation, testFilter }) {
+    if (this.#leftOut(activeMutant)) return { status: "error", errorMessage: "not in the sample" }
     Object.assign(stryker, { activeMutant: undefined, hitCount: 0, hitLimit })
     if (mutantActivation === "static") stryker.activeMutant = activeMutant.id
     const tests = []
@@ -130,6 +161,7 @@ class Runner {
       tests.push({ id: "load", name: "load", timeSpentMs: 0, status: TestStatus.Failed, failureMessage: String(error) })
     } finally {
       stryker.activeMutant = undefined
+      await ended({ run: finish }).catch(() => {})
     }
     return toMutantRunResult({ status: DryRunStatus.Complete, tests })
   }

@@ -1,5 +1,5 @@
 // The files that Stryker changes, and the tests that judge them. `main.mjs` starts it.
-import { part, parts } from "./parts.mjs"
+import { part, parts, shareOf } from "./parts.mjs"
 
 export default {
   mutate: parts[part].mutate,
@@ -16,7 +16,7 @@ export default {
   ignorePatterns: [".kernel32", "build", "coverage", "dist", "bench", "examples", "native"],
   tempDirName: "build/stryker",
   incremental: true,
-  incrementalFile: `build/reports/stryker-${part}.json`,
+  incrementalFile: `build/reports/stryker-${part}-${shareOf(part)}.json`,
   reporters: ["json", "progress-append-only"],
   jsonReporter: { fileName: `build/reports/mutation-${part}.json` },
   allowConsoleColors: false
