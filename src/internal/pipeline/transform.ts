@@ -54,7 +54,10 @@ export const transform = <E, R>(
     }
     return Effect.flatMap(Kernel, ({ engine }) => {
       const maker = { locks: engine.kernel.opensAlone === true, owner: undefined }
-      const looked = failing(() => Effect.sync(() => lookAt(to)))
+      const looked = failing(() => {
+        lookAt(to)
+        return Effect.void
+      })
       const begun = options.takeOver === true ? Effect.zipRight(looked, removeLeft(to, maker)) : looked
       return Effect.zipRight(restore(begun), withTag(maker, (tag) => transformed(restore, from, to, f, options, tag)))
     })

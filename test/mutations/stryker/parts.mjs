@@ -47,7 +47,7 @@ export const parts = {
     sample: 0.25,
     mutate: ["src/internal/fileSystem/*.ts", "src/ThreadpoolFileSystem.ts"],
     tests: [
-      ...unit("fileSystem"),
+      ...unit("fileSystem", "text", "Win32Error"),
       ...contract("fileSystem-own", "fileSystem-contents", "fileSystem-names", "fileSystem-interruption"),
       ...contract("rights", "sizes", "devices")
     ],

@@ -37,15 +37,15 @@ const collected = []
 let suite = { name: "", parent: undefined, hooks: {} }
 const suitesOf = (one) => one === undefined ? [] : [...suitesOf(one.parent), one]
 
-/** The file whose tests are collected next. */
+/** The file whose tests are collected next, with hooks of its own. */
 let file = ""
-export const begins = (path) => void (file = path)
+export const begins = (path) => {
+  file = path
+  suite = { name: "", parent: undefined, hooks: {} }
+}
 
 /** The tests of what has been imported since the last time. */
-export const collect = () => {
-  suite = { name: "", parent: undefined, hooks: {} }
-  return collected.splice(0)
-}
+export const collect = () => collected.splice(0)
 
 const each = (of) => (rows) => (name, body, timeout) => {
   for (const row of rows) {
