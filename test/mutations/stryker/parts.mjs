@@ -16,7 +16,11 @@ const onFiles = { goal: 85, rounds: 120 }
 
 export const parts = {
   memory: {
-    mutate: engine("BufferPool", "Ranges", "Segments", "List", "Ledger", "Host", "offset"),
+    mutate: [
+      ...engine("BufferPool", "Ranges", "Segments", "List", "Ledger"),
+      "src/internal/kernel/Host.ts",
+      "src/internal/offset.ts"
+    ],
     tests: unit("memory", "parts"),
     without: SLOW
   },
@@ -26,7 +30,7 @@ export const parts = {
     without: SLOW
   },
   submit: {
-    mutate: ["src/internal/settle.ts", "src/ThreadpoolIo.ts"],
+    mutate: ["src/internal/settle.ts", "src/internal/threadpoolIo.ts", "src/ThreadpoolIo.ts"],
     tests: unit("submit", "settling", "fileops", "exhaustive"),
     without: SLOW
   },
@@ -58,7 +62,7 @@ export const parts = {
     sample: 0.3,
     // Messages are none of the portable kernel's.
     kernels: ["portable", "simulated"],
-    mutate: ["src/internal/pipe/*.ts", "src/NamedPipe*.ts"],
+    mutate: ["src/internal/pipe/*.ts", "src/internal/socket/*.ts", "src/NamedPipe*.ts"],
     tests: [...unit("pipes"), ...contract("pipe", "pipeMessages", "pipeInterruption", "socket")],
     without: /thousand connections|every fiber step › (an accept and|a write that|accept two|stream and)|10 MB each way/
   },
@@ -89,7 +93,8 @@ export const parts = {
     ...onFiles,
     sample: 0.15,
     mutate: [
-      ...["portable", "posix", "gate", "errno", "budget"].map((name) => `src/internal/kernel/${name}.ts`),
+      "src/internal/errno.ts",
+      ...["portable", "posix", "gate", "budget"].map((name) => `src/internal/kernel/${name}.ts`),
       ...portable("fileCalls", "pipe", "pipeAddress", "pipeEnd", "pipeSocket", "requests", "threads")
     ],
     tests: [
