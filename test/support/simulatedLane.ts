@@ -9,6 +9,7 @@ export const notRun: Readonly<Record<string, string>> = {
   "directory.test.ts": "nobody tells it what happens to real files; test/simulate watches files in memory",
   "directory-filesystem.test.ts": "nobody tells it what happens to real files",
   "directory-interruption.test.ts": "nobody tells it what happens to real files",
+  "directory-programs.test.ts": "nobody tells it what happens to real files",
   "interruptions.test.ts": "npm run test:simulate interrupts far more of them, in virtual time",
   "pipeInterruption.test.ts": "a long sweep; test/unit/exhaustive.test.ts goes through every schedule",
   "pipeProcess.test.ts": "its pipes are in one process",
