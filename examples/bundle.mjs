@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-/** Some modules of @effect/cli are CommonJS, and ask for `require`. */
+/** Some modules of @effect/platform-node are CommonJS, and ask for `require`. */
 const banner =
   "import { createRequire as makeRequire } from \"node:module\"; const require = makeRequire(import.meta.url);"
 

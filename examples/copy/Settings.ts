@@ -1,4 +1,5 @@
-// The settings of the command line: the values of each option, and the rules between options.
+// The settings of the command line, and the rules between options.
+import type { Valued } from "../commandLine.js"
 import { size } from "./text.js"
 
 export type Verify = "none" | "read" | "durable"
@@ -18,28 +19,6 @@ export interface Settings {
   readonly keep: boolean
 }
 
-/** An option with a value: how it is read, what is said of any other text, and what it is when nobody says. */
-export interface Valued<A> {
-  readonly parse: (text: string) => A | undefined
-  readonly refusal: string
-  readonly initial: A
-}
-
-const whole = (name: string, most: number, initial: number): Valued<number> => ({
-  parse: (text) => {
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : 0
-    return value >= 1 && value <= most ? value : undefined
-  },
-  refusal: `--${name} takes a whole number from 1 to ${most}.`,
-  initial
-})
-
-const choice = <A extends string>(name: string, choices: ReadonlyArray<A>, initial: A): Valued<A> => ({
-  parse: (text) => choices.find((one) => one === text),
-  refusal: `--${name} takes ${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}.`,
-  initial
-})
-
 const LEAST_CHUNK = 512
 const MOST_CHUNK = 1 << 30
 
@@ -50,25 +29,18 @@ const bytes = (text: string): number | undefined => {
   return match === null ? undefined : Number(match[1]) * units[(match[2] ?? "").toLowerCase()]!
 }
 
-export const kernels = ["auto", "win32", "portable"] as const
-export const verifications = ["none", "read", "durable"] as const
-
-export const valued = {
-  /** Reads in flight in one file: more than the portable kernel has threads, so that none waits for us. */
-  queueDepth: whole("queue-depth", 1024, 4),
-  /** Two descriptors each: the most is half of what a process usually gets. */
-  concurrency: whole("concurrency", 256, 8),
-  chunk: {
-    parse: (text) => {
-      const value = bytes(text)
-      return value !== undefined && value >= LEAST_CHUNK && value <= MOST_CHUNK ? value : undefined
-    },
-    refusal: `--chunk takes a size from ${size(LEAST_CHUNK)} to ${size(MOST_CHUNK)}, such as 65536, 64KiB or 1MiB.`,
-    initial: 512 << 10
-  } satisfies Valued<number> as Valued<number>,
-  kernel: choice("kernel", kernels, "auto"),
-  verify: choice("verify", verifications, "read")
-}
+export const chunk = (description: string): Valued<number> => ({
+  _tag: "Valued",
+  kind: "size",
+  parse: (text) => {
+    const value = bytes(text)
+    return value !== undefined && value >= LEAST_CHUNK && value <= MOST_CHUNK ? value : undefined
+  },
+  takes: `a size from ${size(LEAST_CHUNK)} to ${size(MOST_CHUNK)} (65536, 64KiB or 1MiB)`,
+  initial: 512 << 10,
+  shown: "512KiB",
+  description
+})
 
 export interface Parsed extends Omit<Settings, "paths"> {
   readonly source: string | undefined

@@ -14,9 +14,9 @@ import * as Ledger from "../../src/Ledger.js"
 import * as Pipeline from "../../src/Pipeline.js"
 import type { PipelineError } from "../../src/PipelineError.js"
 import type * as Win32Error from "../../src/Win32Error.js"
+import { parse } from "./cli.js"
 import { Display } from "./Display.js"
 import { type Refused, refused } from "./Failure.js"
-import { parsePlain } from "./plain.js"
 import type { Settings } from "./Settings.js"
 import { count, duration, quoted, size, withoutPeriod } from "./text.js"
 
@@ -31,20 +31,13 @@ export interface World {
 
 type Failure = PipelineError | Refused
 
-/** `undefined`: the command line asked for help or the like, which has been printed. */
-const settingsFrom = (argv: ReadonlyArray<string>): Effect.Effect<Settings | undefined, Refused> => {
-  const plain = parsePlain(argv.slice(2))
-  return plain !== undefined
-    ? Effect.succeed(plain)
-    : Effect.flatMap(Effect.promise(() => import("./cli.js")), ({ parse }) => parse(argv))
-}
-
 export const program = (world: World): Effect.Effect<void, Failure> =>
-  Effect.gen(function*() {
-    const settings = yield* settingsFrom(world.argv)
-    if (settings === undefined) return
-    if (settings.paths !== undefined) return yield* run(world, settings, settings.paths)
-    yield* withTemporaryDirectory(world, settings.keep, (directory) =>
+  Effect.suspend(() => {
+    const settings = parse(world.argv.slice(2))
+    if ("print" in settings) return Effect.sync(() => void world.out.write(settings.print))
+    if ("wrong" in settings) return Effect.fail(refused(settings.wrong))
+    if (settings.paths !== undefined) return run(world, settings, settings.paths)
+    return withTemporaryDirectory(world, settings.keep, (directory) =>
       Effect.flatMap(ownNodeModules, (source) =>
         run(world, settings, { source, destination: join(directory, "node_modules") })))
   })

@@ -1,47 +1,34 @@
 // Runs one and the same program on NodeFileSystem and on ThreadpoolFileSystem, in turn, and says how long each took.
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
-import * as HelpDoc from "@effect/cli/HelpDoc"
-import * as Options from "@effect/cli/Options"
-import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
-import * as Path from "@effect/platform/Path"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { isDeepStrictEqual } from "node:util"
 import * as Kernel from "../../src/Kernel.js"
 import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
 import type { Win32Error } from "../../src/Win32Error.js"
+import { kernel, parse, whole } from "../commandLine.js"
 import { count, grouped, quoted, size } from "../copy/text.js"
 import { type Duplicates, findDuplicates } from "./duplicates.js"
 
-const config = {
-  directory: Args.text({ name: "directory" }).pipe(
-    Args.withDescription("Where to look. Without it: a temporary directory with files that the program makes."),
-    Args.optional
-  ),
-  rounds: Options.integer("rounds").pipe(
-    Options.withDefault(3),
-    Options.withDescription("How often each of the two runs; the first round of each warms up, the median is told.")
-  ),
-  kernel: Options.choice("kernel", ["auto", "win32", "portable"]).pipe(
-    Options.withDefault("auto" as const),
-    Options.withDescription("Which system does the thread-pool I/O: auto is win32 on Windows and portable elsewhere.")
-  )
-}
-
-const description = HelpDoc.blocks([
-  HelpDoc.p(
+const grammar = {
+  name: "duplicates",
+  before: [
     "Finds files with the same contents, on NodeFileSystem and on ThreadpoolFileSystem, and tells how long each took."
-  ),
-  HelpDoc.p("Exit code: 0 when both have found the same, 1 otherwise.")
-])
+  ],
+  arguments: [{
+    name: "DIRECTORY",
+    description: "Where to look. Without it: a temporary directory with files that the program makes."
+  }],
+  options: {
+    rounds: whole(1, 1000, 3, "Timed runs of each of the two, behind one that warms up. The program tells the median."),
+    kernel: kernel("does the thread-pool I/O")
+  },
+  after: ["Exit code: 0 when both have found the same, 1 otherwise."]
+}
 
 type Found = ReadonlyArray<Duplicates>
 
@@ -126,24 +113,17 @@ const demonstration: Effect.Effect<string, PlatformError, FileSystem.FileSystem 
   }
 )
 
-export const program = (argv: ReadonlyArray<string>): Effect.Effect<void, Error> => {
-  const command = Command.make("duplicates", config, ({ directory, kernel, rounds }) =>
-    Effect.scoped(Effect.flatMap(
-      Option.match(directory, {
-        onNone: () => Effect.provide(demonstration, layers(kernel).ThreadpoolFileSystem),
-        onSome: Effect.succeed
-      }),
+export const program = (argv: ReadonlyArray<string>): Effect.Effect<void, Error> =>
+  Effect.suspend((): Effect.Effect<void, Error> => {
+    const parsed = parse(grammar, argv.slice(2))
+    if (parsed._tag === "Print") return print(parsed.text.trimEnd())
+    if (parsed._tag === "Wrong") return Effect.fail(new Error(parsed.sentence))
+    const { kernel, rounds } = parsed.values
+    const [directory] = parsed.arguments
+    return Effect.scoped(Effect.flatMap(
+      directory === undefined
+        ? Effect.provide(demonstration, layers(kernel).ThreadpoolFileSystem)
+        : Effect.succeed(directory),
       (directory) => compare(directory, rounds, kernel)
-    ))).pipe(Command.withDescription(description))
-  return Command.run(command, { name: "duplicates", version: "0.1.0" })(argv).pipe(
-    // The parser has printed why.
-    Effect.catchIf(
-      ValidationError.isValidationError,
-      () => Effect.fail(new Error("--help lists what can be asked for."))
-    ),
-    Effect.provide(environment)
-  )
-}
-
-/** No option here makes the parser look at a file: it needs no real file system. */
-const environment = Layer.mergeAll(FileSystem.layerNoop({}), Path.layer, NodeTerminal.layer)
+    ))
+  })

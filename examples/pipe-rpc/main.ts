@@ -1,6 +1,6 @@
 // The program of `npm run example:pipe-rpc`: turns signals into interruption, and the way it ends into the exit code.
 import { constants } from "node:os"
-import { help, parse } from "./cli.js"
+import { parse } from "./cli.js"
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
@@ -21,9 +21,9 @@ for (const signal of SIGNALS) process.on(signal, onSignal)
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
 
 const settings = parse(process.argv.slice(2))
-if (settings === undefined) process.stdout.write(help)
-else if (typeof settings === "string") {
-  process.stderr.write(`${settings}\n`)
+if ("print" in settings) process.stdout.write(settings.print)
+else if ("wrong" in settings) {
+  process.stderr.write(`${settings.wrong}\n`)
   process.exitCode = 1
 } else {
   const { start } = await import("./program.js")

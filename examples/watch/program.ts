@@ -1,65 +1,44 @@
 // The program of the command line: watches a directory until Ctrl-C, or shows a demonstration.
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
-import * as HelpDoc from "@effect/cli/HelpDoc"
-import * as Options from "@effect/cli/Options"
-import * as ValidationError from "@effect/cli/ValidationError"
-import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
-import * as FileSystem from "@effect/platform/FileSystem"
-import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Directory from "../../src/Directory.js"
 import * as Kernel from "../../src/Kernel.js"
 import type { Win32Error } from "../../src/Win32Error.js"
+import { flag, kernel, parse } from "../commandLine.js"
 import { quoted } from "../copy/text.js"
 import { demonstration } from "./demonstration.js"
 
-const config = {
-  directory: Args.text({ name: "directory" }).pipe(
-    Args.withDescription(
-      "What to watch. Without it: a fresh temporary directory, in which the program makes changes itself."
-    ),
-    Args.optional
-  ),
-  flat: Options.boolean("flat").pipe(Options.withDescription("Not the directories below.")),
-  kernel: Options.choice("kernel", ["auto", "win32", "portable"]).pipe(
-    Options.withDefault("auto" as const),
-    Options.withDescription("Which system watches: auto is win32 on Windows and portable elsewhere.")
-  )
-}
-
-const description = HelpDoc.blocks([
-  HelpDoc.p("Watches a directory with ReadDirectoryChangesW and prints one line for each change:"),
-  HelpDoc.p("created, changed, renamed or removed, and what; OVERFLOW where changes came faster than they were taken."),
-  HelpDoc.p(
+const grammar = {
+  name: "watch",
+  before: [
+    "Watches a directory with ReadDirectoryChangesW and prints one line for each change: created, changed, renamed or " +
+    "removed, and what; OVERFLOW where changes came faster than they were taken."
+  ],
+  arguments: [{
+    name: "DIRECTORY",
+    description: "The directory. Without it: a fresh temporary directory, in which the program makes changes itself."
+  }],
+  options: {
+    flat: flag("Leaves out the directories below."),
+    kernel: kernel("watches")
+  },
+  after: [
     "Exit code: 0 when the demonstration has ended, 1 when the directory cannot be watched (any more), 130 after Ctrl-C."
-  )
-])
-
-/** No option here makes the parser look at a file: it needs no real file system. */
-const environment = Layer.mergeAll(FileSystem.layerNoop({}), Path.layer, NodeTerminal.layer)
-
-export const program = (argv: ReadonlyArray<string>): Effect.Effect<void, Error> => {
-  const command = Command.make("watch", config, ({ directory, flat, kernel }) =>
-    Effect.provide(
-      Option.match(directory, {
-        onNone: () => demonstration(print),
-        onSome: (path) => watch(path, !flat)
-      }),
-      Kernel.layerOptions({ kernel })
-    )).pipe(Command.withDescription(description))
-  return Command.run(command, { name: "watch", version: "0.1.0" })(argv).pipe(
-    // The parser has printed why.
-    Effect.catchIf(
-      ValidationError.isValidationError,
-      () => Effect.fail(new Error("--help lists what can be asked for."))
-    ),
-    Effect.provide(environment)
-  )
+  ]
 }
+
+export const program = (argv: ReadonlyArray<string>): Effect.Effect<void, Error> =>
+  Effect.suspend((): Effect.Effect<void, Error> => {
+    const parsed = parse(grammar, argv.slice(2))
+    if (parsed._tag === "Print") return Effect.sync(() => void process.stdout.write(parsed.text))
+    if (parsed._tag === "Wrong") return Effect.fail(new Error(parsed.sentence))
+    const { flat, kernel } = parsed.values
+    const [directory] = parsed.arguments
+    return Effect.provide(
+      directory === undefined ? demonstration(print) : watch(directory, !flat),
+      Kernel.layerOptions({ kernel })
+    )
+  })
 
 /** Until it is interrupted, or the directory is removed. */
 const watch = (path: string, recursive: boolean): Effect.Effect<void, Win32Error, Kernel.Kernel> =>
