@@ -53,7 +53,8 @@ export const tests = async (title, name, args, options) => {
   // A crash, or an error outside of any test.
   if (problem !== undefined && failed === 0) failed = 1
   const skipped = cases.filter((test) => !["passed", "failed"].includes(test.status)).map((test) =>
-    [...test.ancestorTitles, test.title].join(" > ")
+    [...test.ancestorTitles, test.title].join(" > ") +
+    (test.meta?.cannotBe === undefined ? "" : ` [not on portable on Windows: ${test.meta.cannotBe}]`)
   )
   report(title, seconds, { passed, failed, problem, skipped })
 }

@@ -1,11 +1,12 @@
 // `npm test`: every check and every test, in lanes that run side by side. The last line is `N passed, N failed`, over
 // all lanes. Where the kernel32 lanes cannot run, a banner says so; with CI set that is a failure, unless
-// TPIO_KERNEL32=skip.
+// TPIO_KERNEL32=skip. `-- --everything` runs the tests in other surroundings afterwards, as a build machine does.
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { compilerIsRequired } from "../native/compiler.mjs"
 import { lane } from "./lanes.mjs"
 import { banner, bin, check, conclude, report, root, tests } from "./results.mjs"
+import { inSurroundings } from "./surroundings.mjs"
 
 /** The last lines of what a lane has said. */
 const lastLines = (said) => said.trim().split("\n").slice(-12).join("\n")
@@ -59,6 +60,9 @@ const kernel32Obstacle = async () => {
 const endings = join(root, "build/test/endings.js")
 const crash = join(root, "build/test/crash.js")
 
+/** The files that found most on Windows' node; `npm run test:surroundings -- windows-node` runs all. */
+const ON_WINDOWS_NODE = ["contract/file.test", "contract/open", "contract/setinfo", "unit/portable", "unit/threads"]
+
 /** Its programs are bundled first: under Wine that cannot be done. */
 const soak = async () => {
   await check("programs of the soak, bundled", [join(root, "bench/soak/bundle.mjs")])
@@ -93,6 +97,12 @@ const kernel32 = async (built) => {
         (file) => [...launch, "--completions", way, "--submit", submit, "--report", file],
         { minutes: 5, needs: "wine" }
       )
+    ),
+    tests(
+      "portable on Windows' node, in part",
+      "windows-node-part",
+      (file) => [...launch, "--portable", ...ON_WINDOWS_NODE, "--report", file],
+      { minutes: 5, needs: "wine" }
     ),
     check("ends of processes on kernel32", [endings, "--kernel32"], { needs: "wine" }),
     check("kill -9 of copies on kernel32", [crash, "--kernel32", "--times", "4"], { needs: "wine" }),
@@ -143,5 +153,6 @@ await Promise.all([
   check("examples in the documentation", [join(root, "test/docs.mjs")]),
   check("the package, as it would be published", [join(root, "test/package/check.mjs")])
 ])
+if (process.argv.includes("--everything")) await inSurroundings()
 sameWorkTree(before)
 conclude()

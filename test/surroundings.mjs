@@ -1,6 +1,7 @@
 // `npm run test:surroundings [-- NAME…]`: the tests in surroundings other than this machine's own: on the kernel32 of
-// Wine 10, and on the portable kernel as an ordinary user with an unusual environment, under other versions of node, on
-// other file systems. `--list` prints the names. What cannot be had here is said loudly, and is a failure in CI.
+// Wine 10, on Windows' node, and on the portable kernel as an ordinary user with an unusual environment, under other
+// versions of node, on other file systems. `--list` prints the names. What cannot be had here is said loudly, and is a
+// failure in CI. `npm test -- --everything` runs them after all else.
 import { spawnSync } from "node:child_process"
 import {
   chownSync,
@@ -16,13 +17,12 @@ import {
 import { tmpdir } from "node:os"
 import { delimiter, join, relative } from "node:path"
 import { parseArgs } from "node:util"
+import { isMain } from "./kernel32/setup.mjs"
 import { lane } from "./lanes.mjs"
 import { banner, bin, check, conclude, report, root, tests } from "./results.mjs"
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { list: { type: "boolean" } } })
-
 const isRoot = process.getuid?.() === 0
-const work = mkdtempSync(join(tmpdir(), "tpio-"))
+let work
 
 /** Thrown where this machine cannot have what a lane needs. */
 class Missing extends Error {}
@@ -49,10 +49,21 @@ const needCommand = (name, packageName) => {
   run("apt-get", ["-qq", "install", "-y", "--no-install-recommends", packageName], { env })
 }
 
+/** These come to the same in all surroundings: types, and what is computed without files, or with pipes alone. */
+const INDEPENDENT = [
+  ...["bench", "comments", "engine", "environment", "exhaustive", "forms", "index", "machine", "model", "objects"],
+  ...["parts", "pipes", "published", "schedules", "settling", "simulation", "submit", "traces", "Win32Error"]
+].map((name) => `unit/${name}`).concat(
+  ["chunksInterruption", "combinators", "fairness", "interruption", "interruptions", "pipeInterruption", "pipeStress"]
+    .concat("properties", "traces").map((name) => `contract/${name}`),
+  ["pipe-rpc", "simulation"].map((name) => `examples/${name}`)
+)
+
 // No file is shared between lanes that run at once: each has its directory for temporary files, and vitest's cache.
 const suite = (file) => [
   bin("vitest/vitest.mjs"),
-  ...["run", "--allowOnly=false", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`]
+  ...["run", "--allowOnly=false", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`],
+  ...INDEPENDENT.map((name) => `--exclude=test/${name}.test.ts`)
 ]
 
 const temporary = (name) => {
@@ -151,8 +162,22 @@ const onWine10 = async () => {
   })
 }
 
+// --- Windows' node
+
+const onWindowsNode = async () => {
+  const setup = [join(root, "test/kernel32/setup.mjs")]
+  const { problem, said } = await lane({ title: "kernel32, set-up", args: setup, minutes: 20, needs: "apt" })
+  require(problem === undefined, `Wine: ${said.trim().split("\n").slice(-3).join(" ")}`)
+  const launch = [join(root, "test/kernel32/run.mjs"), join(root, "build/test/kernel32/vitest.js"), "--portable"]
+  return tests("portable on Windows' node", "windows-node", (file) => [...launch, "--report", file], {
+    needs: "wine",
+    minutes: 20
+  })
+}
+
 const surroundings = {
   "wine-10": onWine10,
+  "windows-node": onWindowsNode,
   user: asUser("portable as an ordinary user", "user", { env: {}, umask: "022", temporaryName: "plain" }),
   "strict-user": asUser("portable as a user, umask 077", "strict-user", {
     env: { LANG: "C", LC_ALL: "", TZ: "Pacific/Apia" },
@@ -176,10 +201,6 @@ const release = () => {
 /** Whether the version that a lane would install is the one that runs this: `npm test` does that. */
 const isThisNode = (name) => name === `node-${process.versions.node.split(".")[0]}`
 
-const wanted = positionals.length > 0
-  ? positionals
-  : Object.keys(surroundings).filter((name) => !isThisNode(name))
-
 const start = async (name) => {
   try {
     await surroundings[name]()
@@ -190,14 +211,23 @@ const start = async (name) => {
   }
 }
 
-const unknown = wanted.filter((name) => !(name in surroundings))
-if (values.list === true) console.log(Object.keys(surroundings).join("\n"))
-else if (unknown.length > 0) {
-  console.error(`There are no surroundings ${unknown.join(", ")}; there are ${Object.keys(surroundings).join(", ")}.`)
-  process.exitCode = 2
-} else {
+/** All surroundings, or those of these names. What the tests run must have been built. */
+export const inSurroundings = (names = Object.keys(surroundings).filter((name) => !isThisNode(name))) => {
+  work = mkdtempSync(join(tmpdir(), "tpio-"))
   process.on("exit", release)
-  await check("types and build (tsc)", [bin("typescript/bin/tsc"), "-p", "tsconfig.json"])
-  await Promise.all(wanted.map(start))
-  conclude()
+  return Promise.all(names.map(start))
+}
+
+if (isMain(import.meta.url)) {
+  const { positionals, values } = parseArgs({ allowPositionals: true, options: { list: { type: "boolean" } } })
+  const unknown = positionals.filter((name) => !(name in surroundings))
+  if (values.list === true) console.log(Object.keys(surroundings).join("\n"))
+  else if (unknown.length > 0) {
+    console.error(`There are no surroundings ${unknown.join(", ")}; there are ${Object.keys(surroundings).join(", ")}.`)
+    process.exitCode = 2
+  } else {
+    await check("types and build (tsc)", [bin("typescript/bin/tsc"), "-p", "tsconfig.json"])
+    await inSurroundings(positionals.length > 0 ? positionals : undefined)
+    conclude()
+  }
 }

@@ -378,8 +378,8 @@ contract("a file", ({ claim, only }) => {
   })
 
   describe("setBasicInfo", () => {
-    const GRAIN = { win32: 100n, portable: 1000n }
-    const grain = process.platform === "win32" ? GRAIN.win32 : GRAIN.portable
+    // Through node, Windows' ticks since 1601 are a double.
+    const grain = process.platform !== "win32" ? 1000n : process.env.TPIO_KERNEL === "win32" ? 100n : 1600n
     const near = (a: bigint, b: bigint) => (a > b ? a - b : b - a) < grain
     const times = [
       1_700_000_000_123_456_789n,
@@ -389,12 +389,15 @@ contract("a file", ({ claim, only }) => {
       4_102_444_800_000_000_000n + 1_234_500n
     ]
     for (const time of times) {
-      claim(`keeps the time ${time} ns: to 100 ns on Windows, to 1 µs elsewhere`, function*() {
-        const file = yield* holding("12345")
-        yield* File.setBasicInfo(file, { accessTimeNs: time, modifiedTimeNs: time })
-        const stat = yield* File.stat(file)
-        expect([stat.modifiedTimeNs, stat.accessTimeNs].filter((told) => !near(told, time))).toEqual([])
-      })
+      claim(
+        `keeps the time ${time} ns: to 100 ns on Windows, to 1.6 µs there through node, to 1 µs elsewhere`,
+        function*() {
+          const file = yield* holding("12345")
+          yield* File.setBasicInfo(file, { accessTimeNs: time, modifiedTimeNs: time })
+          const stat = yield* File.stat(file)
+          expect([stat.modifiedTimeNs, stat.accessTimeNs].filter((told) => !near(told, time))).toEqual([])
+        }
+      )
     }
     claim("leaves alone what it is not told", function*() {
       const file = yield* holding("12345")

@@ -9,6 +9,7 @@ import { basename, dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import type { Reporter } from "vitest/node"
+import { cannotBe, rowFor } from "../support/portableCases.js"
 
 process.env.NO_COLOR = "1" // read when vitest is loaded, and inherited by its workers
 const { startVitest } = await import("vitest/node")
@@ -81,6 +82,7 @@ const vitest = await startVitest("test", files, {
   testTimeout: 30_000,
   hookTimeout: 30_000,
   allowOnly: false,
+  setupFiles: portable ? [join(build, "test/support/portableOnWindows.js")] : [],
   ...(values.testNamePattern !== undefined && { testNamePattern: values.testNamePattern }),
   reporters: ["default", ...(values.report === undefined ? [] : ["json"]), witness],
   ...(values.report !== undefined && { outputFile: { json: resolve(values.report) } })
@@ -88,6 +90,18 @@ const vitest = await startVitest("test", files, {
   esbuild: false,
   optimizeDeps: { noDiscovery: true }
 })
+// A row that no case needs any more is a mistake.
+if (portable && positionals.length === 0 && values.testNamePattern === undefined) {
+  const used = new Set(
+    vitest.state.getTestModules().flatMap((module) =>
+      [...module.children.allTests()].map((test) => rowFor(basename(module.moduleId), test.fullName))
+    )
+  )
+  for (const row of cannotBe.filter((row) => !used.has(row))) {
+    console.error(`No case of ${row[0]} has a name like ${row[1]}: ${row[2]}`)
+    process.exitCode = 1
+  }
+}
 await vitest.close()
 process.off("exit", reportDeath)
 process.exit()

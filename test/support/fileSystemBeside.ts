@@ -11,7 +11,6 @@ import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
 import type { Claim } from "./claims.js"
 import { differences } from "./fileSystemDifferences.js"
 import { type Case, FAILED, type Observation, observe } from "./fileSystems.js"
-import * as lab from "./lab.js"
 
 /** Without the answers from the first failure of either on: later calls depend on it, and the outcome tells it. */
 const upToTheFirstFailure = (...both: readonly [Observation, Observation]): readonly [Observation, Observation] => {
@@ -29,7 +28,7 @@ export const claimEach = (claim: Claim, cases: Record<string, Case>): void => {
         yield* observe(yield* Effect.provide(FileSystem.FileSystem, NodeFileSystem.layer), one)
       )
       const listed = differences[name]
-      const different = listed?.[lab.kernelName === "win32" ? "win32" : "portable"]
+      const different = listed?.[process.platform === "win32" ? "win32" : "portable"]
       const expected = { ...nodes, ...different }
       // For an open file node gives the descriptor, and we give the path.
       expect(ours).toEqual(typeof expected.path === "number" ? { ...expected, path: ours.path } : expected)

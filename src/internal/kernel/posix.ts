@@ -3,6 +3,7 @@
  * to another thread and back. They fail with a node error or a `Refusal`; what an access right is missing for is refused as
  * Windows refuses it, so that a program that runs here runs there.
  */
+import { randomUUID } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { promisify } from "node:util"
@@ -243,13 +244,13 @@ const setEach = async (requests: Requests, { fd }: PosixFile, information: Basic
 export const moveFile = ({ from, replace, to }: Calls["MoveFileExW"][0]): Work<void> => (requests, done) => {
   if (replace) return requests.rename(from, to, done)
   // link(2) follows a symbolic link on some systems, though not on Linux: there it is made anew.
-  if (process.platform === "linux") return requests.linkAndUnlink(from, to, (error) => done(explained(error)))
-  promised((requests) => moveLink(requests, from, to))(requests, (error) => done(explained(error)))
+  if (process.platform === "linux") return requests.linkAndUnlink(from, to, (error) => done(moveError(error)))
+  promised((requests) => moveLink(requests, from, to))(requests, (error) => done(moveError(error)))
 }
 
 const cannotLink = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
 
-const explained = (error: unknown): unknown =>
+export const moveError = (error: unknown): unknown =>
   (error as NodeJS.ErrnoException | null)?.syscall === "link" && cannotLink.has(errnoOf(error) ?? "")
     ? new Refusal(
       C.ERROR_NOT_SUPPORTED,
@@ -261,13 +262,29 @@ const explained = (error: unknown): unknown =>
 const moveLink = async (requests: Requests, from: string, to: string): Promise<void> => {
   const stat = await asked<Stat>((answer) => requests.lstat(from, answer))
   if ((stat.mode & constants.S_IFMT) !== constants.S_IFLNK) {
-    return asked<void>((answer) => requests.linkAndUnlink(from, to, answer))
+    return process.platform === "win32"
+      ? moveAlone(from, to)
+      : asked<void>((answer) => requests.linkAndUnlink(from, to, answer))
   }
   await fs.promises.symlink(await fs.promises.readlink(from), to)
   try {
     await fs.promises.unlink(from)
   } catch (error) {
     await fs.promises.unlink(to)
+    throw error
+  }
+}
+
+/** Windows may remove a name for everybody who has begun to: that who finds it under a name of its own has moved it. */
+const moveAlone = async (from: string, to: string): Promise<void> => {
+  const { link, rename, unlink } = fs.promises
+  await link(from, to)
+  try {
+    const own = path.join(path.dirname(from), `.${randomUUID()}`)
+    await rename(from, own)
+    await unlink(own)
+  } catch (error) {
+    await unlink(to)
     throw error
   }
 }

@@ -3,7 +3,7 @@
  * costs JavaScript a fourth of what a hand-over to libuv's threads costs. They are started when there is enough to do, and
  * until then, or where there cannot be any, libuv does everything. Large transfers are libuv's always: no copy is made of them.
  */
-import { availableParallelism, constants as os } from "node:os"
+import { availableParallelism } from "node:os"
 import { getSystemErrorMap } from "node:util"
 import { Worker } from "node:worker_threads"
 import { seconds } from "../../times.js"
@@ -135,7 +135,7 @@ export class Threads implements Requests {
       control: this.#control,
       data: this.#data,
       thread: id,
-      notSupported: -os.errno.ENOTSUP
+      notSupported: errnoNamed("ENOTSUP")
     }
     try {
       const { close, ...shown } = descriptor = this.descriptor()
@@ -172,7 +172,7 @@ export class Threads implements Requests {
   }
 
   #lose(request: Request): void {
-    this.#words[request.base + layout.error] = -os.errno.EIO
+    this.#words[request.base + layout.error] = errnoNamed("EIO")
     this.#words[request.base + layout.failed] = 0
     this.#completed.unshift(request)
   }
@@ -480,8 +480,14 @@ const requireInside = (bytes: Uint8Array, start: number, length: number): void =
 
 /** No system takes a longer one; and node's functions refuse NUL. */
 const requireName = (path: string): void => {
-  if (path.length * 3 > DATA / 2) throw systemError(-os.errno.ENAMETOOLONG, "open", path.slice(0, 100))
+  if (path.length * 3 > DATA / 2) throw systemError(errnoNamed("ENAMETOOLONG"), "open", path.slice(0, 100))
   if (path.includes("\0")) throw refusal("ERR_INVALID_ARG_VALUE", "a file name cannot contain NUL")
+}
+
+/** Node's own numbers are not those of Windows. */
+const errnoNamed = (code: string): number => {
+  for (const [number, [name]] of getSystemErrorMap()) if (name === code) return number
+  return -1
 }
 
 /** As node makes them. */

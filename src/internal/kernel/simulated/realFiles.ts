@@ -185,8 +185,13 @@ export class RealFiles implements Files<RealFile> {
     if (opened.deleteOnClose !== undefined) opened.deleteOnClose = opened.name
   }
 
-  move(arguments_: Calls["MoveFileExW"][0]): void {
-    now(posix.moveFile(arguments_))
+  move({ from, replace, to }: Calls["MoveFileExW"][0]): void {
+    if (replace) return fs.renameSync(from, to)
+    try {
+      linkAndUnlink(from, to)
+    } catch (error) {
+      throw posix.moveError(error)
+    }
   }
 
   remove(path: string): void {

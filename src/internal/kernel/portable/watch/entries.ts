@@ -103,8 +103,9 @@ export function watchEntries(fs: typeof NodeFs, path: typeof NodePath, c: Settin
   const look = (name: string): NodeFs.BigIntStats | undefined =>
     fs.lstatSync(name, { bigint: true, throwIfNoEntry: false })
 
-  /** Inodes are used again: the time of birth belongs to it. */
-  const identityOf = (stat: NodeFs.BigIntStats): string => `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`
+  /** Inodes are used again: the time of birth belongs to them. Windows counts how often it has used a number, in the number. */
+  const identityOf = ({ birthtimeNs, dev, ino }: NodeFs.BigIntStats): string =>
+    process.platform === "win32" ? `${dev}:${ino}` : `${dev}:${ino}:${birthtimeNs}`
 
   const entryOf = (stat: NodeFs.BigIntStats, identity: string, folder: Folder | undefined): Entry => ({
     identity,
