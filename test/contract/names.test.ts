@@ -171,11 +171,14 @@ contract("names", ({ claim, only }) => {
       expect(yield* failureOf(fileSystem.copy(source, copy))).toMatchObject({ reason: "InvalidData", method: "copy" })
       expect(fs.readdirSync(copy)).toEqual(["a"])
     })
-    only("portable", "it is refused there")("is copied where it is a name like all", function*() {
-      const { copy, source } = yield* treeWithStream
-      yield* Pipeline.copyTree(source, copy)
-      expect(fs.readdirSync(copy).sort()).toEqual(["a", "a:b", "c"])
-    })
+    only(process.platform === "win32" ? [] : "portable", "it is refused there")(
+      "is copied where it is a name like all",
+      function*() {
+        const { copy, source } = yield* treeWithStream
+        yield* Pipeline.copyTree(source, copy)
+        expect(fs.readdirSync(copy).sort()).toEqual(["a", "a:b", "c"])
+      }
+    )
     windows("a stream is not what a copy or a transformation makes", function*() {
       const { copy, home, source } = yield* treeWithStream
       const same = (input: Stream.Stream<Uint8Array, any>) => input
@@ -197,7 +200,7 @@ contract("names", ({ claim, only }) => {
       const inner = join(home, "inner")
       fs.mkdirSync(inner)
       const fileSystem = yield* ThreadpoolFileSystem.make
-      for (const part of lab.kernelName === "win32" ? [...leading, "..\\a", "\\", "a:b"] : leading) {
+      for (const part of process.platform === "win32" ? [...leading, "..\\a", "\\", "a:b"] : leading) {
         const attempts = [
           fileSystem.makeTempDirectory({ directory: inner, prefix: part }),
           Effect.scoped(fileSystem.makeTempDirectoryScoped({ directory: inner, prefix: part })),

@@ -82,7 +82,7 @@ contract("pipelines", ({ claim, only }) => {
           Pipeline.transform(from, to, (bytes) => bytes, { overwrite: true })
         ]
         // Paths of single calls are made absolute on Windows, as node does, and lose what is behind the name.
-        if (lab.kernelName !== "win32") {
+        if (process.platform !== "win32") {
           attempts.push(
             File.copy(from, to),
             Effect.flatMap(ThreadpoolFileSystem.make, (fs) => fs.copyFile(from, to))
