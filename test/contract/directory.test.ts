@@ -27,7 +27,7 @@ import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import { contract, failureOf, movement, refused, sleep } from "../support/claims.js"
 import { borrowedFile } from "../support/held.js"
 import * as lab from "../support/lab.js"
-import { deepPath, exitError, isWine, line, removeFromOutside, told } from "../support/watching.js"
+import { deepPath, exitError, line, removeFromOutside, told } from "../support/watching.js"
 
 contract("a watched directory tells", ({ claim, only }) => {
   claim("what is created, changed, renamed and removed, by name and by path", function*() {
@@ -73,7 +73,7 @@ contract("a watched directory tells", ({ claim, only }) => {
     expect(watching.lines().filter((one) => one.includes("hidden"))).toEqual([])
   })
 
-  const below = isWine
+  const below = lab.isWine
     ? only("portable", "Wine 8 tells only of directories that come after the watch has begun")
     : claim
   below("recursively, of directories that were there", function*() {
@@ -424,7 +424,7 @@ contract("rule 1: of directories", ({ claim }) => {
     const watching = yield* Effect.forEach([...paths, paths[0]!], (path) => Effect.flatMap(Directory.open(path), told))
     for (const [index, path] of paths.entries()) writeFileSync(join(path, `file-${index}`), "")
     for (const [index, one] of watching.entries()) yield* one.until(`Created file-${index % 20}`)
-    expect(isWine || watching.every(({ lines }) => new Set(lines()).size <= 2)).toBe(true)
+    expect(lab.isWine || watching.every(({ lines }) => new Set(lines()).size <= 2)).toBe(true)
   })
 
   claim("TRUE or not, every read ends by a callback, none inline", function*() {

@@ -223,7 +223,7 @@ contract("FileSystem, our own", ({ claim, only }) => {
     expect(yield* failureOf(file.read(shared))).toMatchObject({ _tag: "BadArgument", method: "read" })
   })
 
-  only("portable", "Wine looks where the end is, and then writes there")(
+  only(lab.notOnWine, "Wine looks where the end is, and then writes there")(
     "what is appended comes whole among the appends of others",
     function*() {
       const fs = yield* ThreadpoolFileSystem.make

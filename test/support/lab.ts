@@ -69,6 +69,11 @@ export const on = (kernels: Kernels, reason: string) => where([kernels].flat().i
 
 export type Kernels = KernelName | ReadonlyArray<KernelName>
 
+export const isWine = kernelName === "win32" && process.env.WINEPREFIX !== undefined
+
+/** The kernels of a claim that Windows keeps and Wine does not. */
+export const notOnWine: Kernels = isWine ? ["portable"] : ["portable", "win32"]
+
 const where =
   (holds: boolean, reason: string) => (run: Runner) => (name: string, body: () => unknown, timeout?: number): void => {
     if (holds) run(name, body, timeout)

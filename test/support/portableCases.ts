@@ -20,6 +20,7 @@ const ALL = /./
 export const cannotBe: ReadonlyArray<Row> = [
   ...["pipe", "pipeInterruption", "pipeMessages", "pipeProcess", "pipeStress", "socket"]
     .map((file): Row => [file, ALL, PIPES]),
+  ["arguments", /three calls of each/, PIPES],
   ["devices", /writeAll of a pipe/, PIPES],
   ["interruptions", /on pipes and files/, PIPES],
   ["traces", /on a pipe/, PIPES],
@@ -35,6 +36,7 @@ export const cannotBe: ReadonlyArray<Row> = [
   ["pipeline", /copies links as links/, LINKS],
   ["leftovers", /a link in the place of/, LINKS],
   ["leftovers", /must not be (searched|read)/, MODES],
+  ["swapped", /at any moment of/, LINKS],
   ["owner", /that are links, directories/, LINKS],
   [
     "setinfo",

@@ -54,11 +54,9 @@ export const told = (directory: Directory.Directory): Effect.Effect<Told, never,
     }
   })
 
-export const isWine = lab.kernelName === "win32" && process.env.WINEPREFIX !== undefined
-
 /** Removes a directory as another program would. On Wine a Windows program cannot, while somebody has it open. */
 export const removeFromOutside = (path: string): void => {
-  if (!isWine) return rmSync(path, { recursive: true })
+  if (!lab.isWine) return rmSync(path, { recursive: true })
   const unix = path.replaceAll("\\", "/").replace(/^C:/i, `${process.env.WINEPREFIX}/drive_c`).replace(/^Z:/i, "")
   spawnSync("cmd", ["/c", "start", "/unix", "/bin/rm", "-r", unix], { stdio: "ignore" })
 }
