@@ -353,6 +353,63 @@ describe("a file that somebody has hidden", () => {
   })
 })
 
+describe("a simulated disk, as Windows and not as Wine,", () => {
+  const WRITES = C.GENERIC_READ | C.GENERIC_WRITE | C.DELETE
+  const codeOf = (work: () => unknown): unknown => {
+    try {
+      work()
+      return 0
+    } catch (code) {
+      return code
+    }
+  }
+  const disk = () => {
+    const files = new MemoryFiles()
+    files.create("file").write(new Uint8Array([1, 2, 3]), 0)
+    const open = (access = WRITES, disposition = C.OPEN_EXISTING as number) =>
+      files.open({ path: "file", access: access >>> 0, share: 7, disposition, flags: 0, mode: 0o666 })
+    return { files, open }
+  }
+
+  it("empties no file for who may only append: 87", () => {
+    const { files, open } = disk()
+    expect(codeOf(() => open(C.FILE_APPEND_DATA, C.TRUNCATE_EXISTING))).toBe(C.ERROR_INVALID_PARAMETER)
+    expect(files.names.get("file")!.size).toBe(3)
+    expect(codeOf(() => open(WRITES, C.TRUNCATE_EXISTING))).toBe(0)
+  })
+  it("lets nobody get to a file that is marked for removal by its name: 5, until a marking handle is closed", () => {
+    const { files, open } = disk()
+    const [first, second] = [open(), open()]
+    files.setDisposition(first, true)
+    const attempts = [
+      () => open(),
+      () => files.move({ from: "file", to: "other", replace: true }),
+      () => files.remove("file")
+    ]
+    expect(attempts.map(codeOf)).toEqual([5, 5, 5])
+    files.close(second)
+    expect([...files.names.keys()]).toEqual(["file"])
+    files.close(first)
+    expect([[...files.names.keys()], codeOf(() => open())]).toEqual([[], C.ERROR_FILE_NOT_FOUND])
+  })
+  it("takes the mark back by any handle, because it is the file's", () => {
+    const { files, open } = disk()
+    const [first, second] = [open(), open()]
+    files.setDisposition(first, true)
+    files.setDisposition(second, false)
+    files.close(first)
+    expect([[...files.names.keys()], codeOf(() => open())]).toEqual([["file"], 0])
+  })
+  it("removes a marked file under its latest name", () => {
+    const { files, open } = disk()
+    const opened = open()
+    files.setDisposition(opened, true)
+    files.rename(opened, "other", false)
+    files.close(opened)
+    expect([...files.names.keys()]).toEqual([])
+  })
+})
+
 describe("a read-only file", () => {
   const FILE_ATTRIBUTE_ARCHIVE = 0x20
   const { FILE_ATTRIBUTE_READONLY, FileDispositionInfoEx, FileRenameInfoEx } = C

@@ -27,6 +27,8 @@ export class MemoryFile {
   links = 1
   /** `FILE_ATTRIBUTE_HIDDEN` or `FILE_ATTRIBUTE_SYSTEM`, which somebody else has given it. */
   hidden = false
+  /** Marked for removal: its name goes with a handle that has marked it, and nobody gets to it by the name until then. */
+  deletePending = false
   accessTimeNs = 0n
   modifiedTimeNs = 0n
   /** Goes on with every change. */
@@ -130,6 +132,8 @@ export interface OpenFile extends Opened {
   readonly file: MemoryFile
   readonly writableAttributes: boolean
   deleteOnClose: string | undefined
+  /** Whether it has marked the file for removal. */
+  marks: boolean
 }
 
 const has = (value: number, bits: number): boolean => (value & bits) !== 0
@@ -171,7 +175,8 @@ export class MemoryFiles implements Files<OpenFile> {
     refuseUnless(disposition >= C.CREATE_NEW && disposition <= C.TRUNCATE_EXISTING, C.ERROR_INVALID_PARAMETER)
     const appends = has(access, C.FILE_APPEND_DATA) && !has(access, C.GENERIC_WRITE)
     const writable = has(access, C.GENERIC_WRITE) || appends
-    refuseUnless(disposition !== C.TRUNCATE_EXISTING || writable, C.ERROR_INVALID_PARAMETER)
+    refuseUnless(disposition !== C.TRUNCATE_EXISTING || has(access, C.GENERIC_WRITE), C.ERROR_INVALID_PARAMETER)
+    refuseUnless(present?.deletePending !== true, C.ERROR_ACCESS_DENIED)
     refuseUnless(disposition !== C.CREATE_NEW || present === undefined, C.ERROR_FILE_EXISTS)
     const creates = disposition !== C.OPEN_EXISTING && disposition !== C.TRUNCATE_EXISTING
     refuseUnless(creates || present !== undefined, C.ERROR_FILE_NOT_FOUND)
@@ -187,12 +192,14 @@ export class MemoryFiles implements Files<OpenFile> {
       writable,
       appends,
       writableAttributes: writable || has(access, C.FILE_WRITE_ATTRIBUTES),
-      deleteOnClose: has(flags, C.FILE_FLAG_DELETE_ON_CLOSE) ? path : undefined
+      deleteOnClose: has(flags, C.FILE_FLAG_DELETE_ON_CLOSE) ? path : undefined,
+      marks: false
     }
   }
 
-  close({ deleteOnClose, file }: OpenFile): void {
-    if (deleteOnClose !== undefined && this.names.get(deleteOnClose) === file) this.remove(deleteOnClose)
+  close({ deleteOnClose, file, marks }: OpenFile): void {
+    const name = marks && file.deletePending ? this.#nameIn(file) : deleteOnClose
+    if (name !== undefined && this.names.get(name) === file) this.#remove(name, file)
   }
 
   size({ file }: OpenFile): number {
@@ -254,22 +261,40 @@ export class MemoryFiles implements Files<OpenFile> {
   }
 
   setDisposition(opened: OpenFile, remove: boolean): void {
-    opened.deleteOnClose = remove ? this.#nameOf(opened) : undefined
+    this.#nameOf(opened)
+    opened.marks = opened.file.deletePending = remove
+    if (!remove) opened.deleteOnClose = undefined
   }
 
   rename(opened: OpenFile, to: string, replace: boolean): void {
-    this.move({ from: this.#nameOf(opened), to, replace })
+    this.#move({ from: this.#nameOf(opened), to, replace }, opened.file)
     if (opened.deleteOnClose !== undefined) opened.deleteOnClose = to
   }
 
-  #nameOf({ file }: OpenFile): string {
+  #nameIn(file: MemoryFile): string | undefined {
     for (const [name, one] of this.names) if (one === file) return name
-    throw C.ERROR_ACCESS_DENIED
+    return undefined
   }
 
-  move({ from, replace, to }: Calls["MoveFileExW"][0]): void {
-    const file = this.names.get(from)
+  #nameOf({ file }: OpenFile): string {
+    const name = this.#nameIn(file)
+    if (name === undefined) throw C.ERROR_ACCESS_DENIED
+    return name
+  }
+
+  /** The file that has a name, as long as it can be opened by it. */
+  #named(name: string): MemoryFile {
+    const file = this.names.get(name)
     if (file === undefined) throw C.ERROR_FILE_NOT_FOUND
+    refuseUnless(!file.deletePending, C.ERROR_ACCESS_DENIED)
+    return file
+  }
+
+  move(arguments_: Calls["MoveFileExW"][0]): void {
+    this.#move(arguments_, this.#named(arguments_.from))
+  }
+
+  #move({ from, replace, to }: Calls["MoveFileExW"][0], file: MemoryFile): void {
     refuseUnless(replace || !this.names.has(to), C.ERROR_ALREADY_EXISTS)
     if (from === to) return
     if (this.names.has(to)) this.remove(to)
@@ -279,8 +304,10 @@ export class MemoryFiles implements Files<OpenFile> {
   }
 
   remove(name: string): void {
-    const file = this.names.get(name)
-    if (file === undefined) throw C.ERROR_FILE_NOT_FOUND
+    this.#remove(name, this.#named(name))
+  }
+
+  #remove(name: string, file: MemoryFile): void {
     file.links--
     this.names.delete(name)
     this.#tell(C.FILE_ACTION_REMOVED, name)
