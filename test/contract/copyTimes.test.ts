@@ -75,7 +75,7 @@ contract("times of copies", ({ claim, only }) => {
         expect(windows ? off * off <= 4n : off === 0n).toBe(true)
       }
     })
-    only(["portable", "simulated"], "programs on Wine make no links, and on Windows they may lack the right")(
+    only(lab.onPosix, "programs on Wine make no links, and on Windows they may lack the right")(
       "of a link",
       function*() {
         const { copy, source } = yield* directories

@@ -60,7 +60,7 @@ const withUmask = <A, E, R>(umask: number, effect: Effect.Effect<A, E, R>) =>
   )
 
 contract("rights", ({ only }) => {
-  const posix = only(["portable", "simulated"], "Windows has no permission bits")
+  const posix = only(lab.onPosix, "Windows has no permission bits")
 
   describe("of a copy", () => {
     for (const [name, make] of Object.entries(pipelines)) {

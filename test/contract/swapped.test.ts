@@ -52,7 +52,7 @@ const atFile = (count: number, act: () => void) => {
 const posix = "there are no links that a program for Windows sees"
 
 contract("exchanged while it runs", ({ claim, only }) => {
-  const onPosix = only(["portable", "simulated"], posix)
+  const onPosix = only(lab.onPosix, posix)
 
   onPosix(
     "a directory of the destination, by a link: nothing outside is written, nor removed by the undo",

@@ -44,7 +44,7 @@ const refusing = (code: string) => () => {
 }
 
 contract("trees", ({ claim, only }) => {
-  const onPosix = only(["portable", "simulated"], "Windows has no such names, modes or flushes")
+  const onPosix = only(lab.onPosix, "Windows has no such names, modes or flushes")
 
   onPosix("with a name that is not UTF-8: the others beside it are copied, and it is told", function*() {
     const here = yield* world

@@ -26,17 +26,13 @@ export const cannotBe: ReadonlyArray<Row> = [
   ["traces", /on a pipe/, PIPES],
   ["errors", /that the platform does not have is Unsupported/, KERNEL32],
 
-  ["copyTimes", /of a link/, LINKS],
   ["open", /noFollow fails on a symbolic link/, LINKS],
-  ["open", /mode gives a new file its permission bits/, MODES],
-  ["open", /a FIFO and a device, without blocking/, FIFOS],
   ["file", /sets the permission bits/, MODES],
   ["file", /keeps the time|leaves alone what it is not told/, TIMES],
   ["pipeline", /carries over contents of every size, times, and on POSIX permissions/, MODES],
   ["pipeline", /copies links as links/, LINKS],
   ["leftovers", /a link in the place of/, LINKS],
   ["leftovers", /must not be (searched|read)/, MODES],
-  ["swapped", /at any moment of/, LINKS],
   ["owner", /that are links, directories/, LINKS],
   [
     "setinfo",
@@ -52,6 +48,10 @@ export const cannotBe: ReadonlyArray<Row> = [
 
   ["threads", /does what libuv's does|has everything of its source but setuid/, MODES],
   ["threads", /touches nothing that has its name/, LINKS],
+
+  ["pipeline", /says it has made a link and has not/, LINKS],
+  ["pipeline", /does not tell upper case from lower/, "Wine tells upper case from lower itself"],
+  ["directory-filesystem", /of a link to a file|fails as a PlatformError/, WATCH],
 
   ["watchThread", /when it is removed, after what was in it|and leaves no watcher/, WATCH],
   ["directory", /recursively, of directories that come|when the directory is removed/, WATCH]
