@@ -207,7 +207,8 @@ export class Control {
       writable: true,
       appends: false,
       writableAttributes: true,
-      deleteOnClose: undefined
+      deleteOnClose: undefined,
+      marks: false
     }
     return this.model.openHandle(open, options.overlapped ?? true)
   }
