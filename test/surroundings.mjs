@@ -4,6 +4,7 @@
 // failure in CI. `npm test -- --everything` runs them after all else.
 import { spawnSync } from "node:child_process"
 import {
+  chmodSync,
   chownSync,
   cpSync,
   existsSync,
@@ -96,7 +97,6 @@ const projectOf = (user) => {
 
 const asUser = (title, name, { env, umask, temporaryName }) => () => {
   require(isRoot && onPath("setpriv"), "root and the command setpriv, to become an ordinary user")
-  run("chmod", ["755", work])
   const project = existsSync(join(work, "project")) ? join(work, "project") : projectOf(USER)
   const directory = temporary(temporaryName)
   const report = join(directory, `report-${name}.json`)
@@ -214,6 +214,7 @@ const start = async (name) => {
 /** All surroundings, or those of these names. What the tests run must have been built. */
 export const inSurroundings = (names = Object.keys(surroundings).filter((name) => !isThisNode(name))) => {
   work = mkdtempSync(join(tmpdir(), "tpio-"))
+  chmodSync(work, 0o755) // tests become other users
   process.on("exit", release)
   return Promise.all(names.map(start))
 }

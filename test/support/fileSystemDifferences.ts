@@ -127,6 +127,37 @@ const repairs: Record<string, Difference> = {
   }
 }
 
+// --- what some versions of node do
+
+const EMPTY = {
+  why: "node 26 keeps the time of an empty file",
+  varies: true,
+  portable: { tree: ["copy 644 x1 just now \"\"", "file 644 x1 1970-01-01T00:16:40.000Z \"\""] }
+}
+const DIRECTORIES = {
+  why: "node 26 keeps the times of directories, too",
+  varies: true,
+  portable: {
+    tree: [
+      "copy/ 755 just now",
+      "copy/below/ 755 just now",
+      ...["copy/below/two 644 x1 1970-01-01T00:16:40.000Z \"22\"", "copy/one 644 x1 1970-01-01T00:16:40.000Z \"1\""],
+      ...["directory/ 755 1970-01-01T00:16:40.000Z", "directory/below/ 755 1970-01-01T00:16:40.000Z"],
+      "directory/below/two 644 x1 1970-01-01T00:16:40.000Z \"22\"",
+      "directory/one 644 x1 1970-01-01T00:16:40.000Z \"1\""
+    ]
+  }
+}
+
+const versions: Record<string, Difference> = {
+  "copyFile of an empty one": EMPTY,
+  "copyFile of an empty one over another": EMPTY,
+  "copyFile of an empty one over what is not": EMPTY,
+  "copy of an empty file over another": EMPTY,
+  "copy of a directory with its times": DIRECTORIES,
+  "copy of a directory over one that is there, with its times": DIRECTORIES
+}
+
 // --- what cannot be, or should not
 
 const NO_DIRECTORY = "a directory is not opened as a file: Windows has no file I/O on one"
@@ -166,4 +197,4 @@ const refusals: Record<string, Difference> = {
   }
 }
 
-export const differences: Record<string, Difference> = { ...reasons, ...openings, ...repairs, ...refusals }
+export const differences: Record<string, Difference> = { ...reasons, ...openings, ...repairs, ...versions, ...refusals }

@@ -134,6 +134,8 @@ const anonymous = (method: string, answer: unknown): unknown =>
       /[^/]{6}(\/[0-9a-f]{12}[^/]*)?$/,
       (_, name: string = "") => `?${name.replace(/\/[0-9a-f]{12}/, "/?")}`
     )
+    : method === "readDirectory" && Array.isArray(answer)
+    ? [...answer].sort() // of a tree: in the order in which the directories have answered
     : typeof answer === "object" && answer !== null && "ino" in answer
     ? { ...answer, ino: "some number", ...(kernelName === "win32" ? { blocks: "some number" } : {}) }
     : answer
