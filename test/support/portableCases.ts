@@ -53,6 +53,9 @@ export const cannotBe: ReadonlyArray<Row> = [
   ["pipeline", /does not tell upper case from lower/, "Wine tells upper case from lower itself"],
   ["directory-filesystem", /of a link to a file|fails as a PlatformError/, WATCH],
 
+  ["times", /keeps the whole microseconds/, TIMES],
+  ["tree", /works on Windows/, "no git runs among Windows' programs here"],
+
   ["watchThread", /when it is removed, after what was in it|and leaves no watcher/, WATCH],
   ["directory", /recursively, of directories that come|when the directory is removed/, WATCH]
 ]
