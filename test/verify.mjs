@@ -144,7 +144,7 @@ const row = ({ broken, passed, problem, seconds, skipped, title }) => {
 }
 
 const details = ({ broken, passed, problem, said, title }) => {
-  if (passed === undefined) return [`### ${title}\n\n${fenced(lastLines(said, 60))}`]
+  if (passed === undefined) return [`### ${title}\n\n${fenced(lastLines(said, 120))}`]
   if (problem === undefined && broken.length === 0) return []
   return [`### ${title}\n\n${(broken.length > 0 ? broken : [lastLines(said, 60)]).map(fenced).join("\n\n")}`]
 }
@@ -157,7 +157,7 @@ const text = `# effect-threadpool-io ${ours} on ${type()} ${release()}
   git("status", "--porcelain") === "unknown" ? "" : ", with changes"
 } |
 | kernel | ${kernel}${values.wine && !windows ? ", under Wine" : ""} |
-| system | ${version()}, ${arch()} |
+| system | ${type()} ${release()}, ${arch()}: ${version()} |
 | machine | ${availableParallelism()} × ${cpus()[0]?.model.trim() ?? "unknown"}, ${
   Math.round(totalmem() / 2 ** 30)
 } GiB |
@@ -167,6 +167,9 @@ const text = `# effect-threadpool-io ${ours} on ${type()} ${release()}
 | part | result | tests | time |
 | --- | --- | --- | --- |
 ${sections.map(row).join("\n")}
+
+Skipped cases are about other kernels or systems, or take what is not here: rights, or a program. The goals of the
+benchmark are meant for a quiet machine and a run of full length: here they judge nothing.
 
 ${sections.flatMap(details).join("\n\n")}
 `
