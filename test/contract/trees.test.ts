@@ -102,7 +102,7 @@ contract("trees", ({ claim, only }) => {
 
   claim("that go away at any moment fail as they say, and are no defects", function*() {
     for (const what of ["source", "source/sub", "source/z"]) {
-      for (let at = 1, more = true; more; at += lab.kernelName === "win32" ? 9 : 2) {
+      for (let at = 1, more = true; more; at += process.platform === "win32" ? 9 : 2) {
         const here = yield* world
         const gone = (request: number) => {
           try {

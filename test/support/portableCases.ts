@@ -53,6 +53,14 @@ export const cannotBe: ReadonlyArray<Row> = [
   ["directory-filesystem", /of a link to a file/, LINKS],
   ["directory-filesystem", /fails as a PlatformError/, HELD],
 
+  ["fileSystem-names", /symlink at a name that is taken/, LINKS],
+  ["fileSystem-names", /utimes, and the time of the last access/, TIMES],
+  ["fileSystem-names", /truncate of a file that is read/, CODES],
+  [
+    "fileSystem-contents",
+    /stat of an open file/,
+    "the portable kernel tells how many blocks a file takes, kernel32 does not"
+  ],
   ["times", /keeps the whole microseconds/, TIMES],
   ["tree", /works on Windows/, "no git runs among Windows' programs here"],
 
