@@ -203,7 +203,7 @@ describe("what is copied", () => {
       assert.strictEqual(bytes.toString(), "data")
     }
     fs.closeSync(check)
-  }, 60_000)
+  }, 240_000)
 
   it.each(["none", "read", "durable"])("--verify %s", async (verify) => {
     write(join(source, "a/large"), noise(700_000))
