@@ -1,9 +1,18 @@
-// Exchanges names in a tree for links that lead out of it, and puts them back, as fast as it can. Messages tell where.
+// Exchanges names in a tree for links that lead out of it, FIFOs and others, and puts them back, as fast as it can.
+// Messages tell where.
 import { setImmediate } from "node:timers"
-import { World } from "../support/swaps.js"
+import { type Kind, World } from "../support/swaps.js"
 
 /** Not the copy itself: a link there is meant. */
-const NAMES = ["copy/sub", "copy/sub/deep", "source/sub", "source/sub/deep", "source/z", "copy/sub/b"]
+const NAMES = [
+  ...["copy/sub", "copy/sub/deep", "source/sub", "source/sub/deep"],
+  ...["source/a", "source/z", "copy/sub/b", "copy/sub/deep/c", "copy/.z.*.partial", "copy/sub/.b.*.partial"]
+]
+
+/** A hard link makes a file one of the tree's own. */
+const KINDS: ReadonlyArray<Kind> = ["link", "link", "link", "fifo", "directory", "file"]
+
+const oneOf = <A>(all: ReadonlyArray<A>): A => all[Math.floor(Math.random() * all.length)]!
 
 let world: World | undefined
 let exchanges = 0
@@ -12,7 +21,7 @@ const exchange = (): void => {
   if (world === undefined) return
   for (let count = 0; count < 8; count++) {
     try {
-      if (world.exchange(NAMES[Math.floor(Math.random() * NAMES.length)]!, "link")) exchanges++
+      if (world.exchange(oneOf(NAMES), oneOf(KINDS))) exchanges++
     } catch {
       // Another was faster.
     }

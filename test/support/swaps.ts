@@ -2,8 +2,10 @@
  * Two trees and what is neither of them, and somebody who exchanges what is in the trees. For copies, undos and
  * removals: nothing outside is touched, and what says that it has succeeded has.
  */
+import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
-import { dirname, join, relative } from "node:path"
+import { tmpdir } from "node:os"
+import { basename, dirname, join, relative } from "node:path"
 import { snapshot } from "./interposer.js"
 
 export const SECRET = "what nobody is to read"
@@ -16,6 +18,18 @@ const write = (root: string, files: Record<string, string>) => {
     fs.mkdirSync(join(root, name, ".."), { recursive: true })
     fs.writeFileSync(join(root, name), contents)
   }
+}
+
+let fifos: string | undefined
+
+/** One FIFO has as many names as are wanted: to make one takes a process. */
+const fifo = (): string => {
+  if (fifos === undefined) {
+    const directory = fifos = fs.mkdtempSync(join(tmpdir(), "tpio-fifo-"))
+    process.on("exit", () => fs.rmSync(directory, { force: true, recursive: true }))
+    execFileSync("mkfifo", [join(directory, "fifo")])
+  }
+  return join(fifos, "fifo")
 }
 
 const contentsOf = (path: string): string | undefined => {
@@ -51,6 +65,8 @@ export class World {
   readonly aside: string
   readonly #before: ReadonlyArray<string>
   #taken: { readonly path: string; readonly kept: string } | undefined
+  /** Files of the source that were others for a while. */
+  readonly #others = new Map<string, string>()
 
   /** One that is there already. */
   static of(base: string): World {
@@ -92,7 +108,10 @@ export class World {
   get differences(): ReadonlyArray<string> {
     const sources = [Object.entries(FILES), filesIn(this.source)]
     const differ = sources.map((files) =>
-      files.flatMap(([name, contents]) => contentsOf(join(this.copy, name)) === contents ? [] : [name])
+      files.flatMap(([name, contents]) => {
+        const copied = contentsOf(join(this.copy, name))
+        return copied === contents || (copied !== undefined && this.#others.get(name) === copied) ? [] : [name]
+      })
     )
     return differ.find((names) => names.length === 0) ?? differ[0]!
   }
@@ -113,15 +132,28 @@ export class World {
     }
   }
 
-  /** Puts something in the place of a name. Answers whether there was anything to take away. */
+  /**
+   * Puts something in the place of a name, in which `*` stands for anything. Answers whether there was anything to take
+   * away.
+   */
   exchange(name: string, kind: Kind): boolean {
-    const path = join(this.base, name)
+    const path = this.#named(name)
     if (!this.#isInside(path) || fs.lstatSync(path, { throwIfNoEntry: false }) === undefined) return false
     const kept = join(this.aside, "kept")
     fs.renameSync(path, kept)
     this.#taken = { path, kept }
     kinds[kind](path, this)
+    const other = contentsOf(path)
+    if (other !== undefined && name.startsWith("source/")) this.#others.set(relative(this.source, path), other)
     return true
+  }
+
+  #named(name: string): string {
+    const path = join(this.base, name)
+    const [beginning = "", ending] = basename(path).split("*")
+    if (ending === undefined) return path
+    const there = entriesOf(dirname(path)).find((one) => one.name.startsWith(beginning) && one.name.endsWith(ending))
+    return there === undefined ? path : join(dirname(path), there.name)
   }
 
   /** A link may have been copied as a link: through that one we would reach outside ourselves. */
@@ -157,6 +189,7 @@ const kinds = {
     fs.writeFileSync(join(path, "b"), PLANTED)
   },
   file: (path: string) => fs.writeFileSync(path, PLANTED),
+  fifo: (path: string) => fs.linkSync(fifo(), path),
   hardLink: (path: string, { outside }: World) => fs.linkSync(join(outside, "kept/x"), path)
 } as const
 
