@@ -269,5 +269,76 @@ export const ofPipeline = [
     file: resume,
     from: "\"openExisting\"), scope), requireOwn)",
     to: "\"openExisting\"), scope), () => Effect.void)"
+  },
+  {
+    name: "copy many small things without a turn of the event loop",
+    tests: ["contract/slices"],
+    file: "internal/pipeline/turns",
+    from: "while (more && !slices.over)",
+    to: "while (more)"
+  },
+  {
+    name: "a name that goes away between two looks is a defect",
+    tests: ["contract/vanishing"],
+    file: "internal/pipeline/plan",
+    from: "attempt(\"read\", source, () => lstatSync(source.system, { bigint: true }))",
+    to: "lstatSync(source.system, { bigint: true })"
+  },
+  {
+    name: "a transformation into a name that is too long is a defect",
+    tests: ["contract/refusals"],
+    file: "internal/pipeline/transform",
+    after: "const looked = ",
+    from: "failing(",
+    to: "Effect.suspend("
+  },
+  {
+    name: "open files in a way that waits",
+    tests: ["contract/refusals"],
+    file: "internal/kernel/posix",
+    from: "dispositionFlags(arguments_) | flag(\"O_NONBLOCK\")",
+    to: "dispositionFlags(arguments_)"
+  },
+  {
+    name: "give a directory on another machine up that takes no more than 64 KiB",
+    tests: ["contract/directory-programs"],
+    file: "internal/directory/reader",
+    from: "this.buffers[0].size <= MOST_FROM_ANOTHER_MACHINE",
+    to: "this.buffers[0].size > 0"
+  },
+  {
+    name: "ask a directory on another machine again for as much",
+    tests: ["contract/directory-programs"],
+    file: "internal/directory/reader",
+    from: "this.#operations = this.#reads(MOST_FROM_ANOTHER_MACHINE)",
+    to: "void 0"
+  },
+  {
+    name: "do not tell of a new group",
+    tests: ["unit/watchThread"],
+    file: "internal/kernel/portable/watch/entries",
+    from: "before.gid !== now.gid",
+    to: "false"
+  },
+  {
+    name: "do not tell of a new owner",
+    tests: ["unit/watchThread"],
+    file: "internal/kernel/portable/watch/entries",
+    from: "before.uid !== now.uid",
+    to: "false"
+  },
+  {
+    name: "tell of a size as of a time",
+    tests: ["unit/watchThread"],
+    file: "internal/kernel/portable/watch/entries",
+    from: "bits |= c.size",
+    to: "bits |= c.lastWrite"
+  },
+  {
+    name: "tell of a time as of a size",
+    tests: ["unit/watchThread"],
+    file: "internal/kernel/portable/watch/entries",
+    from: "bits |= c.lastWrite",
+    to: "bits |= c.size"
   }
 ]

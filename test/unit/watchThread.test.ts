@@ -6,6 +6,7 @@ import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { afterEach } from "vitest"
+import * as C from "../../src/internal/constants.js"
 import {
   begin as beginIn,
   counted,
@@ -563,4 +564,43 @@ describe("what was told and not taken", () => {
     })
     expect(sizes.every((size) => size % 2 === 0)).toBe(true)
   })
+})
+
+describe("a change of one thing alone is told where its bit is asked for, and nowhere else", () => {
+  const bits = {
+    size: C.FILE_NOTIFY_CHANGE_SIZE,
+    lastWrite: C.FILE_NOTIFY_CHANGE_LAST_WRITE,
+    security: C.FILE_NOTIFY_CHANGE_SECURITY,
+    attributes: C.FILE_NOTIFY_CHANGE_ATTRIBUTES
+  }
+  const cases: ReadonlyArray<readonly [what: keyof fs.BigIntStats, told: ReadonlyArray<keyof typeof bits>]> = [
+    ["size", ["size"]],
+    ["mtimeNs", ["lastWrite"]],
+    ["mode", ["security", "attributes"]],
+    ["uid", ["security", "attributes"]],
+    ["gid", ["security", "attributes"]]
+  ]
+  for (const [what, told] of cases) {
+    it(what, async () => {
+      for (const bit of Object.keys(bits) as Array<keyof typeof bits>) {
+        const path = directory("file", "other")
+        const watchers = new Watchers()
+        let more = 0n
+        const lstatSync = ((name: string, options: fs.StatSyncOptions & { bigint: true }) => {
+          const stat = fs.lstatSync(name, options)
+          return basename(name) === "file" ? Object.assign(stat!, { [what]: stat![what] as bigint + more }) : stat
+        }) as never
+        const system = { watch: watchers.watch, lstatSync }
+        const watched = await begin(path, { system, manual: true, filter: bits[bit] | NAMES })
+        more = 1n
+        watchers.tell(path, "change", "file")
+        await turns()
+        await watched.pass(10)
+        fs.writeFileSync(join(path, "last"), "")
+        watchers.tell(path, "rename", "last")
+        await watched.until("Created last")
+        expect([bit, ...watched.lines]).toEqual([bit, ...told.includes(bit) ? ["Modified file"] : [], "Created last"])
+      }
+    })
+  }
 })
