@@ -18,7 +18,7 @@ import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Cursor } from "../../src/internal/fileSystem/Cursor.js"
-import { fromErrno, fromWin32 } from "../../src/internal/fileSystem/errors.js"
+import { badArgument, fromErrno, fromWin32, systemError } from "../../src/internal/fileSystem/errors.js"
 import { nodeCall, nodeCallIn, nodeWork, type Stop } from "../../src/internal/fileSystem/nodeCall.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
@@ -217,6 +217,37 @@ describe("errors", () => {
       pathOrDescriptor: "path",
       cause: win32
     })
+  })
+
+  it("have the reason that people look for, and no more fields than there is something for", () => {
+    const reasonsOf: Readonly<Record<string, ReadonlyArray<string>>> = {
+      NotFound: ["ENOENT"],
+      PermissionDenied: ["EACCES", "EPERM", "EROFS"],
+      AlreadyExists: ["EEXIST", "ENOTEMPTY"],
+      BadResource: [
+        ...["EISDIR", "ENOTDIR", "ELOOP", "ESTALE", "EBADF", "ENXIO", "ENODEV"],
+        "ERR_FS_EISDIR"
+      ],
+      Busy: ["EBUSY", "ETXTBSY"],
+      WouldBlock: ["EAGAIN"],
+      InvalidData: ["EINVAL", "ENAMETOOLONG"],
+      WriteZero: ["ENOSPC", "EDQUOT", "EFBIG"],
+      TimedOut: ["ETIMEDOUT"],
+      Unknown: ["EIO", "", "toString"]
+    }
+    for (const [reason, codes] of Object.entries(reasonsOf)) {
+      for (const code of codes) {
+        const error = fromErrno("method", "path")(Object.assign(new Error(code), { code }))
+        expect([code, error, "syscall" in error]).toMatchObject([code, { reason }, false])
+      }
+    }
+    for (const error of [badArgument("method", "text"), systemError("Busy", "method", "path", "text")]) {
+      expect(Object.hasOwn(error, "cause")).toBe(false)
+    }
+    const cause = new Error("underneath")
+    for (const error of [badArgument("method", "text", cause), systemError("Busy", "method", "path", "text", cause)]) {
+      expect(error.cause).toBe(cause)
+    }
   })
 
   it("of Windows alone have the nearest reason", () => {

@@ -53,6 +53,7 @@ export const parts = {
     tests: [
       ...unit("fileSystem", "text"),
       ...contract("fileSystem-own", "fileSystem-contents", "fileSystem-names", "fileSystem-interruption"),
+      ...contract("directory-filesystem"),
       ...contract("rights", "sizes", "devices", "refusals", "vanishing", "arguments")
     ],
     without:
