@@ -3,7 +3,8 @@
  */
 import { win32 } from "node:path"
 import { describe, expect, it } from "vitest"
-import { load } from "../../src/internal/kernel/win32.js"
+import { load, withKoffi } from "../../src/internal/kernel/win32.js"
+import type { Koffi } from "../../src/internal/kernel/win32/bindings.js"
 import { toSystemPath } from "../../src/internal/kernel/win32/path.js"
 
 describe("win32 kernel", () => {
@@ -16,6 +17,26 @@ describe("win32 kernel", () => {
       cause: undefined
     })
     expect(await load()).toBe(loaded)
+  })
+
+  it("answers a reason where the runtime refuses memory that is not its own, as Electron does", () => {
+    const refused = new Error("External buffers are not allowed")
+    const anything: unknown = new Proxy(() => anything, {
+      get: (_, key) => key === Symbol.toPrimitive ? () => 1 : anything,
+      apply: () => anything
+    })
+    const view = () => {
+      throw refused
+    }
+    const koffi = new Proxy({}, { get: (_, key) => key === "view" ? view : anything }) as Koffi
+    expect(withKoffi(koffi, { completions: "auto", relayLibrary: undefined })).toEqual({
+      platform: process.platform,
+      path: "kernel32.dll",
+      reason: expect.stringMatching(
+        /^this runtime refuses .* as Electron does since 21: use Kernel\.layerPortable there/
+      ),
+      cause: refused
+    })
   })
 
   describe("paths", () => {

@@ -17,7 +17,7 @@ import { limitOf } from "./gate.js"
 import type { Block, CompletionWay, CustomIssue, Diagnosis, Issue, Kernel } from "./Kernel.js"
 import { DONE_WITHOUT_PACKET } from "./Kernel.js"
 import { SlotTable } from "./SlotTable.js"
-import { bind, type Bindings } from "./win32/bindings.js"
+import { bind, type Bindings, ForeignMemoryRefused, type Koffi } from "./win32/bindings.js"
 import { BoundHandles, statusOf } from "./win32/bound.js"
 import { Callbacks } from "./win32/callbacks.js"
 import { makeCalls } from "./win32/calls.js"
@@ -84,18 +84,35 @@ export const load = (
 
 const make = async (options: LoadOptions): Promise<Kernel | LoadFailure> => {
   const { arch, platform } = process
-  const failure = (reason: string, cause: unknown, path = "kernel32.dll") => ({ platform, path, reason, cause })
   if (platform !== "win32") return failure(`kernel32.dll needs Windows, this is ${platform}`, undefined)
   if (arch !== "x64" && arch !== "arm64") {
     return failure(`needs a 64-bit Node, this one is ${arch}: the structures are laid out for 64 bits`, undefined)
   }
   try {
     const { default: koffi } = await import("koffi")
+    return withKoffi(koffi, options)
+  } catch (cause) {
+    return failure("koffi cannot be loaded", cause)
+  }
+}
+
+const failure = (reason: string, cause: unknown, path = "kernel32.dll"): LoadFailure => ({
+  platform: process.platform,
+  path,
+  reason,
+  cause
+})
+
+/** With a koffi that is there, or one that a test has made. */
+export const withKoffi = (koffi: Koffi, options: LoadOptions): Kernel | LoadFailure => {
+  try {
     return over(bind(koffi), options)
   } catch (cause) {
     return cause instanceof NoRelay
       ? failure(`there is no relay: ${cause.message}`, cause.cause, cause.path)
-      : failure("koffi or a function of kernel32.dll cannot be loaded", cause)
+      : cause instanceof ForeignMemoryRefused
+      ? failure(`${cause.message}: use Kernel.layerPortable there, or a process of node`, cause.cause)
+      : failure("a function of kernel32.dll cannot be loaded", cause)
   }
 }
 

@@ -45,6 +45,15 @@ const BOOL = "int32_t"
 const NTSTATUS = "int32_t"
 const VOID = "void"
 
+/** Electron does so since version 21: its memory is in a cage. */
+export class ForeignMemoryRefused extends Error {
+  constructor(cause: unknown) {
+    super("this runtime refuses views of memory that is not its own, which kernel32 needs, as Electron does since 21", {
+      cause
+    })
+  }
+}
+
 export type Bindings = ReturnType<typeof bind>
 
 /** Throws where koffi, the system or a function is missing. */
@@ -75,7 +84,14 @@ export const bind = (koffi: Koffi) => {
     wineVersion: ntdll.has("wine_get_version")
       ? (ntdll.function("wine_get_version", "str", []) as unknown as () => string)()
       : undefined,
-    view: (address: number, bytes: number): Uint8Array => new Uint8Array(koffi.view(address, bytes)),
+    /** Throws `ForeignMemoryRefused` where the runtime has no views of memory that is not its own. */
+    view: (address: number, bytes: number): Uint8Array => {
+      try {
+        return new Uint8Array(koffi.view(address, bytes))
+      } catch (cause) {
+        throw new ForeignMemoryRefused(cause)
+      }
+    },
 
     /** A library of our own. Throws where it cannot be loaded. */
     load,
