@@ -38,6 +38,7 @@ import { Messages } from "./internal/pipe/Messages.js"
 import { nameProblem, pathOf } from "./internal/pipe/name.js"
 import * as server from "./internal/pipe/server.js"
 import type { Restore } from "./internal/settle.js"
+import { spanned } from "./internal/spans.js"
 import * as life from "./internal/threadpoolIo.js"
 import { carries, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
@@ -369,6 +370,9 @@ const lookAtListen = optionsOf<ListenOptions>({
  * @category accepting
  */
 export const accept = (self: Server): Effect.Effect<Connection, Win32Error.Win32Error, Scope.Scope> =>
+  spanned("NamedPipe.accept", isA(self, ServerTypeId, "server") ? { pipe: self.path } : {}, acceptOne(self))
+
+const acceptOne = (self: Server): Effect.Effect<Connection, Win32Error.Win32Error, Scope.Scope> =>
   Effect.flatMap(
     Scope.Scope,
     (scope) =>
@@ -479,6 +483,12 @@ const openIn = (
 export const connect = (
   name: string,
   given: ConnectOptions = {}
+): Effect.Effect<Connection, Win32Error.Win32Error, Kernel | Scope.Scope> =>
+  spanned("NamedPipe.connect", { pipe: name }, connectOne(name, given))
+
+const connectOne = (
+  name: string,
+  given: ConnectOptions
 ): Effect.Effect<Connection, Win32Error.Win32Error, Kernel | Scope.Scope> =>
   Effect.flatMap(Kernel, (kernel) =>
     Effect.flatMap(Scope.Scope, (scope) =>

@@ -11,6 +11,7 @@ import * as copying from "./internal/pipeline/copy.js"
 import * as hashing from "./internal/pipeline/hash.js"
 import * as watching from "./internal/pipeline/progressStream.js"
 import * as transforming from "./internal/pipeline/transform.js"
+import { spanned } from "./internal/spans.js"
 import type { Kernel } from "./Kernel.js"
 import type { PipelineError } from "./PipelineError.js"
 import type { Win32Error } from "./Win32Error.js"
@@ -182,7 +183,10 @@ export const copy = (
   from: string,
   to: string,
   options: CopyOptions = {}
-): Effect.Effect<Copied, PipelineError, Kernel> => copying.copy(from, to, options)
+): Effect.Effect<Copied, PipelineError, Kernel> =>
+  spanned("Pipeline.copy", { from, to }, copying.copy(from, to, options), countsOf)
+
+const countsOf = ({ bytes, files }: Copied) => ({ files, bytes })
 
 /**
  * Copies a directory with all that is in it, or one file: `copy` of every file, `concurrency` of them at once. Directories and
@@ -217,7 +221,8 @@ export const copyTree = (
   from: string,
   to: string,
   options: CopyTreeOptions = {}
-): Effect.Effect<Copied, PipelineError, Kernel> => copying.copyTree(from, to, options)
+): Effect.Effect<Copied, PipelineError, Kernel> =>
+  spanned("Pipeline.copyTree", { from, to }, copying.copyTree(from, to, options), countsOf)
 
 /**
  * What is told of a file that is read once.
@@ -276,8 +281,12 @@ export const hash = (
   options: HashOptions = {}
 ): Effect.Effect<string, PipelineError | Win32Error, Kernel> =>
   File.isFile(source)
-    ? hashing.hashFile(source, options)
-    : File.withFile(source, { hint: "sequential" }, (file) => hashing.hashFile(file, options))
+    ? spanned("Pipeline.hash", {}, hashing.hashFile(source, options))
+    : spanned(
+      "Pipeline.hash",
+      { path: source },
+      File.withFile(source, { hint: "sequential" }, (file) => hashing.hashFile(file, options))
+    )
 
 // -----------------------------------------------------------------------------
 // transforming
@@ -350,7 +359,13 @@ export const transform = <E, R>(
   to: string,
   f: (bytes: Stream.Stream<Uint8Array, Win32Error>) => Stream.Stream<Uint8Array, E, R>,
   options: TransformOptions = {}
-): Effect.Effect<Transformed, E | PipelineError, R | Kernel> => transforming.transform(from, to, f, options)
+): Effect.Effect<Transformed, E | PipelineError, R | Kernel> =>
+  spanned(
+    "Pipeline.transform",
+    { from, to },
+    transforming.transform(from, to, f, options),
+    ({ bytesRead, bytesWritten }) => ({ bytesRead, bytesWritten })
+  )
 
 // -----------------------------------------------------------------------------
 // progress
