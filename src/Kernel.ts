@@ -299,17 +299,27 @@ export const layerPortable: Layer.Layer<Kernel, Win32Error.Win32Error> = fromInt
  * @category config
  */
 export const config: Config.Config<Kernel.Options> = Config.all({
-  kernel: Config.withDefault(Config.literal("auto", "win32", "portable")("KERNEL"), "auto" as const),
+  kernel: Config.literal("auto", "win32", "portable")("KERNEL").pipe(
+    Config.withDescription("Which system does the I/O: auto is win32 on Windows and portable elsewhere"),
+    Config.withDefault("auto" as const)
+  ),
   drainTimeout: Config.duration("DRAIN_TIMEOUT").pipe(
     Config.orElse(() => Config.map(Config.literal("Infinity")("DRAIN_TIMEOUT"), () => Duration.infinity)),
+    Config.withDescription("How long a cancelled operation may take: a duration, as 5 seconds, or Infinity"),
     Config.withDefault(Duration.seconds(5))
   ),
-  completions: Config.withDefault(
-    Config.literal("auto", "relay", "broker", "callback")("COMPLETIONS"),
-    "auto" as const
+  completions: Config.literal("auto", "relay", "broker", "callback")("COMPLETIONS").pipe(
+    Config.withDescription("How completions come on kernel32: auto takes the first that can be had"),
+    Config.withDefault("auto" as const)
   ),
-  relayLibrary: Config.withDefault(Config.string("RELAY_LIBRARY"), undefined),
-  submit: Config.withDefault(Config.literal("auto", "mask")("SUBMIT"), "auto" as const)
+  relayLibrary: Config.string("RELAY_LIBRARY").pipe(
+    Config.withDescription("The absolute path of the relay's native library, where the package is not installed"),
+    Config.withDefault(undefined)
+  ),
+  submit: Config.literal("auto", "mask")("SUBMIT").pipe(
+    Config.withDescription("How fibers wait for operations: mask leans on nothing that Effect does not publish"),
+    Config.withDefault("auto" as const)
+  )
 }).pipe(Config.nested("TPIO"))
 
 /**

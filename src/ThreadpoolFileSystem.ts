@@ -15,6 +15,7 @@ import type { PoolBuffer } from "./BufferPool.js"
 import type { File } from "./File.js"
 import * as internal from "./internal/fileSystem/fileSystem.js"
 import { TypeId as internalTypeId } from "./internal/fileSystem/openFile.js"
+import { orDie } from "./internal/fileSystem/orDie.js"
 import { carries } from "./internal/values.js"
 import * as Kernel from "./Kernel.js"
 import type { Win32Error } from "./Win32Error.js"
@@ -170,6 +171,28 @@ const onKernel = <E>(kernel: Layer.Layer<Kernel.Kernel, E>): Layer.Layer<FileSys
  * @category layers
  */
 export const layer: Layer.Layer<FileSystem.FileSystem, Win32Error> = onKernel(Kernel.layer)
+
+/**
+ * The same, where a program has no use for an error of its layer: it fails with nothing, as `NodeFileSystem.layer` does, so
+ * that one line changes and no type. Where it cannot start it dies, with an `Error` that says why; `cause` is the `Win32Error`.
+ *
+ * @example
+ * ```ts
+ * import { FileSystem } from "@effect/platform"
+ * import { Effect, Layer } from "effect"
+ * import { ThreadpoolFileSystem } from "effect-threadpool-io"
+ *
+ * const files: Layer.Layer<FileSystem.FileSystem> = ThreadpoolFileSystem.layerOrDie // was NodeFileSystem.layer
+ *
+ * const settings = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString("settings.json")).pipe(
+ *   Effect.provide(files)
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerOrDie: Layer.Layer<FileSystem.FileSystem> = orDie(layer)
 
 /**
  * The file system on `kernel32.dll`. Fails with `Unsupported` where there is none.

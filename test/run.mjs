@@ -152,6 +152,7 @@ await Promise.all([
   nativeLibraries(),
   check("examples in the documentation", [join(root, "test/docs.mjs")]),
   check("the package, as it would be published", [join(root, "test/package/check.mjs")])
+    .then(() => check("the package in fresh projects, in short", [join(root, "test/package/consumers.mjs"), "--short"]))
 ])
 if (process.argv.includes("--everything")) await inSurroundings()
 sameWorkTree(before)

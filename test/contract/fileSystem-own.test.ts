@@ -11,16 +11,17 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { constants } from "node:buffer"
 import * as nodeFs from "node:fs"
 import { join } from "node:path"
 import { ERROR_DISK_FULL } from "../../src/internal/constants.js"
+import { orDie } from "../../src/internal/fileSystem/orDie.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
-import { Win32Error } from "../../src/Win32Error.js"
+import { make as win32Error, Win32Error } from "../../src/Win32Error.js"
 import { contract, failureOf, fileOf, freshPath, pattern, settleFibers, sleep } from "../support/claims.js"
 import * as lab from "../support/lab.js"
 import { makeSparse } from "../support/sparse.js"
@@ -327,6 +328,7 @@ contract("FileSystem, our own", ({ claim, only }) => {
     const read = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path))
     const layers = {
       layer: ThreadpoolFileSystem.layer,
+      layerOrDie: ThreadpoolFileSystem.layerOrDie,
       layerPortable: ThreadpoolFileSystem.layerPortable,
       layerConfig: ThreadpoolFileSystem.layerConfig({ kernel: Config.succeed("portable" as const) })
     }
@@ -340,6 +342,14 @@ contract("FileSystem, our own", ({ claim, only }) => {
       const error = Exit.isFailure(win32) ? Option.getOrUndefined(Cause.failureOption(win32.cause)) : undefined
       expect(error).toMatchObject({ _tag: "Win32Error", reason: "Unsupported" })
     }
+  })
+
+  claim("layerOrDie dies where it cannot start, with a message that says why", function*() {
+    const refused = win32Error({ code: 120, syscall: "LoadLibraryW", path: "kernel32.dll" })
+    const cannot: Layer.Layer<FileSystem.FileSystem, Win32Error> = Layer.fail(refused)
+    const exit = yield* Effect.exit(Effect.provide(FileSystem.FileSystem, orDie(cannot)))
+    const defect = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.dieOption(exit.cause)) : undefined
+    expect(defect).toMatchObject({ message: `The file system cannot start. ${refused.message}`, cause: refused })
   })
 })
 

@@ -2,6 +2,7 @@
  * The exports of the library, name by name: nothing that calls Start, Cancel, Wait or Close, and nothing by accident.
  */
 import { describe, expect, it } from "@effect/vitest"
+import * as ErrorSchema from "../../src/ErrorSchema.js"
 import * as library from "../../src/index.js"
 import * as testing from "../../src/testing.js"
 import { internalExports } from "../support/internalExports.js"
@@ -106,6 +107,7 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "isPositionalFile",
     "layer",
     "layerConfig",
+    "layerOrDie",
     "layerPortable",
     "layerWin32",
     "make"
@@ -134,6 +136,12 @@ describe("the index", () => {
       expect(Object.keys(module).sort()).toEqual([...surface[name]!, ...internalExports[name] ?? []].sort())
     })
   }
+})
+
+describe("the entry for schemas", () => {
+  it("has these values, and is not in the index", () => {
+    expect(Object.keys(ErrorSchema).sort()).toEqual(["PipelineError", "Win32Error"])
+  })
 })
 
 describe("the entry for tests", () => {
