@@ -10,7 +10,7 @@ const barrel = (name) => ({
 })
 
 export default defineConfig(
-  globalIgnores(["build", "dist", "coverage", ".kernel32"]),
+  globalIgnores(["build", "dist", "coverage", ".kernel32", "docs/site/pages", "docs/site/.vitepress/cache"]),
   ts.configs.recommended,
   effect.configs.dprint,
   {
@@ -49,7 +49,7 @@ export default defineConfig(
   },
   {
     files: ["**/*.ts", "**/*.mjs"],
-    ignores: notYet.map((folder) => `${folder}/**`),
+    ignores: notYet,
     plugins: { house: plugin },
     rules: { "house/comments": "error" }
   },

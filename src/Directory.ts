@@ -109,7 +109,8 @@ export interface Modified extends Place {
 }
 
 /**
- * The same file under another name of the same directory. A move to or from elsewhere is a `Removed`, a `Created`, or both.
+ * The same file under another name of the same directory. A move to or from elsewhere is a `Removed`, a `Created`, or
+ * both.
  *
  * @since 0.1.0
  * @category models
@@ -121,8 +122,8 @@ export interface Renamed {
 }
 
 /**
- * Changes were lost, because they came faster than the stream was pulled: list the directory. With `unwatched`, nothing has been
- * lost so far: a directory below is not watched from now on.
+ * Changes were lost, because they came faster than the stream was pulled: list the directory. With `unwatched`, nothing
+ * has been lost so far: a directory below is not watched from now on.
  *
  * @since 0.1.0
  * @category models
@@ -133,9 +134,9 @@ export interface Overflow {
 }
 
 /**
- * A directory below that is not watched, nor is what is in it, and why: it cannot be read (`PermissionDenied`), its path is too
- * long (`InvalidArgument`), the system has no watcher left (`Exhausted`). Told once, when the directory is found. On the portable
- * kernel alone.
+ * A directory below that is not watched, nor is what is in it, and why: it cannot be read (`PermissionDenied`), its
+ * path is too long (`InvalidArgument`), the system has no watcher left (`Exhausted`). Told once, when the directory is
+ * found. On the portable kernel alone.
  *
  * @since 0.1.0
  * @category models
@@ -158,14 +159,14 @@ export interface Options {
   /** The directories below, too. Default `false`. On the portable kernel each takes a watcher of the system's. */
   readonly recursive?: boolean | undefined
   /**
-   * The kinds of changes to tell. Default: `fileName`, `directoryName`, `size`, `lastWrite`. On the portable kernel `lastAccess` and `creation`
-   * are never told.
+   * The kinds of changes to tell. Default: `fileName`, `directoryName`, `size`, `lastWrite`. On the portable kernel
+   * `lastAccess` and `creation` are never told.
    */
   readonly filter?: ReadonlyArray<Operation.Notification> | undefined
   /**
-   * Bytes of each of the two buffers, and of the one in which the system keeps what has not been read: a multiple of four, from
-   * 1024 to 16 MiB. Default 65536, which is also the most that Windows takes for a directory on another machine. A change takes
-   * 12 bytes and two for each character of its name.
+   * Bytes of each of the two buffers, and of the one in which the system keeps what has not been read: a multiple of
+   * four, from 1024 to 16 MiB. Default 65536, which is also the most that Windows takes for a directory on another
+   * machine. A change takes 12 bytes and two for each character of its name.
    */
   readonly bufferSize?: number | undefined
   /** Passed to `ThreadpoolIo.make`. */
@@ -219,16 +220,17 @@ const DEFAULT_BUFFER = 64 << 10
 const DEFAULT_FILTER: ReadonlyArray<Operation.Notification> = ["fileName", "directoryName", "size", "lastWrite"]
 
 /**
- * `CreateFileW` with `FILE_LIST_DIRECTORY`, `FILE_FLAG_BACKUP_SEMANTICS` and `FILE_FLAG_OVERLAPPED`, sharing everything; then
- * the first `ReadDirectoryChangesW`. When this succeeds the watch has begun: `changes` misses nothing that happens afterwards.
- * Changes that are not pulled wait in the system's buffer; when that is full, an `Overflow` says so.
+ * `CreateFileW` with `FILE_LIST_DIRECTORY`, `FILE_FLAG_BACKUP_SEMANTICS` and `FILE_FLAG_OVERLAPPED`, sharing
+ * everything; then the first `ReadDirectoryChangesW`. When this succeeds the watch has begun: `changes` misses nothing
+ * that happens afterwards. Changes that are not pulled wait in the system's buffer; when that is full, an `Overflow`
+ * says so.
  *
- * An open directory keeps the process alive, because a read of it is in flight. Closing the scope cancels that, waits for the
- * kernel to let go and closes the handle.
+ * An open directory keeps the process alive, because a read of it is in flight. Closing the scope cancels that, waits
+ * for the kernel to let go and closes the handle.
  *
- * Fails with `NotFound`, with `InvalidArgument` for what is no directory (267), and with `Exhausted` when the system has no
- * watcher left. On the portable kernel opening looks at everything that is watched, in a thread of its own, which takes about
- * twice as long as to list it and look at every file.
+ * Fails with `NotFound`, with `InvalidArgument` for what is no directory (267), and with `Exhausted` when the system
+ * has no watcher left. On the portable kernel opening looks at everything that is watched, in a thread of its own,
+ * which takes about twice as long as to list it and look at every file.
  *
  * @example
  * ```ts
@@ -343,21 +345,22 @@ const openHandle = (
 // -----------------------------------------------------------------------------
 
 /**
- * The changes of the directory, from its opening on. Pulls when it is pulled: at most what two buffers hold is taken from the
- * system in advance. It does not end by itself. One stream at a time can be run on a directory, a second one fails with `Busy`.
+ * The changes of the directory, from its opening on. Pulls when it is pulled: at most what two buffers hold is taken
+ * from the system in advance. It does not end by itself. One stream at a time can be run on a directory, a second one
+ * fails with `Busy`.
  *
- * Each change is a chunk of its own, and pulling the next one acknowledges it: the next stream goes on where the last one has
- * stopped. A stream that ends by itself (`Stream.take`, `Stream.runHead`) has dealt with its last change. One that was
- * interrupted, or whose consumer failed, may not have: the next one is told that change again, as the same object. Operators
- * that pull ahead (`Stream.buffer`, `Stream.groupedWithin`) have acknowledged what they hold.
+ * Each change is a chunk of its own, and pulling the next one acknowledges it: the next stream goes on where the last
+ * one has stopped. A stream that ends by itself (`Stream.take`, `Stream.runHead`) has dealt with its last change. One
+ * that was interrupted, or whose consumer failed, may not have: the next one is told that change again, as the same
+ * object. Operators that pull ahead (`Stream.buffer`, `Stream.groupedWithin`) have acknowledged what they hold.
  *
- * Fails with `NotFound` (5) when the directory is removed: at once, on Wine within two seconds. A directory that is renamed is
- * still watched on Windows, and counts as removed on the portable kernel; so it does when one above it is renamed, at the next
- * change or within a second. Fails with `Closed` when the scope of the directory has closed.
+ * Fails with `NotFound` (5) when the directory is removed: at once, on Wine within two seconds. A directory that is
+ * renamed is still watched on Windows, and counts as removed on the portable kernel; so it does when one above it is
+ * renamed, at the next change or within a second. Fails with `Closed` when the scope of the directory has closed.
  *
- * How much is told differs: Windows tells every step, Linux by way of node what has come of them. A file that is created,
- * written and removed at once may be told in four changes, or not at all. Names that are no UTF-8 cannot be told: a burst of
- * changes to them is one `Overflow`.
+ * How much is told differs: Windows tells every step, Linux by way of node what has come of them. A file that is
+ * created, written and removed at once may be told in four changes, or not at all. Names that are no UTF-8 cannot be
+ * told: a burst of changes to them is one `Overflow`.
  *
  * @example
  * ```ts
@@ -399,8 +402,8 @@ export const changes = (self: Directory): Stream.Stream<Change, Win32Error.Win32
   ))
 
 /**
- * `open` and `changes` in one: the directory is opened when the stream is run, and closed when it ends. Whoever has to know
- * when the watch has begun opens the directory first.
+ * `open` and `changes` in one: the directory is opened when the stream is run, and closed when it ends. Whoever has to
+ * know when the watch has begun opens the directory first.
  *
  * @example
  * ```ts

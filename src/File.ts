@@ -82,7 +82,7 @@ export interface File extends Pipeable.Pipeable {
   /** Its thread-pool object: ledger, `cancelAll`, `awaitIdle`. */
   readonly io: ThreadpoolIo.ThreadpoolIo
   /**
-   * What offsets, lengths and windows of reads and writes must be multiples of: 1, or for an unbuffered file the size of a
+   * The unit of offsets, lengths and windows of reads and writes: 1, or for an unbuffered file the size of a
    * sector, in bytes, which its volume was asked for (4096 where it does not tell).
    */
   readonly alignment: number
@@ -93,21 +93,21 @@ export interface File extends Pipeable.Pipeable {
 }
 
 /**
- * What `CreateFileW` is asked for.
+ * The options of `CreateFileW`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface OpenOptions {
   /**
-   * Default `read`. With `append` and `readappend` whatever is written goes to the end of the file, also past what another
-   * process has just written there (`FILE_APPEND_DATA` alone; `O_APPEND`): offsets of writes mean nothing, and on Windows such
-   * a file cannot be truncated.
+   * Default `read`. With `append` and `readappend` whatever is written goes to the end of the file, also past what
+   * another process has just written there (`FILE_APPEND_DATA` alone; `O_APPEND`): offsets of writes mean nothing, and
+   * on Windows such a file cannot be truncated.
    */
   readonly access?: "read" | "write" | "readwrite" | "append" | "readappend" | undefined
   /**
-   * What others may do with the file meanwhile. Default: `read` and `delete` while we write, everything while we only read. The
-   * portable kernel does not enforce it.
+   * The access that others may have to the file meanwhile. Default: `read` and `delete` while we write, everything
+   * while we only read. The portable kernel does not enforce it.
    */
   readonly share?: ReadonlyArray<"read" | "write" | "delete"> | undefined
   /**
@@ -141,8 +141,8 @@ export interface OpenOptions {
    */
   readonly noFollow?: boolean | undefined
   /**
-   * POSIX permission bits of a file that is created, before the umask. Default 0o666. On Windows one that its owner may not
-   * write to is read-only.
+   * POSIX permission bits of a file that is created, before the umask. Default 0o666. On Windows one that its owner may
+   * not write to is read-only.
    */
   readonly mode?: number | undefined
   /** Passed to `ThreadpoolIo.make`. */
@@ -154,7 +154,7 @@ export interface OpenOptions {
 }
 
 /**
- * What `stat` tells. Sizes in bytes, times in nanoseconds since 1970 (Windows keeps 100 ns).
+ * The answer of `stat`. Sizes in bytes, times in nanoseconds since 1970 (Windows keeps 100 ns).
  *
  * @since 0.1.0
  * @category models
@@ -249,16 +249,16 @@ const Proto = {
 }
 
 /**
- * `CreateFileW` with `FILE_FLAG_OVERLAPPED`, off the JavaScript thread, then `ThreadpoolIo.make` on the handle with skip mode.
- * Closing the scope cancels and awaits what is in flight and closes the handle. An open that ends after its interruption
- * closes its handle.
+ * `CreateFileW` with `FILE_FLAG_OVERLAPPED`, off the JavaScript thread, then `ThreadpoolIo.make` on the handle with
+ * skip mode. Closing the scope cancels and awaits what is in flight and closes the handle. An open that ends after its
+ * interruption closes its handle.
  *
  * Opens regular files. On the portable kernel anything else is refused with `Unsupported`, without blocking.
  *
- * `path` is passed on as it is, relative ones made absolute: on Windows in the form `\\?\`, in which node:fs passes its own, so that
- * `x.` is not `x` and `NUL` no device. A path that leads to a stream, a pipe or a device, as `\\.\` does, was meant to; but a
- * server behind it cannot act as its caller (`SECURITY_SQOS_PRESENT` with `SECURITY_ANONYMOUS`). `joinName` is for
- * names that somebody else has chosen.
+ * `path` is passed on as it is, relative ones made absolute: on Windows in the form `\\?\`, in which node:fs passes its
+ * own, so that `x.` is not `x` and `NUL` no device. A path that leads to a stream, a pipe or a device, as `\\.\` does,
+ * was meant to; but a server behind it cannot act as its caller (`SECURITY_SQOS_PRESENT` with `SECURITY_ANONYMOUS`).
+ * `joinName` is for names that somebody else has chosen.
  *
  * @example
  * ```ts
@@ -290,8 +290,8 @@ export const open = (
   )
 
 /**
- * Opens a file for the length of `use`, and closes it as `open` does when `use` ends, however it ends. Without the costs of a
- * Scope: for programs that open very many files.
+ * Opens a file for the length of `use`, and closes it as `open` does when `use` ends, however it ends. Without the
+ * costs of a Scope: for programs that open very many files.
  *
  * @example
  * ```ts
@@ -330,7 +330,7 @@ export const withFile = <A, E, R>(
     }
   )
 
-/** What a function of the caller's has answered, if it is an effect. */
+/** Fails where the caller's function has not answered an effect. */
 const answerOf = <A, E, R>(
   name: string,
   effect: Effect.Effect<A, E, R>,
@@ -360,7 +360,7 @@ const acquire = (
   )
 }
 
-/** Of a file that is read and written past the cache. */
+/** The sector size of a file that is read and written past the cache. */
 const alignmentOf = (
   restore: Restore,
   kernel: Kernel.Service,
@@ -406,8 +406,9 @@ const refused = (self: File, syscall: string, detail: string, code = c.ERROR_INV
   Win32Error.make({ code, syscall, path: self.path, handle: self.io.handle, detail })
 
 /**
- * Submits an operation of `Operation.read`, `write`, `append`, `readVectored`, `writeVectored` or `deviceIoControl`: when a
- * window of a buffer, or the whole `Completion`, is wanted. Operations made unsafely go to `ThreadpoolIo.submit`.
+ * Submits an operation of `Operation.read`, `write`, `append`, `readVectored`, `writeVectored` or `deviceIoControl`:
+ * when a window of a buffer, or the whole `Completion`, is wanted. Operations made unsafely go to
+ * `ThreadpoolIo.submit`.
  *
  * @example
  * ```ts
@@ -449,9 +450,9 @@ const transferAt = (
 const takesFile = (arguments_: IArguments): boolean => arguments_.length >= 3 || isOurs(arguments_[0])
 
 /**
- * `ReadFile` at `offset` (bytes; a `bigint` beyond 2^53 - 1). Succeeds with the bytes read: fewer than the buffer holds when
- * the file ends, 0 at its end. A `PoolBuffer` is filled in place, a `Uint8Array` by a copy; neither is touched after the
- * effect has ended, however it ended.
+ * `ReadFile` at `offset` (bytes; a `bigint` beyond 2^53 - 1). Succeeds with the bytes read: fewer than the buffer holds
+ * when the file ends, 0 at its end. A `PoolBuffer` is filled in place, a `Uint8Array` by a copy; neither is touched
+ * after the effect has ended, however it ended.
  *
  * @example
  * ```ts
@@ -479,7 +480,8 @@ export const read: {
 )
 
 /**
- * Fills the whole buffer from `offset`, in as many reads as it takes. Fails with `EndOfFile` (38) when the file ends first.
+ * Fills the whole buffer from `offset`, in as many reads as it takes. Fails with `EndOfFile` (38) when the file ends
+ * first.
  *
  * @example
  * ```ts
@@ -507,9 +509,9 @@ export const readExact: {
 /**
  * `WriteFile` at `offset` (bytes). Succeeds with the bytes written. Writing past the end extends the file.
  *
- * On NTFS a write far behind what has been written costs as much as writing the zeros up to there: the system writes them, inside
- * `WriteFile`, on the JavaScript thread, where nothing can interrupt it. Gigabytes take seconds. Ask for `File.setSparse` first: then
- * what lies between is a hole. Elsewhere, and on Wine, it is one anyway.
+ * On NTFS a write far behind what has been written costs as much as writing the zeros up to there: the system writes
+ * them, inside `WriteFile`, on the JavaScript thread, where nothing can interrupt it. Gigabytes take seconds. Ask for
+ * `File.setSparse` first: then what lies between is a hole. Elsewhere, and on Wine, it is one anyway.
  *
  * @example
  * ```ts
@@ -585,8 +587,9 @@ const whole = (
 }
 
 /**
- * Writes at the end of the file, wherever that is at that moment (`Offset` and `OffsetHigh` 0xFFFFFFFF): one `WriteFile`.
- * Succeeds with the bytes written. On the portable kernel it is atomic among the appends through one open file only.
+ * Writes at the end of the file, wherever that is at that moment (`Offset` and `OffsetHigh` 0xFFFFFFFF): one
+ * `WriteFile`. Succeeds with the bytes written. On the portable kernel it is atomic among the appends through one open
+ * file only.
  *
  * @example
  * ```ts
@@ -607,10 +610,10 @@ export const append: {
 )
 
 /**
- * One read into several buffers, in their order (`readv`). Succeeds with the bytes read in all: each buffer is full before the
- * next one gets any, and fewer than they hold means that the file ends there, in the middle of one of them or before it. It is
- * one operation: it fails, or is interrupted, as a whole. Buffers that overlap, and more than 2^32 - 1 bytes in all, are
- * refused, typed.
+ * One read into several buffers, in their order (`readv`). Succeeds with the bytes read in all: each buffer is full
+ * before the next one gets any, and fewer than they hold means that the file ends there, in the middle of one of them
+ * or before it. It is one operation: it fails, or is interrupted, as a whole. Buffers that overlap, and 4 GiB or more
+ * in all, are refused, typed.
  *
  * In an unbuffered file on Windows, buffers of the pool that are whole pages (4096 bytes) are read into in place
  * (`ReadFileScatter`). Otherwise the bytes go through one block of the pool.
@@ -645,8 +648,8 @@ export const readVectored: {
 )
 
 /**
- * One write of several buffers, in their order (`writev`). Succeeds with the bytes written in all. It is one operation: it
- * fails as a whole, although, as with any write, some of the bytes may have reached the file by then.
+ * One write of several buffers, in their order (`writev`). Succeeds with the bytes written in all. It is one operation:
+ * it fails as a whole, although, as with any write, some of the bytes may have reached the file by then.
  *
  * In an unbuffered file on Windows, buffers of the pool that are whole pages (4096 bytes) are written from in place
  * (`WriteFileGather`). Otherwise the bytes are first put one after the other into one block of the pool.
@@ -714,9 +717,9 @@ export interface ForEachChunkOptions extends ChunkOptions {
 }
 
 /**
- * A chunk of a file, in memory that is lent: `size` bytes, which `bytes` shows and operations take in place. It is returned by
- * itself; after that `bytes` throws, and operations on it are refused with `InvalidArgument`. What must outlive it is copied, as with
- * `chunk.bytes.slice()`.
+ * A chunk of a file, in memory that is lent: `size` bytes, which `bytes` shows and operations take in place. It is
+ * returned by itself; after that `bytes` throws, and operations on it are refused with `InvalidArgument`. What must
+ * outlive it is copied, as with `chunk.bytes.slice()`.
  *
  * @since 0.1.0
  * @category models
@@ -727,16 +730,18 @@ export interface LentChunk extends PoolBuffer {
 }
 
 /**
- * Shows an effect every byte of the file, or of a range, chunk by chunk: the fastest safe way. The chunk is lent until the effect
- * has ended, and its memory goes round: at most `inFlight` + 1 chunks, whatever the size of the file. The effect runs for one
- * chunk at a time, while the next ones are being read, and reading waits for it. Succeeds with the bytes that were seen.
+ * Shows an effect every byte of the file, or of a range, chunk by chunk: the fastest safe way. The chunk is lent until
+ * the effect has ended, and its memory goes round: at most `inFlight` + 1 chunks, whatever the size of the file. The
+ * effect runs for one chunk at a time, while the next ones are being read, and reading waits for it. Succeeds with the
+ * bytes that were seen.
  *
- * Every chunk but the last has `chunkSize` bytes. It ends where the file ends at the moment of the read that finds the end, or with
- * `length`. When the effect fails, or is interrupted, when a read fails, or when the fiber is interrupted, the reads that are
- * under way are cancelled and waited for. A read that fails is told in its turn, after the chunks before it.
+ * Every chunk but the last has `chunkSize` bytes. It ends where the file ends at the moment of the read that finds the
+ * end, or with `length`. When the effect fails, or is interrupted, when a read fails, or when the fiber is interrupted,
+ * the reads that are under way are cancelled and waited for. A read that fails is told in its turn, after the chunks
+ * before it.
  *
- * Fails with `InvalidArgument` for a range, size or number that cannot be, before anything is read. In an unbuffered file `offset`
- * and `chunkSize` must be multiples of `alignment`.
+ * Fails with `InvalidArgument` for a range, size or number that cannot be, before anything is read. In an unbuffered
+ * file `offset` and `chunkSize` must be multiples of `alignment`.
  *
  * @example
  * ```ts
@@ -773,14 +778,14 @@ export const forEachChunk: {
 )
 
 /**
- * The file, or a range of it, as a stream of chunks in file order, with `inFlight` reads ahead. Each chunk is memory of your own:
- * keep it as long as you like. Small chunks are read many at once, in reads of 512 KiB or a little more, and come out of one pull.
- * What has been read and not been asked for takes at most `inFlight` chunks, or 2 MiB where that is more. A read of several chunks
- * that fails is made again chunk by chunk, so that what is before the failure comes.
+ * The file, or a range of it, as a stream of chunks in file order, with `inFlight` reads ahead. Each chunk is memory of
+ * your own: keep it as long as you like. Small chunks are read many at once, in reads of 512 KiB or a little more, and
+ * come out of one pull. What has been read and not been asked for takes at most `inFlight` chunks, or 2 MiB where that
+ * is more. A read of several chunks that fails is made again chunk by chunk, so that what is before the failure comes.
  *
- * It ends where the file ends at the moment of the read that finds the end, or with `length`. When the stream ends, fails, is
- * interrupted or is left early, the reads that are under way are cancelled and waited for; the file stays open. Fails as
- * `forEachChunk` does.
+ * It ends where the file ends at the moment of the read that finds the end, or with `length`. When the stream ends,
+ * fails, is interrupted or is left early, the reads that are under way are cancelled and waited for; the file stays
+ * open. Fails as `forEachChunk` does.
  *
  * @example
  * ```ts
@@ -798,10 +803,10 @@ export const stream = (self: File, options: ChunkOptions = {}): Stream.Stream<Ui
   isOurs(self) ? chunks.stream(self, options) : Stream.fromEffect(notAFile("ReadFile", self))
 
 /**
- * Like `stream`, with memory that goes round: each chunk is lent until the next one is asked for, or the stream ends. Use it
- * where each element is done with before the next is pulled (`Stream.runForEach`, `Stream.map`, `Stream.mapEffect` without
- * concurrency). After anything that looks ahead or gathers (`buffer`, `grouped`, `runCollect`) the chunks have been returned, and
- * `bytes` throws.
+ * Like `stream`, with memory that goes round: each chunk is lent until the next one is asked for, or the stream ends.
+ * Use it where each element is done with before the next is pulled (`Stream.runForEach`, `Stream.map`,
+ * `Stream.mapEffect` without concurrency). After anything that looks ahead or gathers (`buffer`, `grouped`,
+ * `runCollect`) the chunks have been returned, and `bytes` throws.
  *
  * @example
  * ```ts
@@ -840,13 +845,14 @@ export interface SinkOptions {
 }
 
 /**
- * Writes what comes, one after the other from `offset` on, and succeeds with the bytes written. The bytes are copied when they
- * come, gathered into blocks of `chunkSize` and written with `inFlight` writes behind: at most so many blocks, and then the stream
- * waits. The file is not cut: what it had behind stays (`truncate`, or a `disposition` that empties it).
+ * Writes what comes, one after the other from `offset` on, and succeeds with the bytes written. The bytes are copied
+ * when they come, gathered into blocks of `chunkSize` and written with `inFlight` writes behind: at most so many
+ * blocks, and then the stream waits. The file is not cut: what it had behind stays (`truncate`, or a `disposition` that
+ * empties it).
  *
- * Interrupted means stopped: once the interruption, or the failure of the stream, has settled, nothing more is written. What was
- * written by then is in the file, and need not be without gaps, because writes are in flight together; the same when a write
- * fails. In an unbuffered file all must come to whole sectors.
+ * Interrupted means stopped: once the interruption, or the failure of the stream, has settled, nothing more is written.
+ * What was written by then is in the file, and need not be without gaps, because writes are in flight together; the
+ * same when a write fails. In an unbuffered file all must come to whole sectors.
  *
  * @example
  * ```ts
@@ -874,8 +880,8 @@ export const sink = (
 // -----------------------------------------------------------------------------
 
 /**
- * One read of a batch: `length` bytes from `offset` into memory of their own; or, with a `buffer`, into that, or the window of it
- * from `start` on, as with `Operation.read`.
+ * One read of a batch: `length` bytes from `offset` into memory of their own; or, with a `buffer`, into that, or the
+ * window of it from `start` on, as with `Operation.read`.
  *
  * @since 0.1.0
  * @category models
@@ -915,13 +921,13 @@ export interface ManyOptions {
 const takesFileFirst = (arguments_: IArguments): boolean => !isList(arguments_[0])
 
 /**
- * Many reads as one effect, each result by index: the bytes that were there, fewer than asked for where the file ends. For the
- * price of the reads: a fiber per read costs several microseconds more. The results are memory of their own, or views of the
- * buffers that were given, whose windows must not overlap. Small results of one batch, up to 16 KiB each, share an `ArrayBuffer`:
- * to transfer one's `buffer` takes its neighbours along; `slice()` it first.
+ * Many reads as one effect, each result by index: the bytes that were there, fewer than asked for where the file ends.
+ * For the price of the reads: a fiber per read costs several microseconds more. The results are memory of their own, or
+ * views of the buffers that were given, whose windows must not overlap. Small results of one batch, up to 16 KiB each,
+ * share an `ArrayBuffer`: to transfer one's `buffer` takes its neighbours along; `slice()` it first.
  *
- * Interruption cancels all of them and waits for the kernel to let go; so does a failure, which is then that of the whole (but see
- * `mode`). What cannot be is refused with `InvalidArgument` before anything is read.
+ * Interruption cancels all of them and waits for the kernel to let go; so does a failure, which is then that of the
+ * whole (but see `mode`). What cannot be is refused with `InvalidArgument` before anything is read.
  *
  * @example
  * ```ts
@@ -967,8 +973,8 @@ export const readMany: {
 )
 
 /**
- * Many writes as one effect, in no order; each result, by index, is the bytes written. Otherwise as `readMany`. Nothing is
- * written after the effect has ended, however it ended; what was written before a failure or an interruption stays.
+ * Many writes as one effect, in no order; each result, by index, is the bytes written. Otherwise as `readMany`. Nothing
+ * is written after the effect has ended, however it ended; what was written before a failure or an interruption stays.
  *
  * @example
  * ```ts
@@ -1028,24 +1034,25 @@ export interface LockOptions {
 }
 
 /**
- * Runs an effect while a range of the file is locked (`LockFileEx`, `UnlockFileEx`): against other processes, and against
- * every other lock of this one, also through the same `File`. The lock is taken before the effect runs and given back exactly
- * once when it has ended, however it ended, or when an interruption came in the moment in which the lock was granted.
+ * Runs an effect while a range of the file is locked (`LockFileEx`, `UnlockFileEx`): against other processes, and
+ * against every other lock of this one, also through the same `File`. The lock is taken before the effect runs and
+ * given back exactly once when it has ended, however it ended, or when an interruption came in the moment in which the
+ * lock was granted.
  *
- * Waiting is an operation in flight that interruption cancels. On Wine, where such an operation never completes, it is a
- * new try every 1 to 50 ms. Fails with `Busy` (33) without `wait`, with `InvalidArgument` for a range that is not one, with
- * 158 when the lock was gone before it was given back, and with `Unsupported` on the portable kernel: node offers no lock that
- * excludes other processes.
+ * Waiting is an operation in flight that interruption cancels. On Wine, where such an operation never completes, it is
+ * a new try every 1 to 50 ms. Fails with `Busy` (33) without `wait`, with `InvalidArgument` for a range that is not
+ * one, with 158 when the lock was gone before it was given back, and with `Unsupported` on the portable kernel: node
+ * offers no lock that excludes other processes.
  *
  * Needs a file that is open to be read or written: `access: "append"` is not enough (`PermissionDenied`). A lock that
  * does not wait, and one of a file without skip mode, is asked for off the JavaScript thread, again and again where it
  * is to wait.
  *
- * On Windows locked bytes are closed to the reads and writes of everybody else (33 too), and an exclusive lock excludes those of
- * other handles of this process; a shared one forbids writing to everybody, its own holder too. On Wine locks exclude
- * only locks. Do not take two locks of one range through the same `File` at once: the system gives back the exclusive
- * one first, whoever asks. What an interrupted wait leaves to quarantine may be granted late, and is then held until
- * the process ends.
+ * On Windows locked bytes are closed to the reads and writes of everybody else (33 too), and an exclusive lock excludes
+ * those of other handles of this process; a shared one forbids writing to everybody, its own holder too. On Wine locks
+ * exclude only locks. Do not take two locks of one range through the same `File` at once: the system gives back the
+ * exclusive one first, whoever asks. What an interrupted wait leaves to quarantine may be granted late, and is then
+ * held until the process ends.
  *
  * @example
  * ```ts
@@ -1113,11 +1120,11 @@ export const lock: {
 // -----------------------------------------------------------------------------
 
 /**
- * `DeviceIoControl`: gives the file system or the driver a code with some bytes, and succeeds with the bytes that come out, as
- * many as it returned. Which codes are safe, and what to do about others: `Operation.deviceIoControl`.
+ * `DeviceIoControl`: gives the file system or the driver a code with some bytes, and succeeds with the bytes that come
+ * out, as many as it returned. Which codes are safe, and what to do about others: `Operation.deviceIoControl`.
  *
- * Fails with `MoreData` (234) when not everything went into `outputSize` bytes, with what the system answers (122 or 24 when
- * they are too few for anything), and with `Unsupported` on the portable kernel. Wine knows very few codes.
+ * Fails with `MoreData` (234) when not everything went into `outputSize` bytes, with what the system answers (122 or 24
+ * when they are too few for anything), and with `Unsupported` on the portable kernel. Wine knows very few codes.
  *
  * @example
  * ```ts
@@ -1168,9 +1175,9 @@ export interface DeviceIoControlOptions {
 const lookAtIoControl = optionsOf<DeviceIoControlOptions>({ code: anything, input: anything, outputSize: aNumber })
 
 /**
- * `FSCTL_SET_SPARSE`: ranges that nobody has written, or that `zeroRange` has taken back, need take no room from now on. Whether
- * they do is the file system's affair: on Wine the call succeeds and changes nothing, and on the portable kernel, where
- * files are so by themselves, there is nothing to call; taking it back (`false`) is `Unsupported` there.
+ * `FSCTL_SET_SPARSE`: ranges that nobody has written, or that `zeroRange` has taken back, need take no room from now
+ * on. Whether they do is the file system's affair: on Wine the call succeeds and changes nothing, and on the portable
+ * kernel, where files are so by themselves, there is nothing to call; taking it back (`false`) is `Unsupported` there.
  *
  * @example
  * ```ts
@@ -1203,11 +1210,11 @@ export const setSparse: {
 /**
  * Makes `length` bytes from `offset` on read as zeros. It never extends the file. Succeeds with how it was done:
  *
- * - `system`: by the file system (`FSCTL_SET_ZERO_DATA`), which gives back whole units of a file that is sparse, and writes
- *   zeros into any other.
- * - `written`: zeros were written, because the system has no such call: on Wine, on the portable kernel, on FAT. Then the
- *   range takes as much room as before, or more, an interruption may leave some of it undone, and somebody who cuts the file
- *   at that moment may find it extended again.
+ * - `system`: by the file system (`FSCTL_SET_ZERO_DATA`), which gives back whole units of a file that is sparse, and
+ *   writes zeros into any other.
+ * - `written`: zeros were written, because the system has no such call: on Wine, on the portable kernel, on FAT. Then
+ *   the range takes as much room as before, or more, an interruption may leave some of it undone, and somebody who cuts
+ *   the file at that moment may find it extended again.
  *
  * @example
  * ```ts
@@ -1237,8 +1244,9 @@ export const zeroRange: {
 )
 
 /**
- * `FSCTL_QUERY_ALLOCATED_RANGES`, asked as often as it takes: the ranges that may hold something else than zeros, in their order.
- * Of a file that is not sparse that is all of it. `Unsupported` on Wine and on the portable kernel, which cannot tell.
+ * `FSCTL_QUERY_ALLOCATED_RANGES`, asked as often as it takes: the ranges that may hold something else than zeros, in
+ * their order. Of a file that is not sparse that is all of it. `Unsupported` on Wine and on the portable kernel, which
+ * cannot tell.
  *
  * @example
  * ```ts
@@ -1319,8 +1327,8 @@ const refuse = (self: File, syscall: string, problem: Wrong | undefined) =>
   problem === undefined || !isOurs(self) ? undefined : Effect.fail(refusal(syscall, problem, self))
 
 /**
- * `GetFileInformationByHandle`: size, times, attributes, and which file it is. Windows is asked once more for `changedTimeNs`
- * (`FileBasicInfo`).
+ * `GetFileInformationByHandle`: size, times, attributes, and which file it is. Windows is asked once more for
+ * `changedTimeNs` (`FileBasicInfo`).
  *
  * @example
  * ```ts
@@ -1338,8 +1346,8 @@ export const stat = (self: File): Effect.Effect<Stat, Win32Error.Win32Error> =>
   callOn(self, "GetFileInformationByHandle", { changes: true })
 
 /**
- * The size of the file in bytes, as the file system says. Some say 0, or too much, of what they make up when it is read, as
- * `/proc` and `/sys` do.
+ * The size of the file in bytes, as the file system says. Some say 0, or too much, of what they make up when it is
+ * read, as `/proc` and `/sys` do.
  *
  * @example
  * ```ts
@@ -1358,8 +1366,8 @@ export const size = (self: File): Effect.Effect<bigint, Win32Error.Win32Error> =
 /**
  * `SetFileInformationByHandle(FileEndOfFileInfo)`: cuts the file to `length` bytes, or extends it with zeros.
  *
- * Extending costs nothing by itself. On NTFS the first write far behind what has been written does, as `File.write` says: unless
- * the file is sparse (`File.setSparse`), the system writes the zeros up to there.
+ * Extending costs nothing by itself. On NTFS the first write far behind what has been written does, as `File.write`
+ * says: unless the file is sparse (`File.setSparse`), the system writes the zeros up to there.
  *
  * @example
  * ```ts
@@ -1381,11 +1389,11 @@ export const truncate: {
 })
 
 /**
- * `SetFileInformationByHandle(FileAllocationInfo)`: takes room on the disk for a file of `length` bytes, so that writing it
- * fails with `NoSpace` now or not at all, and may end up in one piece. The size stays. Room that the file has is not given back:
- * Windows would cut the file. Room beyond the end is given back when the file is closed. It is room and no zeros: writing to its far
- * end first costs what `File.write` says, writing it from its beginning does not. `Unsupported` on Wine and on the
- * portable kernel: node has no `fallocate`, and `ftruncate` reserves nothing.
+ * `SetFileInformationByHandle(FileAllocationInfo)`: takes room on the disk for a file of `length` bytes, so that
+ * writing it fails with `NoSpace` now or not at all, and may end up in one piece. The size stays. Room that the file
+ * has is not given back: Windows would cut the file. Room beyond the end is given back when the file is closed. It is
+ * room and no zeros: writing to its far end first costs what `File.write` says, writing it from its beginning does not.
+ * `Unsupported` on Wine and on the portable kernel: node has no `fallocate`, and `ftruncate` reserves nothing.
  *
  * @example
  * ```ts
@@ -1409,7 +1417,7 @@ export const allocate: {
 })
 
 /**
- * What the volume of the file tells of its sectors (`FileStorageInfo`; `FileFsSizeInformation` on systems before Windows 8 and
+ * The sectors of the file's volume (`FileStorageInfo`; `FileFsSizeInformation` on systems before Windows 8 and
  * on Wine). `Unsupported` on the portable kernel.
  *
  * @example
@@ -1428,8 +1436,8 @@ export const sectors = (self: File): Effect.Effect<Sectors, Win32Error.Win32Erro
   callOn(self, "GetStorageInformation", {})
 
 /**
- * Sector sizes, in bytes: `logicalBytesPerSector` is what unbuffered I/O must be aligned to, `physicalBytesPerSector` what the
- * device writes at once (the same where the system does not tell).
+ * Sector sizes, in bytes: `logicalBytesPerSector` is what unbuffered I/O must be aligned to, `physicalBytesPerSector`
+ * what the device writes at once (the same where the system does not tell).
  *
  * @since 0.1.0
  * @category models
@@ -1455,8 +1463,8 @@ export interface Sectors extends StorageInformation {}
 export const sync = (self: File): Effect.Effect<void, Win32Error.Win32Error> => callOn(self, "FlushFileBuffers", {})
 
 /**
- * `SetFileInformationByHandle(FileBasicInfo)`: times in nanoseconds since 1970, the read-only attribute, and on POSIX the
- * permission bits. What is left out stays as it is.
+ * `SetFileInformationByHandle(FileBasicInfo)`: times in nanoseconds since 1970, the read-only attribute, and on POSIX
+ * the permission bits. What is left out stays as it is.
  *
  * @example
  * ```ts
@@ -1507,16 +1515,19 @@ const lookAtBasicInfo = optionsOf<BasicInfo>({
 // -----------------------------------------------------------------------------
 
 /**
- * The path of `name` in `directory`, for names that somebody else has chosen: of an upload, in an archive. Whatever is not the name
- * of a file, and nothing else, fails with `InvalidArgument` (`ERROR_INVALID_NAME`), by the same rule on every system and without asking any:
+ * The path of `name` in `directory`, for names that somebody else has chosen: of an upload, in an archive. Whatever is
+ * not the name of a file, and nothing else, fails with `InvalidArgument` (`ERROR_INVALID_NAME`), by the same rule on
+ * every system and without asking any:
  *
- * - empty, `.` and `..`, separators of either kind, a colon (drives, alternate data streams), control characters, `< > " | ? *`,
+ * - empty, `.` and `..`, separators of either kind, a colon (drives, alternate data streams), control characters,
+ *   `< > " | ? *`,
  * - a dot or a space at the end, which Windows cuts off: `a.txt.` would be `a.txt`,
- * - devices in either case, with any extension: `CON`, `PRN`, `AUX`, `NUL`, `CONIN$`, `CONOUT$`, `COM0` to `COM9`, `LPT0` to `LPT9`,
+ * - devices in either case, with any extension: `CON`, `PRN`, `AUX`, `NUL`, `CONIN$`, `CONOUT$`, `COM0` to `COM9`,
+ *   `LPT0` to `LPT9`,
  * - half of a surrogate pair, and more than 255 UTF-16 units.
  *
- * A name by itself does not tell whether it is taken, by the same one in the other case, or as a short name of Windows' (`REPORT~1.TXT`):
- * `disposition: "createNew"` of `open` replaces nothing.
+ * A name by itself does not tell whether it is taken, by the same one in the other case, or as a short name of Windows'
+ * (`REPORT~1.TXT`): `disposition: "createNew"` of `open` replaces nothing.
  *
  * @example
  * ```ts
@@ -1564,11 +1575,12 @@ const whileBusy = <A>(attempt: Effect.Effect<A, Win32Error.Win32Error>): Effect.
  * `AlreadyExists`, without a check beforehand that could race. On Windows it is retried for up to three seconds while
  * another program looks at the file.
  *
- * With `replace` a read-only file is replaced, too, as on POSIX. `MoveFileExW` denies it (5); then Windows 10 1809 and later are
- * asked through a handle. On earlier systems the attribute is taken off first, which its other names show, if it has any, and
- * put back where the file is not replaced after all.
+ * With `replace` a read-only file is replaced, too, as on POSIX. `MoveFileExW` denies it (5); then Windows 10 1809 and
+ * later are asked through a handle. On earlier systems the attribute is taken off first, which its other names show, if
+ * it has any, and put back where the file is not replaced after all.
  *
- * On the portable kernel not replacing is a link and an unlink; a file system without hard links fails with `Unsupported`.
+ * On the portable kernel not replacing is a link and an unlink; a file system without hard links fails with
+ * `Unsupported`.
  *
  * Directories have names as well. Windows does not rename one while something is open in it, on whatever level:
  * `PermissionDenied`. The portable kernel renames one with `replace` alone, since a directory has no second name.
@@ -1600,7 +1612,7 @@ export const rename = (
     }).pipe(whileBusy)
   })
 
-/** What is wrong with the path of what there is, or with the one that it is to have. */
+/** Checks both paths of a rename or a copy. */
 const pathsProblem = (syscall: string, from: string, to: string): Win32Error.Win32Error | undefined => {
   const [ofOld, ofNew] = [pathProblem(from), pathProblem(to, "new name")]
   return ofOld !== undefined
@@ -1611,15 +1623,15 @@ const pathsProblem = (syscall: string, from: string, to: string): Win32Error.Win
 }
 
 /**
- * `SetFileInformationByHandle(FileRenameInfo)`: gives the open file another name, whatever it is called by now, atomically.
- * Without `replace` (the default) a name that is taken fails with `AlreadyExists`; with it, what has the name is replaced, also
- * while others have it open where the system can (POSIX semantics: Windows 10 1709), and also a read-only file, as `rename`
- * does. The file must have been opened with `deletable`, or it fails with `PermissionDenied`; Wine does not look. `path` of
- * the `File` stays what it was opened by. Retried like `rename`.
+ * `SetFileInformationByHandle(FileRenameInfo)`: gives the open file another name, whatever it is called by now,
+ * atomically. Without `replace` (the default) a name that is taken fails with `AlreadyExists`; with it, what has the
+ * name is replaced, also while others have it open where the system can (POSIX semantics: Windows 10 1709), and also a
+ * read-only file, as `rename` does. The file must have been opened with `deletable`, or it fails with
+ * `PermissionDenied`; Wine does not look. `path` of the `File` stays what it was opened by. Retried like `rename`.
  *
- * The portable kernel renames the name that the file was opened by, or was last given here, after it has seen that it still
- * means this file; otherwise it fails with `NotFound`. Between the look and the rename there is a race. Wine renames the name
- * that it has kept, and does not look.
+ * The portable kernel renames the name that the file was opened by, or was last given here, after it has seen that it
+ * still means this file; otherwise it fails with `NotFound`. Between the look and the rename there is a race. Wine
+ * renames the name that it has kept, and does not look.
  *
  * @example
  * ```ts
@@ -1667,11 +1679,11 @@ export interface RenameOptions {
 const lookAtRename = optionsOf<RenameOptions>({ replace: aBoolean })
 
 /**
- * `SetFileInformationByHandle(FileDispositionInfo)`: the file is deleted when this `File` is closed, or, with `false`, is not
- * after all. On Windows 10 1607 and later the name goes at once then (POSIX semantics), elsewhere when nobody has the file open
- * any more; until then it cannot be opened (303 or 5). The file must have been opened with `deletable`, or it fails with
- * `PermissionDenied`; so it does of a read-only file, unless the system is Windows 10 1809 or later and the file is open to
- * be written.
+ * `SetFileInformationByHandle(FileDispositionInfo)`: the file is deleted when this `File` is closed, or, with `false`,
+ * is not after all. On Windows 10 1607 and later the name goes at once then (POSIX semantics), elsewhere when nobody
+ * has the file open any more; until then it cannot be opened (303 or 5). The file must have been opened with
+ * `deletable`, or it fails with `PermissionDenied`; so it does of a read-only file, unless the system is Windows 10
+ * 1809 or later and the file is open to be written.
  *
  * The portable kernel removes the name when the file is closed, if it still means this file.
  *
@@ -1701,17 +1713,17 @@ export const setDeleteOnClose: {
 )
 
 /**
- * `CopyFileW`: makes `to` from `from`, in one call of the system: what is in it, its time of modification, and its attributes
- * (on Windows its alternate streams too) or its mode. A link is followed. A name that is taken fails with `AlreadyExists`,
- * without a check beforehand that could race. A copy that fails leaves nothing there; one whose process is killed leaves a part
- * of it.
+ * `CopyFileW`: makes `to` from `from`, in one call of the system: what is in it, its time of modification, and its
+ * attributes (on Windows its alternate streams too) or its mode. A link is followed. A name that is taken fails with
+ * `AlreadyExists`, without a check beforehand that could race. A copy that fails leaves nothing there; one whose
+ * process is killed leaves a part of it.
  *
- * The cheapest way for a small file. Windows does not stop once it copies: interruption waits for it, and leaves the copy
- * there. Large files are for what reads and writes them in pieces.
+ * The cheapest way for a small file. Windows does not stop once it copies: interruption waits for it, and leaves the
+ * copy there. Large files are for what reads and writes them in pieces.
  *
- * The portable kernel has no such function. It copies regular files only (`Unsupported`; what it opens is never waited for), to
- * their end, whatever size they say, and their time of access as well, but never setuid and setgid. Nobody else can read the
- * copy before it is finished. A source that changes meanwhile fails the copy with `Busy`.
+ * The portable kernel has no such function. It copies regular files only (`Unsupported`; what it opens is never waited
+ * for), to their end, whatever size they say, and their time of access as well, but never setuid and setgid. Nobody
+ * else can read the copy before it is finished. A source that changes meanwhile fails the copy with `Busy`.
  *
  * @example
  * ```ts

@@ -74,14 +74,14 @@ export interface ThreadpoolIo extends Pipeable.Pipeable {
  */
 export interface Options {
   /**
-   * `true`: the handle is ours, and closing the scope closes it. `false` (the default): it is borrowed. When the scope of a
-   * borrowed handle closes, the handle is unbound where the system can; elsewhere the `TP_IO` is retained and handed out
-   * again at the next `make` of the same handle.
+   * `true`: the handle is ours, and closing the scope closes it. `false` (the default): it is borrowed. When the scope
+   * of a borrowed handle closes, the handle is unbound where the system can; elsewhere the `TP_IO` is retained and
+   * handed out again at the next `make` of the same handle.
    */
   readonly owned?: boolean | undefined
   /**
-   * Asks for skip mode. It can never be taken back and affects every holder of the same file object: set it on handles that
-   * you opened. Default: the same as `owned`.
+   * Asks for skip mode. It can never be taken back and affects every holder of the same file object: set it on handles
+   * that you opened. Default: the same as `owned`.
    */
   readonly skipMode?: boolean | undefined
   /** Operations in flight at once, at least 1; the others wait in a queue. Default 1024. */
@@ -90,7 +90,7 @@ export interface Options {
   readonly drainTimeout?: Duration.DurationInput | undefined
   /** A span per operation, named after the Windows function. It costs several operations' time. Default `false`. */
   readonly spans?: boolean | undefined
-  /** What the handle is open on, for errors. */
+  /** The path behind the handle, for errors. */
   readonly path?: string | undefined
 }
 
@@ -114,11 +114,12 @@ export const isThreadpoolIo = (u: unknown): u is ThreadpoolIo => carries(u, Type
 // -----------------------------------------------------------------------------
 
 /**
- * `CreateThreadpoolIo`: binds the handle to the thread pool. The handle must have been opened with `FILE_FLAG_OVERLAPPED`.
+ * `CreateThreadpoolIo`: binds the handle to the thread pool. The handle must have been opened with
+ * `FILE_FLAG_OVERLAPPED`.
  *
- * When the scope closes: new submissions fail with `Closed`; what is in flight is cancelled (`CancelIoEx`) and waited for, up
- * to `drainTimeout`; then `WaitForThreadpoolIoCallbacks`, `CloseHandle` if the handle is owned, `CloseThreadpoolIo`.
- * What did not settle is quarantined, named in a warning, and its object is kept.
+ * When the scope closes: new submissions fail with `Closed`; what is in flight is cancelled (`CancelIoEx`) and waited
+ * for, up to `drainTimeout`; then `WaitForThreadpoolIoCallbacks`, `CloseHandle` if the handle is owned,
+ * `CloseThreadpoolIo`. What did not settle is quarantined, named in a warning, and its object is kept.
  *
  * The owner of a borrowed handle leaves it alone until the scope has closed: no overlapped I/O of its own on it, or on
  * a duplicate, unless the event in its `OVERLAPPED` has its low bit set. A completion of such I/O would come to this
@@ -131,8 +132,8 @@ export const isThreadpoolIo = (u: unknown): u is ThreadpoolIo => carries(u, Type
  *
  * Its completions come on the kernel's own pool, or where the `CallbackEnvironment` around says.
  *
- * Fails with `InvalidHandle`, `Unsupported` (a handle that is no file's), `AlreadyBound` or `NotOverlapped`, each with advice;
- * with `Closed` when the `CallbackEnvironment` has closed. A failure never closes the handle.
+ * Fails with `InvalidHandle`, `Unsupported` (a handle that is no file's), `AlreadyBound` or `NotOverlapped`, each with
+ * advice; with `Closed` when the `CallbackEnvironment` has closed. A failure never closes the handle.
  *
  * @example
  * ```ts
@@ -158,7 +159,7 @@ export const make = (
   life.scoped((kernel) => life.make(kernel, handle, options))
 
 /**
- * What `bind` takes. The handle is always ours: there is no `owned`.
+ * The options of `bind`. The handle is always ours: there is no `owned`.
  *
  * @since 0.1.0
  * @category models
@@ -166,26 +167,26 @@ export const make = (
 export interface BindOptions extends Omit<Options, "owned"> {
   /**
    * Operations in flight at once; the others wait in a queue. Default 1024, as with `make`. Where completions come by
-   * `callback` (`Kernel.Options`), from 1 to 120, and 8 by default: each may hold one thread of the process's default pool until
-   * JavaScript has run its callback, and there is room for 120 such threads in all private pools and bound handles of a
-   * JavaScript environment: `Exhausted` when no more is left. The portable kernel keeps that limit.
+   * `callback` (`Kernel.Options`), from 1 to 120, and 8 by default: each may hold one thread of the process's default
+   * pool until JavaScript has run its callback, and there is room for 120 such threads in all private pools and bound
+   * handles of a JavaScript environment: `Exhausted` when no more is left. The portable kernel keeps that limit.
    */
   readonly maxInFlight?: number | undefined
 }
 
 /**
- * `BindIoCompletionCallback`: the older binding, to the process's default pool. It makes a `ThreadpoolIo` like any other:
- * `submit`, interruption, the ledger and the scope are the same. What differs:
+ * `BindIoCompletionCallback`: the older binding, to the process's default pool. It makes a `ThreadpoolIo` like any
+ * other: `submit`, interruption, the ledger and the scope are the same. What differs:
  *
  * - There is no `TP_IO`, so no Start, Cancel or Wait. The ledger counts and balances all the same.
- * - There is no unbinding. The binding ends with the handle, so the handle is taken over: closing the scope closes it, after
- *   what is in flight has been cancelled and waited for. A borrowed handle is not taken: use `make`.
+ * - There is no unbinding. The binding ends with the handle, so the handle is taken over: closing the scope closes it,
+ *   after what is in flight has been cancelled and waited for. A borrowed handle is not taken: use `make`.
  * - The callback is one registration of the library's, for the life of the process.
  * - The flags of the function must be zero, and are; a `CallbackEnvironment` has no part in it.
  * - Windows hands the callback an NTSTATUS, which is translated (`RtlNtStatusToDosError`).
  * - Skip mode is asked for as with `make`: a synchronous success is then the whole of it, without a callback.
- * - In a worker it is refused with `Unsupported` unless completions come by `relay`: the default pool cannot be kept from calling
- *   into a worker that has ended.
+ * - In a worker it is refused with `Unsupported` unless completions come by `relay`: the default pool cannot be kept
+ *   from calling into a worker that has ended.
  *
  * Fails as `make` does. A failure never closes the handle.
  *
@@ -302,12 +303,12 @@ const spanned = <A>(
  * The one pairing combinator: `StartThreadpoolIo`, the overlapped call, then exactly one of {completion callback,
  * `CancelThreadpoolIo`}, whatever the call answers and however the fiber ends.
  *
- * Interruption is cancellation: `CancelIoEx`, then the fiber waits until the kernel has let go of buffer and `OVERLAPPED`
- * at most `drainTimeout`, and is interrupted then; what was transferred is discarded. An operation that
- * is still queued ends at once, without a native call.
+ * Interruption is cancellation: `CancelIoEx`, then the fiber waits until the kernel has let go of buffer and
+ * `OVERLAPPED` at most `drainTimeout`, and is interrupted then; what was transferred is discarded. An operation that is
+ * still queued ends at once, without a native call.
  *
- * Fails with `Closed` after the scope has closed, with `InvalidArgument` for arguments that are refused before any native
- * call (range, detached or overlapping memory), and with what the system answers.
+ * Fails with `Closed` after the scope has closed, with `InvalidArgument` for arguments that are refused before any
+ * native call (range, detached or overlapping memory), and with what the system answers.
  *
  * @example
  * ```ts
@@ -381,9 +382,10 @@ class Submission<A> implements Waited<Issued, A, Win32Error.Win32Error> {
 }
 
 /**
- * Like `submit`, but interruption is *cancel, wait, report*: the effect then succeeds with what the operation came to, so that
- * bytes which won the race are not lost. When the cancellation won, it is interrupted as usual. It can be interrupted also
- * inside an uninterruptible region, which is where to use the answer: code after it in the same region still runs.
+ * Like `submit`, but interruption is *cancel, wait, report*: the effect then succeeds with what the operation came to,
+ * so that bytes which won the race are not lost. When the cancellation won, it is interrupted as usual. It can be
+ * interrupted also inside an uninterruptible region, which is where to use the answer: code after it in the same region
+ * still runs.
  *
  * @example
  * ```ts
@@ -410,7 +412,9 @@ export const cancellable: {
     Effect.uninterruptible(cancellableIn(Effect.interruptible, self, operation))
 )
 
-/** @internal For a caller inside a mask of its own, who must know what the operation came to: whether a lock is held. */
+/**
+ * @internal For a caller inside a mask of its own, who must know what the operation came to: whether a lock is held.
+ */
 export const cancellableIn = (
   restore: Restore,
   self: ThreadpoolIo,
@@ -434,9 +438,9 @@ class Cancellable extends Submission<Completion> {
 }
 
 /**
- * Asks for the cancellation of everything in flight (`CancelIoEx` for each) and ends what is queued. The operations end as
- * always, in their own fibers, with `Cancelled` or with success where the cancellation came too late.
- * Follow it by `awaitIdle` to wait for that.
+ * Asks for the cancellation of everything in flight (`CancelIoEx` for each) and ends what is queued. The operations end
+ * as always, in their own fibers, with `Cancelled` or with success where the cancellation came too late. Follow it by
+ * `awaitIdle` to wait for that.
  *
  * @example
  * ```ts

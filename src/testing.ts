@@ -1,9 +1,10 @@
 /**
- * A simulated Windows for tests: programs run on a kernel in memory, in virtual time, where everything happens that the contract
- * of thread-pool I/O allows, decided by a seed. It is a verifier as well: whoever breaks a rule of that contract, or leaves
- * something open, is told which rule, which operation, and where it was made.
+ * A simulated Windows for tests: programs run on a kernel in memory, in virtual time, where everything happens that the
+ * contract of thread-pool I/O allows, decided by a seed. It is a verifier as well: whoever breaks a rule of that
+ * contract, or leaves something open, is told which rule, which operation, and where it was made.
  *
- * It is an entry of its own, `effect-threadpool-io/testing`, and needs no test runner: `test` gives `it` of whichever one a body.
+ * It is an entry of its own, `effect-threadpool-io/testing`, and needs no test runner: `test` gives `it` of whichever
+ * one a body.
  *
  * @since 0.1.0
  */
@@ -56,7 +57,7 @@ export interface Behaviour extends internal.Behaviour {}
 export interface Fault extends internal.Fault {}
 
 /**
- * What has happened in simulated systems, counted. A test in which nothing happened has shown nothing.
+ * Counts of the events in simulated systems. A test in which nothing happened has shown nothing.
  *
  * @since 0.1.0
  * @category models
@@ -70,20 +71,21 @@ export interface Happened extends Readonly<Happenings> {}
 export interface SystemOptions {
   /** Decides everything that is not said here. Default 1. */
   readonly seed?: number | undefined
-  /** What it does more often, or less, than `healthy`. */
+  /** The behaviour that differs from `healthy`. */
   readonly behaviour?: Partial<Behaviour> | undefined
   readonly faults?: ReadonlyArray<Fault> | undefined
   /** Bytes that all files may have together: beyond it, `ERROR_DISK_FULL`. Default: no limit. */
   readonly capacity?: number | undefined
-  /** What is on the disk at the beginning, by path. In memory only. */
+  /** The files on the disk at the beginning, by path. In memory only. */
   readonly files?: Readonly<Record<string, string | Uint8Array>> | undefined
   /**
-   * Where the files are. `memory` (the default): nowhere else, and whoever asks `node:fs` finds none of them. `real`: they are those of
-   * `node:fs`, by their names, and only what happens to operations is simulated; for programs that use `Pipeline` or
-   * `ThreadpoolFileSystem`, in a directory of their own that they prepare themselves. Such a disk is neither full nor without power.
+   * Where the files are. `memory` (the default): nowhere else, and whoever asks `node:fs` finds none of them. `real`:
+   * they are those of `node:fs`, by their names, and only what happens to operations is simulated; for programs that
+   * use `Pipeline` or `ThreadpoolFileSystem`, in a directory of their own that they prepare themselves. Such a disk is
+   * neither full nor without power.
    */
   readonly disk?: "memory" | "real" | undefined
-  /** As in `Kernel.layerOptions`, in virtual time. Default 5 seconds. */
+  /** The same as in `Kernel.layerOptions`, in virtual time. Default 5 seconds. */
   readonly drainTimeout?: Duration.DurationInput | undefined
   /** @internal */
   readonly submit?: "auto" | "mask" | undefined
@@ -101,7 +103,7 @@ export interface Options extends SystemOptions {
 }
 
 /**
- * What a healthy system does, and how often.
+ * The behaviour of a healthy system, and how often it does each thing.
  *
  * @example
  * ```ts
@@ -134,11 +136,12 @@ export const healthy: Behaviour = internal.healthy
  * @category tags
  */
 export class Simulation extends Context.Tag("effect-threadpool-io/Simulation")<Simulation, {
-  /** What a file holds at this moment, whatever has been flushed. */
+  /** The contents of a file at this moment, flushed or not. */
   readonly contents: (path: string) => Effect.Effect<Option.Option<Uint8Array>>
   /**
-   * The power goes and comes back. Of what was written since a file was last flushed, each write is there, is not, or is torn at
-   * a sector of 512 bytes; names, and lengths made shorter, stay. Every handle from before is dead (`ERROR_IO_DEVICE`).
+   * The power goes and comes back. Of what was written since a file was last flushed, each write is there, is not, or
+   * is torn at a sector of 512 bytes; names, and lengths made shorter, stay. Every handle from before is dead
+   * (`ERROR_IO_DEVICE`).
    */
   readonly cutPower: Effect.Effect<void>
   /** Virtual milliseconds since the beginning. */
@@ -147,7 +150,7 @@ export class Simulation extends Context.Tag("effect-threadpool-io/Simulation")<S
 }>() {}
 
 /**
- * What a simulation has found, and how to see it again.
+ * The finding of a simulation, and how to see it again.
  *
  * @example
  * ```ts
@@ -165,9 +168,12 @@ export class Simulation extends Context.Tag("effect-threadpool-io/Simulation")<S
 export class SimulationFailure extends Data.TaggedError("SimulationFailure")<{
   /** The seed that has found it. */
   readonly seed: number
-  /** What is wrong: how the program failed, which rules were broken, what was left open. */
+  /** The problem: how the program failed, which rules were broken, what was left open. */
   readonly problems: ReadonlyArray<string>
-  /** What to put before the command that runs the test: the same failure with as few and as plain decisions as could be found. */
+  /**
+   * The words to put before the command that runs the test: the same failure with as few and as plain decisions as
+   * could be found.
+   */
   readonly reproduce: string
 }> {
   override get message(): string {
@@ -176,7 +182,7 @@ export class SimulationFailure extends Data.TaggedError("SimulationFailure")<{
 }
 
 /**
- * What many runs came to.
+ * The sum of many runs.
  *
  * @since 0.1.0
  * @category models
@@ -184,7 +190,7 @@ export class SimulationFailure extends Data.TaggedError("SimulationFailure")<{
 export interface Report {
   readonly seeds: number
   readonly operations: number
-  /** Of virtual time, in all. */
+  /** The virtual time of all runs. */
   readonly milliseconds: number
   readonly happened: Happened
 }
@@ -294,12 +300,12 @@ const simulationOf = ({ kernel, world }: running.Simulated): Context.Tag.Service
 }
 
 /**
- * Runs a program in one simulated system per seed. It fails with what the first bad one found: the program failed or died, it
- * waits for something that never happens, a rule of the contract was broken, or a handle, an operation or memory is left when it
- * has ended. The seed is then shrunk to a line that shows the same again.
+ * Runs a program in one simulated system per seed. It fails with what the first bad one found: the program failed or
+ * died, it waits for something that never happens, a rule of the contract was broken, or a handle, an operation or
+ * memory is left when it has ended. The seed is then shrunk to a line that shows the same again.
  *
- * Clock, scheduler and random numbers of the program are the simulation's: `Effect.sleep("1 hour")` takes no time. A program that
- * waits for anything else of the real world (a promise, a socket) works, but no seed replays that.
+ * Clock, scheduler and random numbers of the program are the simulation's: `Effect.sleep("1 hour")` takes no time. A
+ * program that waits for anything else of the real world (a promise, a socket) works, but no seed replays that.
  *
  * @example
  * ```ts
@@ -432,23 +438,24 @@ export const test = <A, E>(
   })
 
 /**
- * What a layer takes besides.
+ * The options of a layer besides those of a system.
  *
  * @since 0.1.0
  * @category models
  */
 export interface LayerOptions extends SystemOptions {
   /**
-   * `simulated` (the default): time is virtual, and passes when nothing else can happen. `inherited`: the system lives by the
-   * `Clock` that is there when the layer is built, the `TestClock` of a test for example, and waits for it to be adjusted.
+   * `simulated` (the default): time is virtual, and passes when nothing else can happen. `inherited`: the system lives
+   * by the `Clock` that is there when the layer is built, the `TestClock` of a test for example, and waits for it to be
+   * adjusted.
    */
   readonly clock?: "simulated" | "inherited" | undefined
 }
 
 /**
- * One simulated system as a layer, for tests that bring their own runtime. It turns in the real event loop and fibers run on
- * the scheduler that is there, so a seed replays what the system does, and not what else the program waits for: for that there
- * is `check`. When the layer is released, a broken rule or anything left open is a defect.
+ * One simulated system as a layer, for tests that bring their own runtime. It turns in the real event loop and fibers
+ * run on the scheduler that is there, so a seed replays what the system does, and not what else the program waits for:
+ * for that there is `check`. When the layer is released, a broken rule or anything left open is a defect.
  *
  * @example
  * ```ts

@@ -5,8 +5,17 @@ import { resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import ts from "typescript-eslint"
 
-/** The folders that are not asked yet. */
-export const notYet = ["bench", "src"]
+/** The files that are not asked yet. The list only becomes shorter. */
+export const notYet = [
+  "src/Kernel.ts",
+  "src/Pipeline.ts",
+  "src/internal/kernel/portable/threads.ts",
+  "src/internal/kernel/portable/watch/entries.ts",
+  "src/internal/kernel/posix.ts",
+  "src/internal/kernel/simulated/memory.ts",
+  "src/internal/kernel/simulated/realFiles.ts",
+  "src/internal/kernel/win32.ts"
+]
 
 const OPENING = /^(What|Whatever|Who|Whoever|Of|Those|Nobody|Somebody|Elsewhere|As|That which)\b/
 const COLUMNS = 120
@@ -53,9 +62,7 @@ const countLeft = async () => {
   const results = await new ESLint({ cwd, overrideConfigFile: true, overrideConfig: rule }).lintFiles(notYet)
   const left = (id) => results.flatMap(({ messages }) => messages).filter(({ messageId }) => messageId === id).length
   console.log(
-    `comments below ${notYet.join(", ")}: ${left("opening")} without their subject first, ${
-      left("long")
-    } lines too long`
+    `comments in ${notYet.join(", ")}: ${left("opening")} without their subject first, ${left("long")} lines too long`
   )
 }
 

@@ -1,6 +1,7 @@
 /**
- * The other combinator: what takes no OVERLAPPED and may block, with the same care as `submit`. It cannot be cancelled once
- * it runs; interruption takes it back while it is queued, waits for it otherwise (bounded), and disposes of what it brings.
+ * The other combinator: what takes no OVERLAPPED and may block, with the same care as `submit`. It cannot be cancelled
+ * once it runs; interruption takes it back while it is queued, waits for it otherwise (bounded), and disposes of what
+ * it brings.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * Floor 1: numbers of the Windows headers (winnt.h, winbase.h, winerror.h, fileapi.h) that the library uses, under their own
- * names, and the layouts of the structures it writes. `test/` asserts them.
+ * Floor 1: numbers of the Windows headers (winnt.h, winbase.h, winerror.h, fileapi.h) that the library uses, under
+ * their own names, and the layouts of the structures it writes. `test/` asserts them.
  */
 
 // --- winerror.h: only the codes that the library itself decides on; `Win32Error` names many more
@@ -296,7 +296,10 @@ export const FILE_ATTRIBUTE_TAG_INFO = {
   ReparseTag: 4
 } as const
 
-/** `IsReparseTagNameSurrogate`: the bit of a tag that stands for something of another name, as a link or a junction does. */
+/**
+ * `IsReparseTagNameSurrogate`: the bit of a tag that stands for something of another name, as a link or a junction
+ * does.
+ */
 export const NAME_SURROGATE = 0x20000000
 
 /** `FILE_STORAGE_INFO`. */

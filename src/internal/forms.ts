@@ -1,6 +1,6 @@
 /**
- * How a fiber starts something and waits for its end, in one of two forms that promise the same: an interruption cancels, and the
- * fiber goes on when what it has started has ended, and not before.
+ * How a fiber starts something and waits for its end, in one of two forms that promise the same: an interruption
+ * cancels, and the fiber goes on when what it has started has ended, and not before.
  */
 import * as Effect from "effect/Effect"
 import { EffectPrototype } from "effect/Effectable"
@@ -11,13 +11,15 @@ import * as Runtime from "effect/Runtime"
 import * as Scheduler from "effect/Scheduler"
 import { type Restore, settle, type Ticket } from "./settle.js"
 
-/** What is started and waited for. One value can be run any number of times. */
+/** The work that is started and waited for. One value can be run any number of times. */
 export interface Waited<T extends Ticket, A, E> {
   start(): T
-  /** Of one that has been delivered. */
+  /** The result of an operation that has been delivered. */
   exit(ticket: T): Exit.Exit<A, E>
   cancel(ticket: T): void
-  /** It has been delivered, and its fiber was interrupted: what there is to say before the fiber goes on, if anything. */
+  /**
+   * It has been delivered, and its fiber was interrupted: what there is to say before the fiber goes on, if anything.
+   */
   abandoned(ticket: T): Effect.Effect<void> | undefined
   /** For the mask alone: with what the fiber goes on in place of its interruption. */
   late?(ticket: T): Exit.Exit<A, E> | undefined
@@ -48,9 +50,12 @@ export const masked: Form = (waited) => Effect.uninterruptibleMask((restore) => 
 
 // --- with one primitive
 
-/** What the other form leans on: fields of a fiber that Effect does not publish. */
+/** The base of the other form: fields of a fiber that Effect does not publish. */
 interface Innards extends Omit<Fiber.RuntimeFiber<unknown, unknown>, "currentScheduler"> {
-  /** What an interruption calls, in place of the resumption, while an Async is waited for; `null` where it may not interrupt. */
+  /**
+   * The function that an interruption calls, in place of the resumption, while an Async is waited for; `null` where it
+   * may not interrupt.
+   */
   _asyncInterruptor: ((exit: Exit.Exit<never>) => void) | null
   currentScheduler: Scheduler.Scheduler
 }
@@ -117,7 +122,9 @@ const goOn = (): void => {
   }
 }
 
-/** Effect's own has a microtask and a runner for each fiber; here all that go on after one look at the kernel share one. */
+/**
+ * Effect's own has a microtask and a runner for each fiber; here all that go on after one look at the kernel share one.
+ */
 const together: Scheduler.Scheduler = {
   shouldYield: (fiber) => Scheduler.defaultScheduler.shouldYield(fiber),
   scheduleTask: (task) => {
@@ -137,7 +144,10 @@ const resumeTogether = (fiber: Innards, resume: Resume, exit: Exit.Exit<unknown,
 
 // --- which of them
 
-/** Whether this version of Effect is one that the primitive works on: by a fiber that is interrupted, and two that are not. */
+/**
+ * Whether this version of Effect is one that the primitive works on: by a fiber that is interrupted, and two that are
+ * not.
+ */
 export const primitiveWorks = (): boolean => {
   const atOnce: Scheduler.Scheduler = { shouldYield: () => false, scheduleTask: (task) => task() }
   const begin = (region: (effect: Effect.Effect<string>) => Effect.Effect<string>) => {

@@ -1,6 +1,6 @@
 /**
- * `FILE_NOTIFY_INFORMATION`, read and written: the records that `ReadDirectoryChangesW` brings. Reading believes nothing that
- * the buffer says about itself.
+ * `FILE_NOTIFY_INFORMATION`, read and written: the records that `ReadDirectoryChangesW` brings. Reading believes
+ * nothing that the buffer says about itself.
  */
 import * as c from "./constants.js"
 
@@ -79,8 +79,8 @@ export const bits = (filter: ReadonlyArray<keyof typeof notifications>): number 
   filter.reduce((all, one) => all | notifications[one], 0)
 
 /**
- * The action of a record that no system writes but the portable kernel: the directory of that name is not watched, nor what is
- * below it, because of the error with this code.
+ * The action of a record that no system writes but the portable kernel: the directory of that name is not watched, nor
+ * what is below it, because of the error with this code.
  */
 export const unwatched = (code: number): number => UNWATCHED + code
 

@@ -87,7 +87,8 @@ const DEFAULT_IN_FLIGHT = 1024
 export const scoped = (acquire: (kernel: Kernel.Service) => ThreadpoolIo.ThreadpoolIo | Win32Error.Win32Error) =>
   Effect.flatMap(Kernel, (kernel) =>
     Effect.flatMap(Scope.Scope, (scope) =>
-      // Not `acquireRelease`: it keeps and compares the FiberRefs of both moments, at several times the cost of all the rest.
+      // Not `acquireRelease`: it keeps and compares the FiberRefs of both moments, at several times the cost of all the
+      // rest.
       Effect.uninterruptible(Effect.suspend(() => {
         const io = acquire(kernel)
         return io instanceof Win32Error.Win32Error

@@ -1,7 +1,7 @@
 /**
- * Reads what `ReadDirectoryChangesW` brings. One read is always in flight: the next one is issued, into the other buffer, before
- * the records of the last one are looked at. A fiber of its own runs each `ThreadpoolIo.submit`; only the close of the `TP_IO`
- * cancels it.
+ * Reads what `ReadDirectoryChangesW` brings. One read is always in flight: the next one is issued, into the other
+ * buffer, before the records of the last one are looked at. A fiber of its own runs each `ThreadpoolIo.submit`; only
+ * the close of the `TP_IO` cancels it.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,13 +1,13 @@
 /**
- * A ring of reads: so many of them in flight or waiting to be taken, each into memory of the pool of its own, in file order or
- * as they complete. It ends where the file does, or the range.
+ * A ring of reads: so many of them in flight or waiting to be taken, each into memory of the pool of its own, in file
+ * order or as they complete. It ends where the file does, or the range.
  */
 import type { ThreadpoolIoObject } from "../engine/ThreadpoolIoObject.js"
 import { advance } from "../offset.js"
 import { Flight } from "../settle.js"
 import { Transfer } from "./Transfer.js"
 
-/** What is read, in bytes. */
+/** The bytes to read. */
 export interface Range {
   readonly offset: number | bigint
   /** `Infinity`: to the end of the file. */
@@ -50,8 +50,9 @@ export class ReadAhead {
   #asked = 0
   #end: number
   /**
-   * One read has come whole. A file that is made up while it is read brings a page at a time, and begins anew for every read that
-   * does not go on where the last one ended: reads ahead of each other would take a time that grows with the square of its length.
+   * One read has come whole. A file that is made up while it is read brings a page at a time, and begins anew for every
+   * read that does not go on where the last one ended: reads ahead of each other would take a time that grows with the
+   * square of its length.
    */
   #comesWhole = false
   /** There was no memory for a single read. */
@@ -61,7 +62,7 @@ export class ReadAhead {
     readonly io: ThreadpoolIoObject,
     readonly range: Range,
     readonly ordered: boolean,
-    /** What is read is the taker's to keep. */
+    /** The taker keeps the memory of each piece. */
     readonly toKeep: boolean
   ) {
     this.#end = range.length
@@ -82,7 +83,7 @@ export class ReadAhead {
       this.#asked += wanted
       this.#pieces.push(piece)
       this.#start(piece)
-      // Nobody asks for what is behind a failure.
+      // Pieces behind a failure are not wanted.
       if (piece.failed !== undefined) return
     }
   }

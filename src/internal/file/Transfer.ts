@@ -1,6 +1,6 @@
 /**
- * One window of a file, moved whole from or to memory of the pool, in as many operations as it takes: one ticket. It knows
- * nothing of fibers; what it starts and cancels goes through the engine.
+ * One window of a file, moved whole from or to memory of the pool, in as many operations as it takes: one ticket. It
+ * knows nothing of fibers; what it starts and cancels goes through the engine.
  */
 import { ERROR_HANDLE_EOF, ERROR_SUCCESS } from "../constants.js"
 import type { Lease } from "../engine/BufferPool.js"

@@ -1,6 +1,6 @@
 /**
- * A file chunk by chunk, with reads in flight ahead of whoever looks at it: lent to an effect, or as a stream. No fiber of its
- * own, and none per chunk: reads start where the consumer's fiber is, and complete into the ring.
+ * A file chunk by chunk, with reads in flight ahead of whoever looks at it: lent to an effect, or as a stream. No fiber
+ * of its own, and none per chunk: reads start where the consumer's fiber is, and complete into the ring.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -100,7 +100,7 @@ const begin = (
   const asked = rangeOf(self, options)
   if (typeof asked === "string") return refused(self, "ReadFile", `Refused: ${asked}.`)
   const range = how.toKeep === true ? inUnits(asked) : asked
-  // Of several chunks, each is copied out of the memory of the read.
+  // Where there are several chunks, each is copied out of the memory of the read.
   const toKeep = how.toKeep === true && range.chunkSize === range.smallest
   const ring = new ReadAhead(self.io.object, range, how.ordered ?? options.ordered ?? true, toKeep)
   ring.pump()
@@ -218,7 +218,7 @@ const streamOf = <A>(
 export const stream = (self: File, options: ChunkOptions): Stream.Stream<Uint8Array, Win32Error.Win32Error> =>
   streamOf(self, options, true, (ring) => {
     const chunkSize = ring.range.smallest
-    /** Of several chunks, the first of which have been given. */
+    /** The rest of several chunks, the first of which have been given. */
     let unit: Piece | undefined
     let given = 0
     let failed: Piece | undefined

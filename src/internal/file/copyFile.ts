@@ -1,6 +1,7 @@
 /**
- * One file into a new one, where no function of the system does it safely: the source is opened without waiting for what may
- * have taken its name, read to its end whatever its size says, and unchanged after that. A small one takes one request.
+ * One file into a new one, where no function of the system does it safely: the source is opened without waiting for
+ * what may have taken its name, read to its end whatever its size says, and unchanged after that. A small one takes one
+ * request.
  */
 import * as Effect from "effect/Effect"
 import * as BufferPool from "../../BufferPool.js"
@@ -23,8 +24,8 @@ const SMALL = CHUNK
 type Failing<A> = Effect.Effect<A, Win32Error.Win32Error>
 
 /**
- * What is in a file, from its first byte on: the next chunks are being read while one is written, from where it was read.
- * Where the source has changed, `isSame` says whether what there was up to its first size is enough.
+ * Copies the contents of a file from its first byte on: the next chunks are being read while one is written, from where
+ * it was read. Where the source has changed, `isSame` says whether what there was up to its first size is enough.
  */
 export const copyContents = (
   source: File.File,

@@ -1,9 +1,10 @@
 /**
- * Everything that a file holds, by one rule: a size is a hint. A file system that makes contents up when they are read says 0, or a
- * page, and a file may grow or shrink meanwhile.
+ * Everything that a file holds, by one rule: a size is a hint. A file system that makes contents up when they are read
+ * says 0, or a page, and a file may grow or shrink meanwhile.
  *
- * Up to the size that was seen first, reads may run ahead. Behind it there is one more read, and only where the handle still tells
- * what it told before is the size wrong, and the file read on, one read after the other, until one brings nothing.
+ * Up to the size that was seen first, reads may run ahead. Behind it there is one more read, and only where the handle
+ * still tells what it told before is the size wrong, and the file read on, one read after the other, until one brings
+ * nothing.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -16,7 +17,7 @@ import { call } from "../call.js"
 import * as chunks from "./chunks.js"
 import { move, moveAll } from "./moveAll.js"
 
-/** What tells whether a file has changed. A program can set `modifiedTimeNs` back, but not `changedTimeNs`. */
+/** The facts that show whether a file has changed. A program can set `modifiedTimeNs` back, but not `changedTimeNs`. */
 export type Look = Pick<File.Stat, "size" | "modifiedTimeNs" | "changedTimeNs">
 
 export const isSame = (before: Look, after: Look): boolean =>
@@ -51,8 +52,8 @@ export interface Shape {
 }
 
 /**
- * Shows `use` the file from `from` on, in its order. When a read has gone beyond the size that was seen first, `isSame` says
- * whether the file is as it was; where it is not, no more than that size is shown. Answers where the file ends.
+ * Shows `use` the file from `from` on, in its order. When a read has gone beyond the size that was seen first, `isSame`
+ * says whether the file is as it was; where it is not, no more than that size is shown. Answers where the file ends.
  */
 export const forEachOfAll = <E, R>(
   file: File.File,
@@ -93,10 +94,12 @@ export const forEachOfAll = <E, R>(
   })
 }
 
-/** What one read behind the size takes, in bytes. */
+/** The bytes of one read behind the size. */
 const BEHIND = 65_536
 
-/** The same as a stream, each element of which is the taker's to keep. Where the file has changed, it ends at the size. */
+/**
+ * The same as a stream, each element of which is the taker's to keep. Where the file has changed, it ends at the size.
+ */
 export const streamOfAll = (
   file: File.File,
   options: File.ChunkOptions,

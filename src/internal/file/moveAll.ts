@@ -1,6 +1,6 @@
 /**
- * A whole window, from or to a file or a pipe, in as many operations as it takes: the one loop, with one rule for an operation
- * that succeeds and moves nothing.
+ * A whole window, from or to a file or a pipe, in as many operations as it takes: the one loop, with one rule for an
+ * operation that succeeds and moves nothing.
  */
 import * as Effect from "effect/Effect"
 import type * as Operation from "../../Operation.js"
@@ -39,13 +39,15 @@ export const nothingWritten = (self: Movable): Win32Error.Win32Error =>
 export interface Options {
   /** Hears of each operation that succeeds. */
   readonly moved?: ((bytes: number) => void) | undefined
-  /** Whether an operation that moved less than it was asked for, and came so far, was the last one. Otherwise none is. */
+  /**
+   * Whether an operation that moved less than it was asked for, and came so far, was the last one. Otherwise none is.
+   */
   readonly isEnd?: ((done: number) => boolean) | undefined
 }
 
 /**
- * Moves `size` bytes. `operation` answers the next one after so many bytes. Succeeds with the bytes moved, which are fewer than
- * `size` only where a read meets the end of the file. A write that moves nothing fails.
+ * Moves `size` bytes. `operation` answers the next one after so many bytes. Succeeds with the bytes moved, which are
+ * fewer than `size` only where a read meets the end of the file. A write that moves nothing fails.
  */
 export const moveAll = (
   self: Movable,
@@ -65,6 +67,6 @@ export const moveAll = (
       return next.request.kind === "read" ? Effect.succeed(now) : Effect.fail(nothingWritten(self))
     })
   }
-  // What is wrong with a window of nothing, the operation says.
+  // The operation itself says what is wrong with an empty window.
   return Effect.suspend(() => size > 0 || operation(0).request.problem !== undefined ? from(0) : Effect.succeed(0))
 }

@@ -4,7 +4,7 @@
  */
 export const KEPT = 0o1777
 
-/** Nobody else reads a copy that is not finished, nor writes it. */
+/** A copy that is not finished is its owner's alone, to read and to write. */
 export const PRIVATE = 0o600
 
 export const permissions = (mode: bigint | number): number => Number(mode) & KEPT

@@ -1,6 +1,6 @@
 /**
- * Holes in files, by the control codes of the file system; and by plain writes, where there are none and that comes to the
- * same.
+ * Holes in files, by the control codes of the file system; and by plain writes, where there are none and that comes to
+ * the same.
  */
 import * as Effect from "effect/Effect"
 import type { AllocatedRange, File, RangeOptions } from "../../File.js"
@@ -34,7 +34,10 @@ const boundsOf = (offset: number | bigint, length: number | bigint | undefined):
   return end > LARGEST ? "Refused: the range ends beyond 2^63 - 1." : [from, end]
 }
 
-/** On POSIX every file may have holes, where its file system knows any: there is nothing to set, and nothing to take back. */
+/**
+ * On POSIX every file may have holes, where its file system knows any: there is nothing to set, and nothing to take
+ * back.
+ */
 export const setSparse = (self: File, sparse: boolean): Effect.Effect<void, Win32Error.Win32Error> =>
   !self.kernel.engine.kernel.sparseByRequest && sparse
     ? Effect.void
@@ -86,7 +89,7 @@ export const zeroRange = (
 
 const lookAtOptions = optionsOf<RangeOptions>({ offset: anOffset, length: anOffset })
 
-/** As many ranges as one page holds. */
+/** The number of ranges that one page holds. */
 const OUTPUT_BYTES = c.PAGE_SIZE
 
 export const allocatedRanges = (

@@ -1,6 +1,6 @@
 /**
- * What files hold, through thread-pool I/O: moved in pieces, so that what a copy of the caller's memory costs stays bounded and
- * an interruption ends soon also where a running operation cannot be cancelled.
+ * The contents of files, through thread-pool I/O: moved in pieces, so that what a copy of the caller's memory costs
+ * stays bounded and an interruption ends soon also where a running operation cannot be cancelled.
  */
 import * as Effect from "effect/Effect"
 import { constants } from "node:buffer"
@@ -26,7 +26,7 @@ export const allocate = (size: bigint | number): Buffer | undefined => {
   }
 }
 
-/** What of a buffer has been filled, without keeping the rest alive. */
+/** The filled part of a buffer, without keeping the rest alive. */
 export const first = (buffer: Buffer, bytes: number): Uint8Array => {
   if (bytes === buffer.length) return buffer
   const part = Buffer.allocUnsafeSlow(bytes)
@@ -75,7 +75,10 @@ const fillAhead = (file: File.File, buffer: Uint8Array): Failing<number> =>
 
 const BEHIND = 64 << 10
 
-/** The files of /proc say that they are empty, and are not: where there is more, and the size is what it was, it is read to the end. */
+/**
+ * The files of /proc say that they are empty, and are not: where there is more, and the size is what it was, it is read
+ * to the end.
+ */
 const readBehind = (file: File.File, start: Buffer): Failing<Uint8Array> => {
   const pieces = [start as Uint8Array]
   const from = (offset: number): Failing<Uint8Array> =>
@@ -111,7 +114,7 @@ export const append = (file: File.File, buffer: Uint8Array): Failing<void> =>
 
 /** Cuts a file; answers its new length. A negative one is 0, as node has it. */
 export const cut = (file: File.File, length: bigint | number = 0): Failing<bigint> => {
-  // What is no number at all is refused below.
+  // A value that is no number is refused below.
   const whole = (typeof length === "number" || typeof length === "bigint") && length < 0 ? 0n : length
   return Effect.map(File.truncate(file, whole), () => BigInt(whole))
 }

@@ -1,6 +1,6 @@
 /**
- * One file into another: in place, as node copies it, so that what links to the copy goes on doing so. What has been begun
- * and does not end is removed.
+ * One file into another: in place, as node copies it, so that what links to the copy goes on doing so. What has been
+ * begun and does not end is removed.
  */
 import type * as PlatformError from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
@@ -34,8 +34,8 @@ export const copyFile = (kernel: Kernel.Service, options: CopyOptions): Failing<
     (source) =>
       Effect.flatMap(failing(File.stat(source)), (stat) => {
         let begun = false
-        // Not cut when it is opened: it may be the very file that is to be copied. From then on until it is known whether it is,
-        // nothing may come in between, or an empty file could be left.
+        // Not cut when it is opened: it may be the very file that is to be copied. From then on until it is known
+        // whether it is, nothing may come in between, or an empty file could be left.
         const target = {
           method,
           path: to,
@@ -98,7 +98,9 @@ const rightsOf = ({ mode }: File.Stat, present: File.Stat): File.BasicInfo | und
 
 const isReadOnly = ({ attributes }: File.Stat): boolean => (attributes & FILE_ATTRIBUTE_READONLY) !== 0
 
-/** What node's copy has of its source besides contents and mode: on Windows the time of the last change in any case. */
+/**
+ * The attributes that node's copy keeps besides contents and mode: on Windows the time of the last change in any case.
+ */
 const keep = (
   stat: File.Stat,
   present: File.Stat,

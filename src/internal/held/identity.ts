@@ -4,14 +4,14 @@
 
 import type { FileInformation } from "../kernel/Kernel.js"
 
-/** What node's stat with `bigint` tells, among others; or a handle. */
+/** The facts that node's stat with `bigint` has among others; or a handle's. */
 export interface Identity {
   readonly dev: bigint
   readonly ino: bigint
   readonly birthtimeNs: bigint
 }
 
-/** What a handle tells. */
+/** The facts that a handle tells. */
 export const identityOf = (
   { createdTimeNs, fileIndex, volume }: Pick<FileInformation, "createdTimeNs" | "fileIndex" | "volume">
 ): Identity => ({ dev: volume, ino: fileIndex, birthtimeNs: createdTimeNs })
@@ -29,6 +29,9 @@ export const isSame = (a: Pick<Identity, "dev" | "ino">, b: Pick<Identity, "dev"
 export const isOther = (a: Pick<Identity, "dev" | "ino">, b: Pick<Identity, "dev" | "ino">): boolean =>
   a.ino !== b.ino || a.dev !== b.dev
 
-/** The number of a file that has gone is given to the next one, which has been born later. Without numbers birth tells alone. */
+/**
+ * The number of a file that has gone is given to the next one, which has been born later. Without numbers birth tells
+ * alone.
+ */
 export const isSameBirth = (a: Identity, b: Identity): boolean =>
   !isOther(a, b) && a.birthtimeNs === b.birthtimeNs && (isKnown(a) || a.birthtimeNs !== 0n)

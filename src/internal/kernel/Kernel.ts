@@ -1,6 +1,6 @@
 /**
- * Floor 2: what a kernel is. `kernel32.dll`, the portable kernel and the simulated one all are this interface and nothing
- * more. No Effect, no exceptions for things that can go wrong at run time: a Win32 status answers.
+ * Floor 2: what a kernel is. `kernel32.dll`, the portable kernel and the simulated one all are this interface and
+ * nothing more. No Effect, no exceptions for things that can go wrong at run time: a Win32 status answers.
  */
 import { FILE_PIPE_PEEK_BUFFER } from "../constants.js"
 import type { SlotTable } from "./SlotTable.js"
@@ -12,7 +12,7 @@ export interface Block {
   readonly bytes: Uint8Array
 }
 
-/** What the operation does with its memory, seen from the kernel. */
+/** The use of the operation's memory, seen from the kernel. */
 export type Access = "none" | "kernel-reads" | "kernel-writes"
 
 /** The overlapped functions, and what each is told besides handle, memory and offset. */
@@ -55,7 +55,7 @@ export type IssueKind = keyof Issues
 /** `issue` answered TRUE, and no packet follows, whatever the skip mode: Wine, for some functions. */
 export const DONE_WITHOUT_PACKET = -1
 
-/** What a kernel sees of one operation: the engine's own object, so that issuing allocates nothing. */
+/** One operation as a kernel sees it: the engine's own object, so that issuing allocates nothing. */
 export interface Issue {
   readonly kind: IssueKind
   readonly parameters: Issues[IssueKind]
@@ -84,15 +84,15 @@ export type CustomIssue = (arguments_: {
   readonly length: number
 }) => number
 
-/** What `GetFileInformationByHandle` tells. Times are nanoseconds since 1970. */
+/** The answer of `GetFileInformationByHandle`. Times are nanoseconds since 1970. */
 export interface FileInformation {
   readonly size: bigint
   readonly accessTimeNs: bigint
   readonly modifiedTimeNs: bigint
   readonly createdTimeNs: bigint
   /**
-   * When anything about the file was last changed, what is in it or what is known of it: `ctime`, on Windows `ChangeTime`. No
-   * program can set it back. `undefined` where the file system keeps none.
+   * When anything about the file was last changed, what is in it or what is known of it: `ctime`, on Windows
+   * `ChangeTime`. No program can set it back. `undefined` where the file system keeps none.
    */
   readonly changedTimeNs: bigint | undefined
   /** Windows file attributes; the portable kernel tells READONLY and NORMAL only. */
@@ -103,11 +103,14 @@ export interface FileInformation {
   /** Volume serial number (device) and file index (inode): the same pair is the same file. */
   readonly volume: bigint
   readonly fileIndex: bigint
-  /** What only POSIX tells; `undefined` on Windows. */
+  /** Facts that only POSIX has; `undefined` on Windows. */
   readonly posix?: PosixInformation | undefined
 }
 
-/** Owner and group, the device that a special file is, and how the file is kept: bytes per block, and blocks of 512 bytes. */
+/**
+ * Owner and group, the device that a special file is, and how the file is kept: bytes per block, and blocks of 512
+ * bytes.
+ */
 export interface PosixInformation {
   readonly uid: number
   readonly gid: number
@@ -116,7 +119,7 @@ export interface PosixInformation {
   readonly blocks: number
 }
 
-/** What `GetNamedPipeInfo`, `GetNamedPipeHandleStateW` and `GetNamedPipeClientProcessId` tell; sizes in bytes. */
+/** The answers of `GetNamedPipeInfo`, `GetNamedPipeHandleStateW` and `GetNamedPipeClientProcessId`; sizes in bytes. */
 export interface PipeInformation {
   readonly side: "server" | "client"
   /** Whether it is a pipe of messages (`PIPE_TYPE_MESSAGE`), and whether this end reads them as such. */
@@ -131,10 +134,10 @@ export interface PipeInformation {
   readonly peerProcessId: number | undefined
 }
 
-/** What `FSCTL_PIPE_PEEK` tells, in bytes. */
+/** The answer of `FSCTL_PIPE_PEEK`, in bytes. */
 export interface PipePeek {
   readonly bytesAvailable: number
-  /** What is left of the message that is read next; 0 on a pipe of bytes. */
+  /** The rest of the message that is read next; 0 on a pipe of bytes. */
   readonly bytesLeftInMessage: number
 }
 
@@ -151,7 +154,9 @@ export const writePeek = (into: Uint8Array, start: number, peek: PipePeek): numb
 
 /** How `CopySmallFile` has ended. Only `copied` has left a file there. */
 export interface SmallCopy {
-  /** `anotherWay`: no small regular file, which is for handles. `mismatch`: what was read back is not what was written. */
+  /**
+   * `anotherWay`: no small regular file, which is for handles. `mismatch`: what was read back is not what was written.
+   */
   readonly outcome: "copied" | "anotherWay" | "changed" | "mismatch"
   readonly bytes: number
   /** Which file the copy is, as its handle tells. */
@@ -160,18 +165,18 @@ export interface SmallCopy {
 
 /** Sector sizes, in bytes. */
 export interface StorageInformation {
-  /** What offsets, lengths and addresses of unbuffered operations are multiples of. */
+  /** The unit of offsets, lengths and addresses of unbuffered operations. */
   readonly logicalBytesPerSector: number
-  /** What the device writes at once; the same as the logical one where the system does not tell. */
+  /** The bytes that the device writes at once; the same as the logical one where the system does not tell. */
   readonly physicalBytesPerSector: number
 }
 
 /** The functions that take no OVERLAPPED and may block: arguments and result of each. */
 export interface Calls {
   /**
-   * `CreateFileW`, always with `FILE_FLAG_OVERLAPPED`; answers the handle. Path as the user gave it: the kernel makes it absolute
-   * and `\\\\?\\` where needed. With `FILE_FLAG_OPEN_REPARSE_POINT` it fails at a link, or a junction (1921); other files with a
-   * reparse point, as deduplicated ones, are opened as without it.
+   * `CreateFileW`, always with `FILE_FLAG_OVERLAPPED`; answers the handle. Path as the user gave it: the kernel makes
+   * it absolute and `\\\\?\\` where needed. With `FILE_FLAG_OPEN_REPARSE_POINT` it fails at a link, or a junction
+   * (1921); other files with a reparse point, as deduplicated ones, are opened as without it.
    */
   readonly CreateFileW: [
     {
@@ -209,25 +214,25 @@ export interface Calls {
   readonly MoveFileExW: [{ readonly from: string; readonly to: string; readonly replace: boolean }, void]
   readonly DeleteFileW: [{ readonly path: string }, void]
   /**
-   * `CopyFileW`, never over a file that is there: what is in it, its time of modification, and its attributes. Only where
-   * `copiesFiles` says so.
+   * `CopyFileW`, never over a file that is there: what is in it, its time of modification, and its attributes. Only
+   * where `copiesFiles` says so.
    */
   readonly CopyFileW: [{ readonly from: string; readonly to: string }, void]
   /**
-   * No function of Windows: everything that handles do for a copy of a regular file of at most `limit` bytes, in one request.
-   * `to` is new, and the source is unchanged after it was read. What fails leaves nothing there, unless its thread has ended
-   * (`ERROR_IO_DEVICE`). Only where `copiesSmallFiles` says so.
+   * No function of Windows: everything that handles do for a copy of a regular file of at most `limit` bytes, in one
+   * request. `to` is new, and the source is unchanged after it was read. What fails leaves nothing there, unless its
+   * thread has ended (`ERROR_IO_DEVICE`). Only where `copiesSmallFiles` says so.
    */
   readonly CopySmallFile: [
     {
       readonly from: string
       readonly to: string
       readonly limit: number
-      /** Of the new file. */
+      /** The mode of the new file. */
       readonly mode: number
       /** The permission bits that it then gets from the source. `undefined`: none of them. */
       readonly keeps: number | undefined
-      /** Those of the source. */
+      /** Whether it also gets the times of the source. */
       readonly times: boolean
       /** Reads the copy back and compares it. */
       readonly verify: boolean
@@ -284,8 +289,9 @@ export interface Calls {
   /** `SetFileInformationByHandle(FileRenameInfo)`. */
   readonly SetRenameInformation: [{ readonly handle: number; readonly to: string; readonly replace: boolean }, void]
   /**
-   * Before the first `ReadDirectoryChangesW` of a handle: 267 when it is not a directory's. The portable kernel begins here to
-   * look at what is there and to listen, with what that read is going to ask for; on Windows nothing has to begin.
+   * Before the first `ReadDirectoryChangesW` of a handle: 267 when it is not a directory's. The portable kernel begins
+   * here to look at what is there and to listen, with what that read is going to ask for; on Windows nothing has to
+   * begin.
    */
   readonly PrepareDirectoryChanges: [
     { readonly handle: number } & WatchParameters,
@@ -317,7 +323,7 @@ export interface StackInformation {
   readonly commit: number
 }
 
-/** What a `TP_CALLBACK_ENVIRON` says; 0 is none. */
+/** The contents of a `TP_CALLBACK_ENVIRON`; 0 is none. */
 export interface EnvironmentOptions {
   readonly pool: number
   readonly group: number
@@ -343,13 +349,15 @@ export interface Pools {
 }
 
 /**
- * How a completion gets from a thread of the pool to JavaScript. `relay`: native code puts it on a list and, when JavaScript
- * sleeps, wakes it; no thread waits. `broker`: the same, but a thread that wakes JavaScript waits until it has run. `callback`:
- * every completion calls JavaScript, and its thread waits.
+ * How a completion gets from a thread of the pool to JavaScript. `relay`: native code puts it on a list and, when
+ * JavaScript sleeps, wakes it; no thread waits. `broker`: the same, but a thread that wakes JavaScript waits until it
+ * has run. `callback`: every completion calls JavaScript, and its thread waits.
  */
 export type CompletionWay = "relay" | "broker" | "callback"
 
-/** Not a handle; one that no completion port can be bound to; opened without `FILE_FLAG_OVERLAPPED`; has a port already. */
+/**
+ * Not a handle; one that no completion port can be bound to; opened without `FILE_FLAG_OVERLAPPED`; has a port already.
+ */
 export type Diagnosis = "invalid" | "unsupported" | "not-overlapped" | "already-bound"
 
 export interface Kernel {
@@ -360,17 +368,22 @@ export interface Kernel {
   /** A `LockFileEx` that waits is pending and can be cancelled. On Wine it never completes. */
   readonly waitsForLocks: boolean
   /**
-   * Nobody opens a file to write, rename or remove it that is open and does not share that, until it is closed or its process has
-   * ended, however that ends.
+   * A file that is open and does not share it is not opened to write, rename or remove it until it is closed or its
+   * process has ended, however that ends.
    */
   readonly opensAlone?: true | undefined
-  /** `CreateFileW` opens directories too, and nobody renames or removes one that is open without `FILE_SHARE_DELETE`. */
+  /**
+   * `CreateFileW` opens directories too, and nobody renames or removes one that is open without `FILE_SHARE_DELETE`.
+   */
   readonly holdsDirectories?: true | undefined
-  /** `FILE_FLAG_NO_BUFFERING`: reads and writes past the system's cache, also those of `ReadFileScatter` and `WriteFileGather`. */
+  /**
+   * `FILE_FLAG_NO_BUFFERING`: reads and writes past the system's cache, also those of `ReadFileScatter` and
+   * `WriteFileGather`.
+   */
   readonly passesCache?: true | undefined
   /**
-   * A file has holes only when it has been asked to (`FSCTL_SET_SPARSE`). In any other, a write far behind the end first writes
-   * zeros up to there, on the thread that issues it.
+   * A file has holes only when it has been asked to (`FSCTL_SET_SPARSE`). In any other, a write far behind the end
+   * first writes zeros up to there, on the thread that issues it.
    */
   readonly sparseByRequest: boolean
   /** `CopyFileW` is there. Elsewhere handles copy, which open no FIFO, and read what a file holds whatever it says. */
@@ -382,18 +395,21 @@ export interface Kernel {
   // --- memory
   /** Page-aligned where the kernel has pages; `undefined` when there is none left. */
   allocate(bytes: number): Block | undefined
-  /** Nobody can reach the bytes through `block.bytes` afterwards. */
+  /** The bytes cannot be reached through `block.bytes` afterwards. */
   free(block: Block): void
   /**
-   * Memory of JavaScript's own, not zeroed, which `giveAway` makes a caller's for good; `undefined` where the system writes to
-   * native memory only, which nobody keeps.
+   * Memory of JavaScript's own, not zeroed, which `giveAway` makes a caller's for good; `undefined` where the system
+   * writes to native memory only, which nobody keeps.
    */
   allocateOwn(bytes: number): Block | undefined
   /** Takes memory of JavaScript's own out of the kernel's hands: no operation uses it. */
   giveAway(block: Block): void
 
   // --- the object: quick, never blocks
-  /** `CreateThreadpoolIo`, in the environment or, for 0, on the kernel's own pool. Answers the object (positive), or minus the last error. */
+  /**
+   * `CreateThreadpoolIo`, in the environment or, for 0, on the kernel's own pool. Answers the object (positive), or
+   * minus the last error.
+   */
   createThreadpoolIo(handle: number, environment?: number): number
   closeThreadpoolIo(threadpoolIo: number): void
   /**
@@ -403,7 +419,10 @@ export interface Kernel {
   bindIoCompletionCallback(handle: number, callbacks: number): number
   /** Its handle has been closed, and every callback has come. */
   forgetBinding(binding: number): void
-  /** `SetFileCompletionNotificationModes(FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE)`: 0 or the last error. */
+  /**
+   * `SetFileCompletionNotificationModes(FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE)`: 0 or
+   * the last error.
+   */
   setSkipMode(handle: number): number
   /** Whether skip mode is on: it outlives the object that set it, and another holder of the file may have set it. */
   getSkipMode(handle: number): boolean
@@ -417,7 +436,9 @@ export interface Kernel {
   // --- first verb: the overlapped call, made on the JavaScript thread
   startThreadpoolIo(threadpoolIo: number): void
   cancelThreadpoolIo(threadpoolIo: number): void
-  /** 0 or `DONE_WITHOUT_PACKET` for TRUE, otherwise the last error, 997 among them. May throw only what `custom` throws. */
+  /**
+   * 0 or `DONE_WITHOUT_PACKET` for TRUE, otherwise the last error, 997 among them. May throw only what `custom` throws.
+   */
   issue(issue: Issue): number
   /** `OVERLAPPED.InternalHigh` after a synchronous success. */
   transferred(slot: number): number
@@ -425,8 +446,8 @@ export interface Kernel {
   cancelIoEx(handle: number, slot: number): void
   // --- second verb: what may block, made off the JavaScript thread
   /**
-   * `done` is called once, later, never from inside. Answers a function that takes the call back: `true` when it had not
-   * begun, and then `done` is never called.
+   * `done` is called once, later, never from inside. Answers a function that takes the call back: `true` when it had
+   * not begun, and then `done` is never called.
    */
   call<K extends CallName>(name: K, arguments_: Calls[K][0], done: CallDone<K>): () => boolean
 

@@ -1,6 +1,7 @@
 /**
- * The accounting of TP_IO that docs/CONTRACT.md describes, over a `Storage` that does the work: real files in the portable
- * kernel, memory in the simulated one. What goes wrong at run time is a status; misuse throws a `ContractViolation`.
+ * The accounting of TP_IO that docs/CONTRACT.md describes, over a `Storage` that does the work: real files in the
+ * portable kernel, memory in the simulated one. What goes wrong at run time is a status; misuse throws a
+ * `ContractViolation`.
  */
 import {
   ERROR_INVALID_HANDLE,
@@ -19,7 +20,7 @@ import { SlotTable } from "./SlotTable.js"
 
 export { ContractViolation }
 
-/** What the model tells a storage to work on, and hears back. `F` is the storage's own idea of an open file. */
+/** The work that the model gives to a storage, and its answers. `F` is the storage's own idea of an open file. */
 export interface Storage<F, O extends Operation<F>> {
   readonly name: Kernel["name"]
   readonly canUnbind: boolean
@@ -56,7 +57,7 @@ export interface Storage<F, O extends Operation<F>> {
 
 /** The handles, for a function of a storage's own. */
 export interface Handles<F> {
-  /** What an open handle is open on. */
+  /** The object that an open handle is open on. */
   readonly file: (handle: number) => F | undefined
   /** A new handle. */
   readonly open: (file: F) => number
@@ -476,7 +477,7 @@ export class Model<F, O extends Operation<F>> implements Kernel {
     return object === undefined ? 0 : this.#addHandle(object)
   }
 
-  /** What is open and under way, for tests of leaks. */
+  /** The open handles and running operations, for tests of leaks. */
   census(): {
     readonly handles: number
     readonly objects: number

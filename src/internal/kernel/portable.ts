@@ -17,14 +17,17 @@ import * as posix from "./posix.js"
 import type { SlotTable } from "./SlotTable.js"
 
 export interface Options {
-  /** How many libuv threads this kernel may occupy, and no others; by default all but one, together with all other such kernels. */
+  /**
+   * How many libuv threads this kernel may occupy, and no others; by default all but one, together with all other such
+   * kernels.
+   */
   readonly threads?: number | undefined
 }
 
 /** The most that one read(2) or write(2) is asked for: node takes a signed 32-bit length. */
 const MAX_STEP = 0x40000000
 
-/** Who does what the kernel asks for. */
+/** The places that do the work of this kernel. */
 export interface Workforce {
   readonly libuv: Gate
   /** Threads of the kernel's own, for what is small. */
@@ -52,7 +55,7 @@ export const make = ({ threads }: Options = {}): Kernel =>
     )
   )
 
-/** What a handle of this kernel is open on. */
+/** The object that a handle of this kernel is open on. */
 export interface PortableFile {
   /** 997, and later `operation.complete`; or a status for which no packet comes. */
   issue(operation: PortableOperation): number
@@ -274,7 +277,8 @@ export class PortableOperation extends Operation<PortableFile> implements Job {
   readonly #transferred = (error: Error | null, transferred: number | undefined): void => {
     const { kind, length } = this.issue!
     if (error !== null) {
-      // Files that make up what is read, as /proc/kmsg, may have nothing yet: they are opened in a way that does not wait.
+      // Files that make up what is read, as /proc/kmsg, may have nothing yet: they are opened in a way that does not
+      // wait.
       const wouldWait = kind === "read" && errnoOf(error) === "EAGAIN"
       return this.#finish(wouldWait ? C.ERROR_NOT_SUPPORTED : statusOf(error), this.bytes)
     }
@@ -503,7 +507,7 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
     return this.turn(() => done(file === undefined ? C.ERROR_INVALID_HANDLE : C.ERROR_INVALID_FUNCTION))
   }
 
-  /** What is done to a file's name. */
+  /** Runs a call that changes the file's name. */
   #named(
     file: PortableFile | undefined,
     work: (file: posix.PosixFile) => Promise<void>,

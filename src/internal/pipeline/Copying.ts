@@ -1,5 +1,5 @@
 /**
- * What the parts of one file's copy share.
+ * The state that the parts of one file's copy share.
  */
 import type * as Effect from "effect/Effect"
 import type { PoolBuffer } from "../../BufferPool.js"
@@ -31,7 +31,9 @@ export interface Named {
   partialIsOurs: boolean
   /** Its journal, if it gets one. */
   readonly journal: Place | undefined
-  /** Closes the journal, once it is open: while it is, nobody else opens it, where the system keeps files from others. */
+  /**
+   * Closes the journal, once it is open: while it is, nobody else opens it, where the system keeps files from others.
+   */
   closeJournal: Effect.Effect<void>
   /** Which file the copy is, once it is finished. */
   identity: Identity | undefined
@@ -39,7 +41,7 @@ export interface Named {
 
 /** A copy by handles. */
 export interface Copying extends Named {
-  /** What the source was when its copy began: what the copy is to be, unless the source has changed at its end. */
+  /** The source as it was when its copy began: the copy becomes that, unless the source has changed at its end. */
   readonly stat: Seen
   /** Holds one chunk. */
   readonly buffer: PoolBuffer

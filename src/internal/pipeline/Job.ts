@@ -1,5 +1,5 @@
 /**
- * What all parts of one copy share.
+ * The state that all parts of one copy share.
  */
 import type { PipelineError } from "../../PipelineError.js"
 import type { Held, Room } from "../held/Room.js"
@@ -22,6 +22,6 @@ export interface Job {
   readonly maker: Maker
   /** By directory: what an earlier copy left in it. */
   readonly left: Map<Held, Left>
-  /** Of a copy that collects them. */
+  /** The failures of a copy that collects them. */
   readonly failures: Array<PipelineError>
 }

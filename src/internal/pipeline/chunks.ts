@@ -20,8 +20,8 @@ export interface Shape {
 }
 
 /**
- * Shows an effect a stretch of a file in its order, while the next chunks are read. What is one chunk long, as most files are, is
- * read into the buffer that is given, which must hold one. Answers the bytes that were there.
+ * Shows an effect a stretch of a file in its order, while the next chunks are read. What is one chunk long, as most
+ * files are, is read into the buffer that is given, which must hold one. Answers the bytes that were there.
  */
 export const forEachChunk = <E, R>(
   file: File.File,

@@ -1,5 +1,6 @@
 /**
- * What is in one file: read, hashed in file order and written, stretch by stretch, then read back and hashed again.
+ * The contents of one file: read, hashed in file order and written, stretch by stretch, then read back and hashed
+ * again.
  */
 import * as Effect from "effect/Effect"
 import { createHash, type Hash } from "node:crypto"
@@ -18,7 +19,7 @@ import type { Journal } from "./journal.js"
 export interface Stretch {
   readonly from: number
   readonly to: number
-  /** Of what was read from the source; empty when nobody asks for it. */
+  /** The hash of the bytes read from the source; empty when it is not asked for. */
   readonly sha256: string
 }
 
@@ -177,8 +178,8 @@ const stretchesOf = (entries: ReadonlyArray<{ readonly to: number; readonly sha2
   entries.map(({ sha256, to }, index): Stretch => ({ from: entries[index - 1]?.to ?? 0, to, sha256 }))
 
 /**
- * How many of the entries of a journal are true of the copy, and where the copy is verified, of the source as well: somebody may have
- * written both the partial file and its journal.
+ * How many of the entries of a journal are true of the copy, and where the copy is verified, of the source as well:
+ * somebody may have written both the partial file and its journal.
  */
 export const believable = (
   copying: Copying,

@@ -32,8 +32,8 @@ const windows = process.platform === "win32"
 type Failing<A> = Effect.Effect<A, PipelineError | Win32Error, Kernel>
 
 /**
- * `buffer` holds one chunk and is used by nobody else meanwhile. Everything that is known of the source comes from its handle: what
- * takes its name meanwhile is neither followed nor waited for.
+ * `buffer` holds one chunk and is used by nobody else meanwhile. Everything that is known of the source comes from its
+ * handle: what takes its name meanwhile is neither followed nor waited for.
  */
 export const copyFile = (job: Job, file: FileToCopy, buffer: PoolBuffer): Effect.Effect<void, PipelineError, Kernel> =>
   Effect.flatMap(

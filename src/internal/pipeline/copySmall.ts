@@ -25,8 +25,8 @@ const MOST = 512 << 10
 const smallest = ({ chunk, stretch }: Settings): number => Math.min(MOST, chunk, stretch)
 
 /**
- * A small file in one request, where the kernel has one for it. Answers whether it is copied; where it is not, and has not
- * changed either, handles tell why.
+ * A small file in one request, where the kernel has one for it. Answers whether it is copied; where it is not, and has
+ * not changed either, handles tell why.
  */
 export const copySmall = (job: Job, file: FileToCopy): Effect.Effect<boolean, PipelineError, Kernel> =>
   Effect.flatMap(Kernel, (kernel) => {

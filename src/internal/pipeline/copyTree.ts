@@ -1,6 +1,6 @@
 /**
- * The whole: directories first, then links and files, then what the directories themselves look like, deepest first. And what
- * is taken back at each of the ways it can end.
+ * The whole: directories first, then links and files, then what the directories themselves look like, deepest first.
+ * And what is taken back at each of the ways it can end.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -59,7 +59,7 @@ const afterFailure = (
   )
 }
 
-/** What may fail without the others is collected where that was asked for. */
+/** Records the failure and goes on where failures are collected. */
 const orCollected = <R>(
   job: Job,
   effect: Effect.Effect<void, PipelineError, R>

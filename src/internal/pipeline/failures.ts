@@ -81,7 +81,7 @@ export const failing = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect
     }
   })
 
-/** What a room for directories that are held says. */
+/** The failure that a room of held directories reports. */
 export const explainHeld = (error: unknown, path: string): PipelineError =>
   error instanceof Replaced
     ? failure("Changed", path, `Something else has taken the place of the directory ${quoted(path)} meanwhile.`, error)
@@ -95,7 +95,7 @@ export const badTarget = (path: string, name: string): PipelineError | undefined
     ? failure("BadName", path, `${quoted(path)} is not the path of a file, but leads elsewhere.`)
     : undefined
 
-/** Whatever is there: `a/` and `a/.` can be nothing else. */
+/** The path of a directory, whatever is there: `a/` and `a/.` can be nothing else. */
 const namesDirectory = (path: string): boolean => {
   const last = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf(sep)) + 1)
   return last === "" || last === "." || last === ".."
@@ -104,7 +104,7 @@ const namesDirectory = (path: string): boolean => {
 export const changed = (source: string, cause?: unknown): PipelineError =>
   failure("Changed", source, `${quoted(source)} has changed while it was being read.`, cause)
 
-/** Of a copy that is not what was written. */
+/** The failure of a copy that differs from the bytes written. */
 export const mismatch = (target: string): PipelineError =>
   failure(
     "Mismatch",
@@ -112,14 +112,14 @@ export const mismatch = (target: string): PipelineError =>
     `What was read back from ${quoted(target)} is not what was written: the disk or its driver is at fault.`
   )
 
-/** Of a copy that has got its name. */
+/** The failure of a copy that has its name already. */
 export const replaced = (target: string): PipelineError =>
   failure("Changed", target, `Something else has taken the place of ${quoted(target)} meanwhile.`)
 
 export const alreadyExists = (path: string, cause?: unknown): PipelineError =>
   failure("AlreadyExists", path, `${quoted(path)} exists already.`, cause)
 
-/** Of a copy that was to go on after failures. */
+/** The failure of a copy that went on after failures. */
 export const filesFailed = (path: string, failures: ReadonlyArray<PipelineError>): PipelineError => {
   const first = failures[0]!
   if (failures.length === 1) return make({ ...only(first), reason: "FilesFailed", failures })

@@ -34,7 +34,7 @@ export interface Part {
   readonly end: number
 }
 
-/** What of the first `length` bytes is to be written; `undefined`: all of it, at once. */
+/** The parts of the first `length` bytes to write; `undefined`: all of it, at once. */
 export const partsOf = (bytes: Uint8Array, length: number): ReadonlyArray<Part> | undefined => {
   if (length < LEAST_HOLE) return undefined
   if (isZero(bytes, 0, length)) return []
@@ -64,7 +64,7 @@ export const partsOf = (bytes: Uint8Array, length: number): ReadonlyArray<Part> 
 /** Where a file has its data: the first byte of each stretch, and the first one behind. */
 export type Data = ReadonlyArray<readonly [from: number, to: number]>
 
-/** What lies between two places of a file: data, or a hole. */
+/** A stretch of a file: data, or a hole. */
 export interface Piece {
   readonly from: number
   readonly to: number
@@ -90,8 +90,8 @@ const mayBeElsewhere = FILE_ATTRIBUTE_OFFLINE | FILE_ATTRIBUTE_RECALL_ON_OPEN | 
   FILE_ATTRIBUTE_REPARSE_POINT | FILE_ATTRIBUTE_COMPRESSED
 
 /**
- * A file whose ranges the file system knows. That it takes little room does not tell: small files take none on NTFS, compressed and
- * deduplicated ones little, and what is in the cloud may have no range here, and contents all the same.
+ * A file whose ranges the file system knows. That it takes little room does not tell: small files take none on NTFS,
+ * compressed and deduplicated ones little, and what is in the cloud may have no range here, and contents all the same.
  */
 const isSparse = ({ attributes, size }: Seen): boolean =>
   size >= LEAST_HOLE && (attributes & FILE_ATTRIBUTE_SPARSE_FILE) !== 0 && (attributes & mayBeElsewhere) === 0
@@ -104,8 +104,8 @@ export interface Holes {
 }
 
 /**
- * Whether a copy may have holes, and where its source has some. Where a file has them by request only, the copy of a sparse file is
- * made one. Elsewhere every file may have them.
+ * Whether a copy may have holes, and where its source has some. Where a file has them by request only, the copy of a
+ * sparse file is made one. Elsewhere every file may have them.
  */
 export const holesOf = (stat: Seen, source: File.File, copy: File.File): Effect.Effect<Holes, Win32Error> => {
   if (!copy.kernel.engine.kernel.sparseByRequest) return Effect.succeed({ keeps: true, data: undefined })

@@ -1,10 +1,10 @@
 /**
- * The journal beside a partial file: of what it is a copy, and up to where it is written. One JSON line each, so that a line that
- * a killed process has written half is seen as such.
+ * The journal beside a partial file: of what it is a copy, and up to where it is written. One JSON line each, so that a
+ * line that a killed process has written half is seen as such.
  *
- * An entry is written when the writes before it have completed, and with `durable` when they are on the disk, and is on the disk
- * itself before the copy goes on. Whoever reads it believes nothing: each stretch is read back and must have the SHA-256 that
- * the entry says the source had. So also what a power failure has lost is seen.
+ * An entry is written when the writes before it have completed, and with `durable` when they are on the disk, and is on
+ * the disk itself before the copy goes on. Whoever reads it believes nothing: each stretch is read back and must have
+ * the SHA-256 that the entry says the source had. So also what a power failure has lost is seen.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -46,8 +46,9 @@ export interface Read {
 const NONE: Read = { entries: [], ends: [0] }
 
 /**
- * A journal is open for as long as somebody uses it, and nobody else may write, rename or remove it: where the system keeps
- * others from opening it then (`Kernel.opensAlone`), whoever can open it knows that its process has ended, or its copy has.
+ * A journal is open for as long as somebody uses it, and nobody else may write, rename or remove it: where the system
+ * keeps others from opening it then (`Kernel.opensAlone`), whoever can open it knows that its process has ended, or its
+ * copy has.
  */
 export const openJournal = (
   path: string,
@@ -55,7 +56,9 @@ export const openJournal = (
 ): Effect.Effect<File.File, Win32Error, Kernel | Scope.Scope> =>
   File.open(path, { access: "readwrite", disposition, share: ["read"], mode: PRIVATE, noFollow: true })
 
-/** What a journal says of the copy of this source; no entries when it is of another one, or of this one as it was once. */
+/**
+ * The entries of a journal for the copy of this source; none when it is of another one, or of this one as it was once.
+ */
 export const readJournal = (file: File.File, name: string, stat: Seen): Effect.Effect<Read> =>
   Effect.flatMap(File.size(file), (size) => {
     if (size > MOST_BYTES) return Effect.succeed(NONE)
@@ -63,7 +66,7 @@ export const readJournal = (file: File.File, name: string, stat: Seen): Effect.E
     return Effect.map(File.read(file, bytes, 0), (length) => parse(bytes.subarray(0, length), name, stat))
   }).pipe(Effect.catchAll(() => Effect.succeed(NONE)))
 
-/** Of a file of more than a petabyte. */
+/** The most bytes of a journal: enough for a file of more than a petabyte. */
 const MOST_BYTES = 1 << 30
 
 const parse = (bytes: Buffer, name: string, stat: Seen): Read => {
@@ -99,7 +102,7 @@ const entryOf = (text: string): Entry | undefined => {
 export class Journal {
   constructor(private readonly file: File.File, private at: number) {}
 
-  /** Of a new copy. */
+  /** The journal of a new copy. */
   begin(name: string, stat: Seen): Effect.Effect<void, Win32Error> {
     return this.#write(headerOf(name, stat))
   }

@@ -68,7 +68,7 @@ export const closeJournal = (copying: Named): Effect.Effect<void> => Effect.susp
 /** A copy that does not get the permissions of its source has those of any new file. */
 export const modeOf = ({ job: { settings } }: Named): number => settings.permissions ? PRIVATE : 0o666
 
-/** What the library says of one of the two files, as a sentence about the file that the user knows. */
+/** Turns an error of the library about one of the two files into a sentence about the file that the user knows. */
 export const explain = ({ file: { source }, target }: Named, error: PipelineError | Win32Error): PipelineError => {
   if (error._tag === "PipelineError") return error
   if (error.syscall === "VirtualAlloc") return cannot("get a buffer for", source)(error)
@@ -88,8 +88,9 @@ export const explain = ({ file: { source }, target }: Named, error: PipelineErro
 }
 
 /**
- * Without `overwrite` the name must be free. With it, a name that is taken is replaced, and that is remembered. Afterwards the name
- * must mean the file that was written: whoever else can write in the directory may have put another one in its place.
+ * Without `overwrite` the name must be free. With it, a name that is taken is replaced, and that is remembered.
+ * Afterwards the name must mean the file that was written: whoever else can write in the directory may have put another
+ * one in its place.
  */
 export const giveName = (copying: Named): Effect.Effect<void, PipelineError | Win32Error, Kernel> => {
   const { file, job: { made, progress, settings: { overwrite } }, journal, partial, target } = copying

@@ -3,8 +3,8 @@
  * from clocks.
  *
  * On Linux a process is told from all others by the boot of its system, its namespaces of processes and of time, its
- * number and its start. Elsewhere a number is all that there is; but on Windows nobody else opens the journal while its process
- * has it open, and the system closes it with the process.
+ * number and its start. Elsewhere a number is all that there is; but on Windows nobody else opens the journal while its
+ * process has it open, and the system closes it with the process.
  */
 import { createHash } from "node:crypto"
 import { readFileSync, readlinkSync, realpathSync, statfsSync } from "node:fs"

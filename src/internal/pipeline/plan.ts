@@ -100,7 +100,7 @@ class Walk implements Plan {
     if (stat.isDirectory()) {
       const from = this.room.root(original)
       const target = this.room.child(parent, name)
-      // What is exchanged from here on is another.
+      // A directory that is exchanged from here on is another one.
       from.stat = stat
       // A link that leads nowhere is not followed, and is in the way.
       const there = isLink(destination) ? statIfAny(destination) : undefined

@@ -93,8 +93,8 @@ export const adopt = (
 }
 
 /**
- * Where an open journal keeps others out, they keep their names. Elsewhere both get names of this process, and the rename of the
- * journal decides between two copies that try to: the second one finds it gone.
+ * Where an open journal keeps others out, they keep their names. Elsewhere both get names of this process, and the
+ * rename of the journal decides between two copies that try to: the second one finds it gone.
  */
 const takeOver = (
   { maker }: Job,
@@ -130,7 +130,10 @@ export const requireOwn = (file: File.File): Effect.Effect<void, Win32Error> =>
 const windows = process.platform === "win32"
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY } = constants
 
-/** It may have the permissions of a source that is read-only already. Answers whether it is one's own, and can be opened. */
+/**
+ * It may have the permissions of a source that is read-only already. Answers whether it is one's own, and can be
+ * opened.
+ */
 const makeOpenable = (path: string): boolean => {
   try {
     if (windows) {
@@ -152,8 +155,8 @@ const makeOpenable = (path: string): boolean => {
 }
 
 /**
- * Whether the copy is there already: of the size, and by its time of modification or, where the copy is verified or that time
- * says nothing, by its contents.
+ * Whether the copy is there already: of the size, and by its time of modification or, where the copy is verified or
+ * that time says nothing, by its contents.
  */
 export const lookAtTarget = (
   job: Job,
@@ -188,7 +191,10 @@ export const lookAtTarget = (
     return Effect.zipWith(sum(file.source.system), sum(target.system), (a, b) => answer(a === b))
   })
 
-/** The time that a copy of the source would have: a file system may keep it coarser, or only between two years. It is asked. */
+/**
+ * The time that a copy of the source would have: a file system may keep it coarser, or only between two years. It is
+ * asked.
+ */
 const keptTime = (
   { maker, progress }: Job,
   { directory, name }: FileToCopy,

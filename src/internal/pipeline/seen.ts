@@ -1,5 +1,5 @@
 /**
- * What a source was when its copy began, as its handle tells.
+ * The source as it was when its copy began, as its handle tells.
  */
 import type { BigIntStats } from "node:fs"
 import type { Stat } from "../../File.js"

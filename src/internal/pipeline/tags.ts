@@ -33,7 +33,7 @@ const active = new Set<string>()
 
 /** The makers of temporary files, as their tags tell them. */
 export interface Maker {
-  /** Whoever uses a journal holds a lock on it. */
+  /** A copy that uses a journal holds a lock on it. */
   readonly locks: boolean
   /** The name of somebody who, as the caller guarantees, copies in one place at a time. */
   readonly owner: string | undefined

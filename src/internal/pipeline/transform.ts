@@ -92,7 +92,7 @@ const transformed = <E, R>(
     const fill = Effect.scoped(Effect.gen(function*() {
       const source = yield* Effect.mapError(openSource(from), cannot("read", from))
       const target = yield* Effect.mapError(openTarget(partial, source.stat, options), (error) => {
-        // What has that name already is somebody else's.
+        // A file that has the name already is somebody else's.
         if (error.reason === "AlreadyExists") ours = false
         return cannot("write", to)(error)
       })
@@ -138,7 +138,7 @@ const openSource = (path: string): Effect.Effect<Source, Win32Error, Kernel | Sc
 const keeps = ({ preserve = ["permissions"] }: TransformOptions, what: "times" | "permissions"): boolean =>
   preserve.includes(what)
 
-/** Nobody else reads a result that is not finished, nor writes it: it gets its permissions at the end. */
+/** A result that is not finished is its owner's alone: it gets its permissions at the end. */
 const openTarget = (path: string, { mode }: File.Stat, options: TransformOptions) =>
   File.open(path, {
     access: "write",

@@ -1,7 +1,7 @@
 /**
- * A connection of a named pipe behind the platform's `Socket`. While `run` runs there are two fibers of ours beside those of the
- * handlers: one reads, and stops while handlers have too much in hand; one writes what all writers have offered, one write
- * after the other.
+ * A connection of a named pipe behind the platform's `Socket`. While `run` runs there are two fibers of ours beside
+ * those of the handlers: one reads, and stops while handlers have too much in hand; one writes what all writers have
+ * offered, one write after the other.
  */
 import * as Socket from "@effect/platform/Socket"
 import * as Context from "effect/Context"
@@ -83,7 +83,7 @@ const readAll = (
     (cause) => new Socket.SocketGenericError({ reason: "Read", cause })
   )
   const next = Effect.flatMap(read, ({ bytesTransferred, endOfFile }) => {
-    // What came before the end is dealt with before it is told.
+    // Messages from before the end are handled before the end is told.
     if (endOfFile) return Effect.zipRight(until(inbox, () => inbox.isEmpty), Effect.fail(closed()))
     if (bytesTransferred > 0) handle(buffer.bytes.slice(0, bytesTransferred))
     return until(inbox, () => inbox.hasRoom)

@@ -24,9 +24,9 @@ import * as origin from "../origin.js"
 
 export interface Options extends KernelOptions {
   readonly drainTimeoutMs: number
-  /** As in `Kernel.Options`. */
+  /** The same as in `Kernel.Options`. */
   readonly submit: Kernel.Options["submit"]
-  /** What is on the disk at the beginning. */
+  /** The files on the disk at the beginning. */
   readonly files: ReadonlyMap<string, Uint8Array>
   /** The world may do so many things before the program counts as one that never ends. */
   readonly steps: number
@@ -56,7 +56,9 @@ export const clockOf = (world: World): Clock.Clock => {
 
 /** Effect's own limit of steps before a fiber makes room for others. */
 const MOST_STEPS = 2048
-/** Of so many draws, the last quarter makes the fiber yield; the plainest looks again as late as possible. */
+/**
+ * The number of draws, the last quarter of which makes the fiber yield; the plainest looks again as late as possible.
+ */
 const DRAWS = 32
 
 /** Fibers run in their order, as ever; where each makes room for the others is for the choices to say. */
@@ -77,7 +79,7 @@ export const schedulerOf = (world: World): Scheduler.Scheduler => {
 
 // --- a run
 
-/** What a program in a simulation can look at, and do to it. */
+/** The means by which a program looks at its simulation, and changes it. */
 export interface Simulated {
   readonly world: World
   readonly kernel: SimulatedKernel
@@ -86,7 +88,7 @@ export interface Simulated {
 }
 
 export interface Run {
-  /** What went wrong; none: it passed. */
+  /** The problems; none: it passed. */
   readonly problems: ReadonlyArray<string>
   readonly taken: ReadonlyArray<number>
   readonly milliseconds: number
@@ -113,7 +115,10 @@ export const make = (choices: Choices, options: Options): Simulated => {
   return { world, kernel, engine, service }
 }
 
-/** Runs one program with one list of decisions. It takes no turn of the real event loop unless the program waits for one. */
+/**
+ * Runs one program with one list of decisions. It takes no turn of the real event loop unless the program waits for
+ * one.
+ */
 export const run = async (
   program: (simulated: Simulated) => Effect.Effect<unknown, unknown, Kernel>,
   choices: Choices,
@@ -179,7 +184,7 @@ export const run = async (
 /** Steps for a program that has not ended, to end when it is interrupted. */
 const LAST_STEPS = 10_000
 
-/** What it waits for would keep the process alive, as `Effect.never` does. What it does about it counts for nothing any more. */
+/** Interrupts the program: a wait such as `Effect.never` would keep the process alive. Its outcome counts no more. */
 const abandon = (world: World, fiber: Fiber.RuntimeFiber<unknown, unknown>): void => {
   fiber.unsafeInterruptAsFork(fiber.id())
   try {
@@ -199,7 +204,7 @@ type Step = (passTime: boolean) => boolean
 /** Only a program that waits for something else of the real world takes a turn of the real event loop. */
 const inMemory = async (step: Step, ended: () => boolean): Promise<void> => {
   for (let quiet = 0; quiet <= QUIET_TURNS; quiet++) {
-    // What is under way when the program has ended comes to its end.
+    // Operations under way when the program has ended come to their end.
     while (step(true));
     if (ended()) return
     await realTurn()
@@ -228,7 +233,7 @@ export const leftovers = ({ engine, kernel, world }: Simulated, ended: boolean):
   if (!ended) return problems
   if (ledger.inFlight > 0 || ledger.queued > 0) problems.push("operations are left, in flight or queued")
   if (world.refs !== 0) problems.push("the process is kept alive, for nothing")
-  // What does not settle is kept on purpose (rule 19).
+  // Operations that do not settle are kept on purpose (rule 19).
   if (ledger.quarantined > 0) return problems
   const { handles, operations } = kernel.openNow
   const { objects } = kernel.census()

@@ -1,6 +1,6 @@
 /**
- * A descriptor that is shown to a thread, to find out whether it can use it: in some runtimes, as Deno, descriptors belong to
- * the thread that has opened them.
+ * A descriptor that is shown to a thread, to find out whether it can use it: in some runtimes, as Deno, descriptors
+ * belong to the thread that has opened them.
  */
 import * as NodeFs from "node:fs"
 import { devNull } from "node:os"

@@ -1,7 +1,7 @@
 /**
- * A directory of the portable kernel: a file of its own kind, whose one overlapped function is `ReadDirectoryChangesW`. From
- * the first one on, changes are kept for the next, as many as fit into its buffer; beyond that they are dropped, and the next
- * one succeeds with 0 bytes, as on Windows (rule 10).
+ * A directory of the portable kernel: a file of its own kind, whose one overlapped function is `ReadDirectoryChangesW`.
+ * From the first one on, changes are kept for the next, as many as fit into its buffer; beyond that they are dropped,
+ * and the next one succeeds with 0 bytes, as on Windows (rule 10).
  */
 import * as fs from "node:fs"
 import * as path from "node:path"

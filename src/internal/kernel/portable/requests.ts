@@ -1,11 +1,11 @@
 /**
- * What the portable kernel asks of the file system: some of node's functions, and two pairs of them that always go together.
- * They are answered by libuv's threads (here) or by threads of our own (threads.ts), with the same errors.
+ * The requests of the portable kernel to the file system: some of node's functions, and two pairs of them that always
+ * go together. They are answered by libuv's threads (here) or by threads of our own (threads.ts), with the same errors.
  */
 import * as fs from "node:fs"
 import { timeText } from "../../times.js"
 
-/** What a file is. Times are nanoseconds since 1970. */
+/** The facts of a file. Times are nanoseconds since 1970. */
 export interface Stat {
   readonly dev: bigint
   readonly ino: bigint
@@ -16,7 +16,7 @@ export interface Stat {
   readonly gid: number
   readonly rdev: number
   readonly blockSize: number
-  /** Of 512 bytes. */
+  /** Blocks of 512 bytes. */
   readonly blocks: number
   readonly atimeNs: bigint
   readonly mtimeNs: bigint
@@ -45,7 +45,10 @@ export interface Requests {
   rename(from: string, to: string, answer: Answer): void
   /** `link` and `unlink`: a rename that replaces nothing. When `from` has gone in between, `to` goes again. */
   linkAndUnlink(from: string, to: string, answer: Answer): void
-  /** Takes a read or write back that nobody has begun: then it is never answered, and `gone` is called when its place is free. */
+  /**
+   * Takes a read or write back that nobody has begun: then it is never answered, and `gone` is called when its place is
+   * free.
+   */
   withdraw(answer: Answer<number>, gone: () => void): boolean
 }
 

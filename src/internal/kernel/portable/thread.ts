@@ -1,12 +1,12 @@
 /**
- * What a thread of the portable kernel runs, and the shared memory through which it is told what to do. The function is
- * started from its own text: it uses nothing but its arguments, so that a bundle needs no second file.
+ * The program of a thread of the portable kernel, and the shared memory through which it is told what to do. The
+ * function is started from its own text: it uses nothing but its arguments, so that a bundle needs no second file.
  */
 import type * as NodeFs from "node:fs"
 
 /** Requests at once. A power of two. */
 export const CAPACITY = 64
-/** What one request moves at most, in bytes: its data, or its two names. */
+/** The most bytes that one request moves: its data, or its two names. */
 export const DATA = 32_768
 
 /** Where things are, in 32-bit words; every slot has `WORDS`, the numbers in doubles from `NUMBERS` on. */
@@ -136,7 +136,10 @@ export function thread(
   const { O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants
   let contents = Buffer.alloc(0)
   let readBack = contents
-  /** Reads at most as many bytes as there is room for. A size is a hint, unless a read that could have brought more agrees. */
+  /**
+   * Reads at most as many bytes as there is room for. A size is a hint, unless a read that could have brought more
+   * agrees.
+   */
   const readAll = (fd: number, into: Buffer, most: number, size: number): number => {
     let at = 0
     for (;;) {
@@ -271,7 +274,7 @@ export function thread(
     // In vain: the next time less. One look in a while is left, to notice that it is worth it again.
     spins = spins > 20 ? spins >> 1 : 20
     Atomics.add(words, layout.sleepers, 1)
-    // Who wakes it counts it out.
+    // The one that wakes it counts it out.
     if (Atomics.wait(words, layout.submitted, taken) === "not-equal") Atomics.sub(words, layout.sleepers, 1)
   }
 

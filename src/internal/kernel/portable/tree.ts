@@ -1,6 +1,6 @@
 /**
- * A directory that is watched, with what is below it where that is asked for: what the thread that watches tells of it, as
- * `ReadDirectoryChangesW` would.
+ * A directory that is watched, with what is below it where that is asked for: what the thread that watches tells of it,
+ * as `ReadDirectoryChangesW` would.
  */
 import * as C from "../../constants.js"
 import { errnoOf, Refusal, statusOf } from "../../errno.js"

@@ -1,6 +1,7 @@
 /**
- * The second verb: functions without an OVERLAPPED, which may block (rule 29). They run on libuv's threads, fewer at once than
- * libuv has, so that the rest of the process keeps its `fs`; the others wait in line and can still be taken back.
+ * The second verb: functions without an OVERLAPPED, which may block (rule 29). They run on libuv's threads, fewer at
+ * once than libuv has, so that the rest of the process keeps its `fs`; the others wait in line and can still be taken
+ * back.
  */
 import {
   BY_HANDLE_FILE_INFORMATION,
@@ -62,7 +63,8 @@ export const makeCalls = (native: Bindings, capabilities: Capabilities, limit: n
           queueMicrotask(() => settle(ERROR_GEN_FAILURE, undefined, cause))
         }
       }
-      // Begun inside the completion that it waits for, it would make a `process.exit` there hang: that joins libuv's threads.
+      // Begun inside the completion that it waits for, it would make a `process.exit` there hang: that joins libuv's
+      // threads.
       if (name === "WaitForThreadpoolIoCallbacks") queueMicrotask(run)
       else run()
     }
@@ -129,7 +131,7 @@ const makeImplementations = (
       const modifiedTime = toFileTime(modifiedTimeNs)
       if (accessTime === undefined || modifiedTime === undefined) return refuse(done, ERROR_INVALID_PARAMETER)
       const set = (attributes: number): void => {
-        // What is there is written back where a zero would change it.
+        // The present value is written back where a zero would change it.
         const setTime = (at: number, time: bigint): void => {
           if (time !== UNCHANGED || capabilities.keepsZeroFields) view.setBigInt64(at, time, true)
         }

@@ -116,8 +116,8 @@ export const fileCalls = (native: Bindings, answer: Answer): { [K in FileCallNam
       native.GetFileInformationByHandleEx.async(handle, C.FileStandardInfo, address, size, present)
     },
 
-    // With POSIX semantics the name goes when this handle is closed, without them when the last one of anybody is. A read-only
-    // file goes as well where the system knows the flag, and the handle may write attributes.
+    // With POSIX semantics the name goes when this handle is closed, without them when the last one of anybody is. A
+    // read-only file goes as well where the system knows the flag, and the handle may write attributes.
     SetDispositionInformation: ({ handle, remove }, { address, view }, done) => {
       const plainly = (): void => {
         view.setUint32(0, remove ? 1 : 0, true)

@@ -1,7 +1,7 @@
 /**
- * `CreateFileW`. With `FILE_FLAG_OPEN_REPARSE_POINT` it refuses what leads elsewhere, a link or a junction, as O_NOFOLLOW does:
- * those tags are name surrogates. Files that are deduplicated, or kept in the cloud, have a tag as well, and are opened again
- * without the flag, since their raw data is not their contents.
+ * `CreateFileW`. With `FILE_FLAG_OPEN_REPARSE_POINT` it refuses what leads elsewhere, a link or a junction, as
+ * O_NOFOLLOW does: those tags are name surrogates. Files that are deduplicated, or kept in the cloud, have a tag as
+ * well, and are opened again without the flag, since their raw data is not their contents.
  */
 import * as C from "../../constants.js"
 import type { Bindings } from "./bindings.js"
@@ -21,8 +21,8 @@ export const openCalls = (
     const name = toSystemPath(path)
     if (name === undefined) return refuse(done, C.ERROR_INVALID_NAME)
     const open = (how: number, flags: number, opened: (handle: number) => void): void => {
-      // A path may lead to a pipe, whose server could act as us: unless the caller has said how far, it is not even told who we are
-      // (SECURITY_ANONYMOUS is 0).
+      // A path may lead to a pipe, whose server could act as us: unless the caller has said how far, it is not even
+      // told who we are (SECURITY_ANONYMOUS is 0).
       const flagsAndAttributes = (flags | C.FILE_FLAG_OVERLAPPED | C.SECURITY_SQOS_PRESENT) >>> 0
       native.CreateFileW.async(name, access, share, 0, how, flagsAndAttributes, 0, (error, handle) => {
         if (error !== null) done(C.ERROR_GEN_FAILURE, undefined, error)

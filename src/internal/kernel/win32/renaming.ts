@@ -1,7 +1,7 @@
 /**
- * New names for files. With `replace` a read-only file is replaced as well, as on POSIX. Windows 10 1809 and later do so by a
- * flag, through a handle; `MoveFileExW` and earlier systems answer 5. There the attribute is taken off first, and put back
- * when the file is not replaced after all.
+ * New names for files. With `replace` a read-only file is replaced as well, as on POSIX. Windows 10 1809 and later do
+ * so by a flag, through a handle; `MoveFileExW` and earlier systems answer 5. There the attribute is taken off first,
+ * and put back when the file is not replaced after all.
  */
 import * as C from "../../constants.js"
 import type { Bindings } from "./bindings.js"
@@ -31,7 +31,10 @@ const {
   FILE_RENAME_FLAG_REPLACE_IF_EXISTS: REPLACE
 } = C
 
-/** One after the other, until a system knows it and does not deny it. With POSIX semantics a file that others have open is replaced. */
+/**
+ * One after the other, until a system knows it and does not deny it. With POSIX semantics a file that others have open
+ * is replaced.
+ */
 const REPLACEMENTS = [
   [C.FileRenameInfoEx, REPLACE | POSIX | IGNORE_READONLY],
   [C.FileRenameInfoEx, REPLACE | POSIX],

@@ -1,12 +1,14 @@
 /**
- * The changes of a watched directory on their way out of the thread. The function runs in the thread that watches, from its own
- * text: it uses nothing but its arguments.
+ * The changes of a watched directory on their way out of the thread. The function runs in the thread that watches, from
+ * its own text: it uses nothing but its arguments.
  */
 import type { Loop, Told } from "./protocol.js"
 
 /* v8 ignore start: it runs in a thread of its own */
 export function watchOutbox(loop: Loop) {
-  /** Names that cannot be told are one overflow: when no more have come for so long, and at the latest after a second. */
+  /**
+   * Names that cannot be told are one overflow: when no more have come for so long, and at the latest after a second.
+   */
   const BURST_MILLIS = 50
   const LONGEST_BURST_MILLIS = 1000
   /** Bytes of records that are told at once, until the first read says how large its buffer is. */

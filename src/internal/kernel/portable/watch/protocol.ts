@@ -63,6 +63,9 @@ export interface Shared {
   readonly hear: () => void
   /** There is something to do. */
   readonly soon: () => void
-  /** Closes a watcher in the next turn, when everything has been heard: what the system keeps of it would not be counted. */
+  /**
+   * Closes a watcher in the next turn, when everything has been heard: what the system keeps of it would not be
+   * counted.
+   */
   readonly retire: (watcher: { readonly close: () => void }) => void
 }

@@ -1,7 +1,7 @@
 /**
- * The thread that watches the directories of the portable kernel. A thread of its own has an event loop of its own, and with it
- * a queue of inotify that no other watcher of the process can fill; and it looks at files with calls that block, which takes a
- * fraction of what it takes to ask libuv's threads for each.
+ * The thread that watches the directories of the portable kernel. A thread of its own has an event loop of its own, and
+ * with it a queue of inotify that no other watcher of the process can fill; and it looks at files with calls that
+ * block, which takes a fraction of what it takes to ask libuv's threads for each.
  *
  * The function is started from its own text, so that a bundle needs no second file: it uses nothing but its arguments.
  */

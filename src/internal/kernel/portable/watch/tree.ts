@@ -1,7 +1,7 @@
 /**
- * One directory that is watched, told as `ReadDirectoryChangesW` tells it. node names an entry of a directory and says little
- * more: each name is looked at and compared with what was there before. One watcher for every directory: node's own recursive
- * watcher on Linux is the same underneath, and keeps to itself what was there before.
+ * One directory that is watched, told as `ReadDirectoryChangesW` tells it. node names an entry of a directory and says
+ * little more: each name is looked at and compared with what was there before. One watcher for every directory: node's
+ * own recursive watcher on Linux is the same underneath, and keeps to itself what was there before.
  *
  * The function runs in the thread that watches, from its own text: it uses nothing but its arguments.
  */
@@ -245,7 +245,9 @@ export function watchTree(
       } else if (this.#later?.has(folder) !== true) this.#rootGone()
     }
 
-    /** When it was removed, what was in it had been removed before. Otherwise it has another name, or one above it has. */
+    /**
+     * When it was removed, what was in it had been removed before. Otherwise it has another name, or one above it has.
+     */
     #rootGone(): void {
       const { dirty, entries } = this.#root
       if (this.#rootLeft) {

@@ -1,6 +1,7 @@
 /**
- * The thread that watches, as JavaScript tells it and hears from it. It is started with the first directory and stays. Where
- * there can be no threads the same code runs here; other watchers of the process can then fill the queue of inotify unheard.
+ * The thread that watches, as JavaScript tells it and hears from it. It is started with the first directory and stays.
+ * Where there can be no threads the same code runs here; other watchers of the process can then fill the queue of
+ * inotify unheard.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
