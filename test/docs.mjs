@@ -18,7 +18,9 @@ const filesBelow = (directory, ending) =>
   readdirSync(join(root, directory), { recursive: true }).filter((name) => name.endsWith(ending)).map((name) =>
     join(root, directory, name)
   )
-const pages = [readme, join(root, "CONTRIBUTING.md"), join(root, "CHANGELOG.md"), ...filesBelow("docs", ".md")]
+/** The site makes its own copies of the pages, and has packages of its own. */
+const ofDocs = filesBelow("docs", ".md").filter((name) => !name.startsWith(join(root, "docs/site")))
+const pages = [readme, join(root, "CONTRIBUTING.md"), join(root, "CHANGELOG.md"), ...ofDocs]
 const modules = readdirSync(join(root, "src")).filter((name) => name.endsWith(".ts")).map((name) =>
   join(root, "src", name)
 )
