@@ -98,6 +98,23 @@ contract("a watched directory tells", ({ claim, only }) => {
     expect(two).toEqual({ _tag: "Created", name: `new${sep}two`, path: join(path, "new", "two") })
   })
 
+  claim("a change in a branch that has come and was not looked at yet, or an overflow in its place", function*() {
+    const [path, elsewhere] = [yield* lab.directory, yield* lab.directory]
+    for (let i = 0; i < 10; i++) {
+      const folder = join(elsewhere, "branch", `${i}`, "below")
+      mkdirSync(folder, { recursive: true })
+      for (let file = 0; file < 20; file++) writeFileSync(join(folder, `${file}`), "")
+    }
+    const watching = yield* told(yield* Directory.open(path, { recursive: true }))
+    renameSync(join(elsewhere, "branch"), join(path, "branch"))
+    // In the same turn: the thread that watches has looked at nothing of it.
+    writeFileSync(join(path, "branch", "9", "below", "late"), "")
+    yield* lab.eventually(
+      "the change is told",
+      () => watching.lines().some((line) => line.endsWith("late") || line.startsWith("Overflow"))
+    )
+  })
+
   claim("what leaves it as removed, and what comes into it as created", function*() {
     const [path, elsewhere] = [yield* lab.directory, yield* lab.directory]
     writeFileSync(join(path, "out"), "")
