@@ -98,7 +98,10 @@ contract("a watched directory tells", ({ claim, only }) => {
     expect(two).toEqual({ _tag: "Created", name: `new${sep}two`, path: join(path, "new", "two") })
   })
 
-  claim("a change in a branch that has come and was not looked at yet, or an overflow in its place", function*() {
+  const moved = lab.isWine
+    ? only("portable", "Wine 8 does not tell of what is in a directory that was moved into the tree")
+    : claim
+  moved("a change in a branch that has come and was not looked at yet, or an overflow in its place", function*() {
     const [path, elsewhere] = [yield* lab.directory, yield* lab.directory]
     for (let i = 0; i < 10; i++) {
       const folder = join(elsewhere, "branch", `${i}`, "below")
