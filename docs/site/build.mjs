@@ -23,6 +23,18 @@ mkdirSync(pages, { recursive: true })
 
 tool("typedoc/bin/typedoc", "--options", "typedoc.json")
 
+/** typedoc also numbers headings that it has made a table of: such a link goes to the last heading of that name. */
+for (const name of readdirSync(join(pages, "api")).filter((name) => name.endsWith(".md"))) {
+  const file = join(pages, "api", name)
+  const text = readFileSync(file, "utf8")
+  const headings = [...text.matchAll(/^#+ (\w+)/gm)].map(([, heading]) => heading.toLowerCase())
+  const count = (anchor) => headings.filter((heading) => heading === anchor).length
+  writeFileSync(
+    file,
+    text.replaceAll(/\(#(\w+)-(\d+)\)/g, (_, anchor, number) => `(#${anchor}-${Math.min(number, count(anchor) - 1)})`)
+  )
+}
+
 // --- the pages
 
 /** The pages by their paths in the repository, and their paths in the site. */
