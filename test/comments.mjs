@@ -9,11 +9,7 @@ import ts from "typescript-eslint"
 export const notYet = [
   "src/Kernel.ts",
   "src/Pipeline.ts",
-  "src/internal/kernel/portable/threads.ts",
-  "src/internal/kernel/portable/watch/entries.ts",
-  "src/internal/kernel/posix.ts",
-  "src/internal/kernel/simulated/memory.ts",
-  "src/internal/kernel/simulated/realFiles.ts",
+
   "src/internal/kernel/win32.ts"
 ]
 

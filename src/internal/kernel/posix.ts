@@ -1,7 +1,7 @@
 /**
- * The functions without OVERLAPPED over POSIX files: each makes as few requests as it can, since every one is a hand-over
- * to another thread and back. They fail with a node error or a `Refusal`; what an access right is missing for is refused as
- * Windows refuses it, so that a program that runs here runs there.
+ * The functions without OVERLAPPED over POSIX files: each makes as few requests as it can, since every one is a
+ * hand-over to another thread and back. They fail with a node error or a `Refusal`; what an access right is missing for
+ * is refused as Windows refuses it, so that a program that runs here runs there.
  */
 import { randomUUID } from "node:crypto"
 import * as fs from "node:fs"
@@ -50,7 +50,7 @@ export const identity = ({ fd }: PosixFile): Work<string> => (requests, done) =>
 
 // --- CreateFileW
 
-/** What Windows does not have, node on Windows does not name. */
+/** Node on Windows has no name for flags that Windows lacks. */
 const flag = (name: "O_NONBLOCK" | "O_NOCTTY" | "O_NOFOLLOW" | "O_SYNC"): number => constants[name] ?? 0
 
 const truncates = ({ disposition }: CreateFile): boolean =>
@@ -125,7 +125,7 @@ export const createFile = (arguments_: CreateFile): Work<PosixFile> => (requests
     deleteOnClose: has(flags, C.FILE_FLAG_DELETE_ON_CLOSE) ? absolute(name) : undefined,
     name: has(access, C.DELETE) ? absolute(name) : undefined
   })
-  // What has just been made is a regular file, and empty.
+  // A file that has just been made is regular, and empty.
   if (disposition === C.CREATE_NEW) {
     return requests.open(
       name,
@@ -224,7 +224,7 @@ const setEach = async (requests: Requests, { fd }: PosixFile, information: Basic
   const present = (mode === undefined && readOnly !== undefined) || (someTime && !everyTime)
     ? await asked<Stat>((answer) => requests.fstat(fd, answer))
     : undefined
-  // Who could write before is not known any more: the owner can again, and nobody else is given more than that.
+  // The former writers are not known any more: the owner can again, and nobody else is given more than that.
   const bits = mode ??
     (readOnly === true ? present!.mode & ~WRITE_BITS : readOnly === false ? present!.mode | OWNER_WRITES : undefined)
   if (bits !== undefined) await asked<void>((answer) => requests.fchmod(fd, bits & MODE_BITS, answer))

@@ -1,7 +1,8 @@
 /**
- * Threads of the portable kernel's own, for requests that are small: they are told through shared memory, so that a request
- * costs JavaScript a fourth of what a hand-over to libuv's threads costs. They are started when there is enough to do, and
- * until then, or where there cannot be any, libuv does everything. Large transfers are libuv's always: no copy is made of them.
+ * Threads of the portable kernel's own, for requests that are small: they are told through shared memory, so that a
+ * request costs JavaScript a fourth of what a hand-over to libuv's threads costs. They are started when there is enough
+ * to do, and until then, or where there cannot be any, libuv does everything. Large transfers are libuv's always: no
+ * copy is made of them.
  */
 import { availableParallelism } from "node:os"
 import { getSystemErrorMap } from "node:util"
@@ -18,13 +19,13 @@ export { CAPACITY, DATA }
 const WORTH_A_THREAD = 64
 /** Requests that wait before another thread is woken, or started: waking one costs as much as several requests. */
 const BACKLOG = 8
-/** As many as libuv has. */
+/** The number of threads that libuv has. */
 const MOST_THREADS = 4
 /** More do not run at once; the others are for when some are stuck. */
 const AT_ONCE = Math.min(MOST_THREADS, availableParallelism())
 /**
- * Turns of the event loop that find nothing before JavaScript sleeps: it takes longer to be woken. Where looking again does not
- * help, because the threads have no processor of their own just now, JavaScript soon looks less often.
+ * Turns of the event loop that find nothing before JavaScript sleeps: it takes longer to be woken. Where looking again
+ * does not help, because the threads have no processor of their own just now, JavaScript soon looks less often.
  */
 const MOST_POLLS = 5
 /** Sleeps without a look before one is tried again. */
@@ -34,7 +35,7 @@ type Operation = (typeof OPERATIONS)[number]
 
 const numberOf = Object.fromEntries(OPERATIONS.map((name, index) => [name, index])) as Record<Operation, number>
 
-/** What the functions of a request are called in errors. */
+/** The names of a request's functions in errors. */
 const syscalls: Readonly<Record<Operation, readonly [string, string]>> = {
   open: ["open", ""],
   openAndStat: ["open", "fstat"],
@@ -110,7 +111,10 @@ export class Threads implements Requests {
     this.#words[layout.completed] = -1
   }
 
-  /** Somebody has a small request, `alone` or not: whether it is for a thread of ours. One by itself is back from libuv's sooner. */
+  /**
+   * Decides whether a small request, `alone` or not, is for a thread of ours. One by itself is back from libuv's
+   * sooner.
+   */
   wanted(alone: boolean): boolean {
     if (alone && this.#before < 2) return false
     if (this.#workers.size > 0) return true
@@ -141,7 +145,8 @@ export class Threads implements Requests {
       const { close, ...shown } = descriptor = this.descriptor()
       const workerData = { shared, shown }
       const worker = new Worker(source, { eval: true, workerData, trackUnmanagedFds: false, execArgv: [] })
-      // Where descriptors belong to one thread, as in Deno, it cannot use ours: it says so, ends, and stays the only one.
+      // Where descriptors belong to one thread, as in Deno, it cannot use ours: it says so, ends, and stays the only
+      // one.
       worker.on("message", (usesOurs: boolean) => {
         if (!usesOurs) return
         this.#booting = false
@@ -157,7 +162,10 @@ export class Threads implements Requests {
     }
   }
 
-  /** Not by itself: it has run out of memory, or there may be no threads here. What it had begun is not known to be done. */
+  /**
+   * Not by itself: it has run out of memory, or there may be no threads here. What it had begun is not known to be
+   * done.
+   */
   #exited(id: number): void {
     this.#booting = false
     this.#failed = true
@@ -372,7 +380,9 @@ export class Threads implements Requests {
     }
   }
 
-  /** Until a thread completes something. A thread that completed it just now has seen JavaScript awake, and told nobody. */
+  /**
+   * Until a thread completes something. A thread that completed it just now has seen JavaScript awake, and told nobody.
+   */
   #sleep(): void {
     const words = this.#words
     if (this.#polls > 0) this.#polls--
@@ -490,7 +500,7 @@ const errnoNamed = (code: string): number => {
   return -1
 }
 
-/** As node makes them. */
+/** Makes an error as node does. */
 const systemError = (errno: number, syscall: string, path: string | undefined): NodeJS.ErrnoException => {
   const [code, text] = getSystemErrorMap().get(errno) ?? ["EIO", "i/o error"]
   const name = path === undefined ? "" : ` '${path}'`

@@ -7,7 +7,7 @@ import type { Calls, FileInformation } from "../Kernel.js"
 import type { Files, Opened } from "./files.js"
 
 const PAGE = 0x1000
-/** What a disk writes at once, whatever happens to its power. */
+/** The bytes that a disk writes at once, whatever happens to its power. */
 export const SECTOR = 512
 const VOLUME = 1n
 
@@ -27,7 +27,9 @@ export class MemoryFile {
   links = 1
   /** `FILE_ATTRIBUTE_HIDDEN` or `FILE_ATTRIBUTE_SYSTEM`, which somebody else has given it. */
   hidden = false
-  /** Marked for removal: its name goes with a handle that has marked it, and nobody gets to it by the name until then. */
+  /**
+   * Marked for removal: its name goes with a handle that has marked it, and nobody gets to it by the name until then.
+   */
   deletePending = false
   accessTimeNs = 0n
   modifiedTimeNs = 0n
@@ -127,7 +129,7 @@ export class MemoryFile {
   }
 }
 
-/** What a handle refers to. */
+/** The object that a handle refers to. */
 export interface OpenFile extends Opened {
   readonly file: MemoryFile
   readonly writableAttributes: boolean

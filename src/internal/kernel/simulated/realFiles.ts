@@ -1,6 +1,7 @@
 /**
- * Real files for a simulated disk: what is done to them is done by node:fs, at once; when, and whether all of it, is decided by
- * the simulation. For programs that look at their files by other means as well: `Pipeline`, `ThreadpoolFileSystem`.
+ * Real files for a simulated disk: what is done to them is done by node:fs, at once; when, and whether all of it, is
+ * decided by the simulation. For programs that look at their files by other means as well: `Pipeline`,
+ * `ThreadpoolFileSystem`.
  */
 import * as fs from "node:fs"
 import * as C from "../../constants.js"
@@ -92,7 +93,7 @@ const now = <A>(work: posix.Work<A>): A => {
 }
 
 export class RealFiles implements Files<RealFile> {
-  /** What stands for a file, by device and inode, as long as somebody has it open. */
+  /** The node of each file that is open, by device and inode. */
   readonly #files = new Map<string, { users: number }>()
   readonly #descriptors = new Set<number>()
 

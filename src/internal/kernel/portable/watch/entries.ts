@@ -1,6 +1,6 @@
 /**
- * A watched directory as it was when it was last looked at, and the names in it. The function runs in the thread that watches,
- * from its own text: it uses nothing but its arguments.
+ * A watched directory as it was when it was last looked at, and the names in it. The function runs in the thread that
+ * watches, from its own text: it uses nothing but its arguments.
  */
 import type * as NodeFs from "node:fs"
 import type * as NodePath from "node:path"
@@ -103,7 +103,10 @@ export function watchEntries(fs: typeof NodeFs, path: typeof NodePath, c: Settin
   const look = (name: string): NodeFs.BigIntStats | undefined =>
     fs.lstatSync(name, { bigint: true, throwIfNoEntry: false })
 
-  /** Inodes are used again: the time of birth belongs to them. Windows counts how often it has used a number, in the number. */
+  /**
+   * Inodes are used again: the time of birth belongs to them. Windows counts how often it has used a number, in the
+   * number.
+   */
   const identityOf = ({ birthtimeNs, dev, ino }: NodeFs.BigIntStats): string =>
     process.platform === "win32" ? `${dev}:${ino}` : `${dev}:${ino}:${birthtimeNs}`
 
