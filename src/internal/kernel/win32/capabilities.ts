@@ -12,8 +12,7 @@ import { toSystemPath } from "./path.js"
 import { PipeAnchors } from "./pipeAnchor.js"
 
 /**
- * The last versions of Wine that do otherwise than Windows. Measured: 8.0, and 10.0 where the tests run on it. 11 is read in its
- * sources.
+ * The last versions of Wine that do otherwise than Windows: 8.0 was measured, later ones were read in their sources.
  */
 const SEEN_ON_WINE = { locksNeverComplete: 11, removalIsNotTold: 10 } as const
 
