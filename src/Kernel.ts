@@ -37,8 +37,8 @@ import * as Win32Error from "./Win32Error.js"
  */
 export declare namespace Kernel {
   /**
-   * What the tag holds. It has no methods to call Start, Cancel, Wait or Close: only the combinators of `ThreadpoolIo` and
-   * `File` do.
+   * The service behind the tag. It has no methods to call Start, Cancel, Wait or Close: only the combinators of
+   * `ThreadpoolIo` and `File` do.
    *
    * @since 0.1.0
    * @category models
@@ -48,8 +48,8 @@ export declare namespace Kernel {
     /** How long a cancelled operation may take before it is quarantined. */
     readonly drainTimeout: Duration.Duration
     /**
-     * How completions come on kernel32, and why not by the relay where nobody has asked for another way; `undefined` on the other
-     * kernels.
+     * How completions come on kernel32, and why not by the relay where nobody has asked for another way; `undefined` on
+     * the other kernels.
      *
      * @since 0.1.0
      */
@@ -70,28 +70,28 @@ export declare namespace Kernel {
     /** `auto` (the default) is `win32` on Windows and `portable` elsewhere. */
     readonly kernel?: "auto" | "win32" | "portable" | undefined
     /**
-     * How long a cancelled operation, or a call that nobody waits for any more, may take before waiting ends. Its memory
-     * is then kept for good. Default 5 seconds; `Duration.infinity` waits for ever.
+     * How long a cancelled operation, or a call that nobody waits for any more, may take before waiting ends. Its
+     * memory is then kept for good. Default 5 seconds; `Duration.infinity` waits for ever.
      */
     readonly drainTimeout?: Duration.DurationInput | undefined
     /**
-     * How completions come on kernel32. `auto` (the default) takes the first of the three that can be had; a way that is named is
-     * taken, or the layer fails with `Unsupported`.
+     * How completions come on kernel32. `auto` (the default) takes the first of the three that can be had; a way that
+     * is named is taken, or the layer fails with `Unsupported`.
      *
      * @since 0.1.0
      */
     readonly completions?: CompletionWay | "auto" | undefined
     /**
-     * The native library of the relay, as an absolute path: a copy of the package's `native/relay-x64.dll` (or `-arm64`). By default
-     * it is found in the installed package; a bundle that runs without the package names it here. One that cannot be loaded
-     * fails the layer with `Unsupported`.
+     * The native library of the relay, as an absolute path: a copy of the package's `native/relay-x64.dll` (or
+     * `-arm64`). By default it is found in the installed package; a bundle that runs without the package names it here.
+     * One that cannot be loaded fails the layer with `Unsupported`.
      *
      * @since 0.1.0
      */
     readonly relayLibrary?: string | undefined
     /**
-     * @internal How fibers wait for operations: `auto` (the default) takes the cheaper form where this version of Effect is one that
-     * it works on, and `mask` the one that leans on nothing but what Effect publishes.
+     * @internal How fibers wait for operations: `auto` (the default) takes the cheaper form where this version of
+     * Effect is one that it works on, and `mask` the one that leans on nothing but what Effect publishes.
      */
     readonly submit?: "auto" | "mask" | undefined
   }
@@ -99,12 +99,12 @@ export declare namespace Kernel {
   /**
    * How a completion gets from a thread of the pool to JavaScript.
    *
-   * - `relay`: native code of the package puts it on a list and, when JavaScript sleeps, wakes it. No thread waits for JavaScript,
-   *   and one wake-up brings all completions that have come meanwhile.
-   * - `broker`: the same, but the thread that wakes JavaScript waits until it has run. For programs that do not export Node-API's
-   *   threadsafe functions.
-   * - `callback`: every completion calls JavaScript through koffi, and its thread waits. It needs no native library of ours; there is
-   *   room for 120 threads that wait.
+   * - `relay`: native code of the package puts it on a list and, when JavaScript sleeps, wakes it. No thread waits for
+   *   JavaScript, and one wake-up brings all completions that have come meanwhile.
+   * - `broker`: the same, but the thread that wakes JavaScript waits until it has run. For programs that do not export
+   *   Node-API's threadsafe functions.
+   * - `callback`: every completion calls JavaScript through koffi, and its thread waits. It needs no native library of
+   *   ours; there is room for 120 threads that wait.
    *
    * @since 0.1.0
    * @category models
@@ -248,8 +248,8 @@ export const layerOptions = (given: Kernel.Options): Layer.Layer<Kernel, Win32Er
 export const layer: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOptions({})
 
 /**
- * `kernel32.dll`, through koffi. Fails with `Unsupported` where there is none; nothing native is loaded before the layer
- * is built.
+ * `kernel32.dll`, through koffi. Fails with `Unsupported` where there is none; nothing native is loaded before the
+ * layer is built.
  *
  * @example
  * ```ts
@@ -266,8 +266,9 @@ export const layerWin32: Layer.Layer<Kernel, Win32Error.Win32Error> = fromIntern
 
 /**
  * The embedded kernel: real files through `node:fs`, with the accounting of Windows: Start counts, packets, skip mode,
- * teardown. Misuse of the contract is caught on it as a defect. A read that runs cannot be stopped on it, only waited for.
- * Small requests are done by worker threads of its own, which are started when there is enough to do and keep nobody alive.
+ * teardown. Misuse of the contract is caught on it as a defect. A read that runs cannot be stopped on it, only waited
+ * for. Small requests are done by worker threads of its own, which are started when there is enough to do and keep
+ * nobody alive.
  *
  * @example
  * ```ts
@@ -284,9 +285,10 @@ export const layerPortable: Layer.Layer<Kernel, Win32Error.Win32Error> = fromInt
 
 /**
  * The options from the environment: `TPIO_KERNEL` (`auto`, `win32`, `portable`), `TPIO_DRAIN_TIMEOUT` (a duration as
- * `5 seconds`, or `Infinity`), `TPIO_COMPLETIONS` (`auto`, `relay`, `broker`, `callback`), `TPIO_RELAY_LIBRARY` (a path) and
- * `TPIO_SUBMIT`: how a fiber waits for an operation. `auto` takes a form that costs less than half of the other where it works, which
- * is found out when the first kernel is built; it leans on what Effect does not publish. `mask` is the other one, and promises the same.
+ * `5 seconds`, or `Infinity`), `TPIO_COMPLETIONS` (`auto`, `relay`, `broker`, `callback`), `TPIO_RELAY_LIBRARY` (a
+ * path) and `TPIO_SUBMIT`: how a fiber waits for an operation. `auto` takes a form that costs less than half of the
+ * other where it works, which is found out when the first kernel is built; it leans on what Effect does not publish.
+ * `mask` is the other one, and promises the same.
  *
  * @example
  * ```ts
@@ -346,7 +348,7 @@ export const layerConfig = (
     if (typeof options === "object" && isConfig(options)) return Effect.map(options, layerOptions)
     const looked = lookAtConfigs(options as never)
     if (looked instanceof Wrong) return Effect.fail(refusal("LoadLibraryW", looked))
-    // Of none at all it cannot make one.
+    // `Config.unwrap` makes nothing of a record without entries.
     if (Object.keys(looked).length === 0) return Effect.succeed(layerOptions({}))
     return Effect.map(Config.unwrap(looked as unknown as typeof options), layerOptions)
   }))
@@ -371,8 +373,8 @@ export const ledger: Effect.Effect<Ledger, never, Kernel> = Effect.map(
 )
 
 /**
- * The ledger as metrics, tagged with the kernel's name, named `threadpool_io_started` and so on. Published at most once a
- * second while operations run, and when the kernel closes.
+ * The ledger as metrics, tagged with the kernel's name, named `threadpool_io_started` and so on. Published at most once
+ * a second while operations run, and when the kernel closes.
  *
  * @example
  * ```ts

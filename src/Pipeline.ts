@@ -1,6 +1,6 @@
 /**
- * Whole files and trees: copied, hashed, transformed. In bounded memory whatever their size, with reads and writes in flight
- * together, and with a name only for what is complete.
+ * Whole files and trees: copied, hashed, transformed. In bounded memory whatever their size, with reads and writes in
+ * flight together, and with a name only for what is complete.
  *
  * @since 0.1.0
  */
@@ -31,59 +31,65 @@ export interface CopyOptions {
   readonly chunkSize?: number | undefined
   /** Chunks in flight in each file: reads and writes together. Default 4. */
   readonly inFlight?: number | undefined
-  /** Replaces the file that has the name. Default `false`: fails with `AlreadyExists`, without a check that could race. */
+  /**
+   * Replaces the file that has the name. Default `false`: fails with `AlreadyExists`, without a check that could race.
+   */
   readonly overwrite?: boolean | undefined
   /**
    * - `none` (default): what was written is not read back.
    * - `read`: the copy is read back, and its SHA-256 compared with that of what was read from the source.
-   * - `durable`: it is flushed to the device, read back past the cache where the system can (Windows), and flushed again with its
-   *   times; the directory too, where directories can be. `chunkSize` must be a multiple of 4096.
+   * - `durable`: it is flushed to the device, read back past the cache where the system can (Windows), and flushed
+   *   again with its times; the directory too, where directories can be. `chunkSize` must be a multiple of 4096.
    */
   readonly verify?: "none" | "read" | "durable" | undefined
   /**
-   * What the copy has from its source besides the contents. Default: both. Times of access and modification to the microsecond
-   * (on Windows to 100 ns); permission bits without setuid and setgid, or on Windows the read-only attribute.
+   * The properties that a copy takes from its source besides the contents. Default: both. Times of access and
+   * modification to the microsecond (on Windows to 100 ns); permission bits without setuid and setgid, or on Windows
+   * the read-only attribute.
    */
   readonly preserve?: ReadonlyArray<"times" | "permissions"> | undefined
   /**
-   * Goes on with what an earlier copy has left that was killed, or was made with `resume` and did not come to its end. Default
-   * `false`.
+   * Goes on with what an earlier copy has left that was killed, or was made with `resume` and did not come to its end.
+   * Default `false`.
    *
    * - A file that is there and is what it is to be is left alone: of the size and the contents of its source, or with
-   *   `verify: "none"` of its size and time of modification. Any other is replaced with `overwrite`, and otherwise fails with
-   *   `AlreadyExists`.
-   * - A partial file whose journal speaks of the same source (inode, size and time of modification) is read back up to where the
-   *   journal says, compared with the SHA-256 that the journal has of each stretch, and gone on with from where they differ.
-   *   Nothing that an earlier copy has written is believed without that. With `verify`, the source is read and compared as well.
-   * - Partial files of processes that have ended are removed where they are of no use. Those of running copies, this process's own
-   *   among them, are left alone; so is, with a warning, what nobody knows to be of a process that has ended (`takeOver`), and
-   *   what is not a file of this user's own with one name.
+   *   `verify: "none"` of its size and time of modification. Any other is replaced with `overwrite`, and otherwise
+   *   fails with `AlreadyExists`.
+   * - A partial file whose journal speaks of the same source (inode, size and time of modification) is read back up to
+   *   where the journal says, compared with the SHA-256 that the journal has of each stretch, and gone on with from
+   *   where they differ. Nothing that an earlier copy has written is believed without that. With `verify`, the source
+   *   is read and compared as well.
+   * - Partial files of processes that have ended are removed where they are of no use. Those of running copies, this
+   *   process's own among them, are left alone; so is, with a warning, what nobody knows to be of a process that has
+   *   ended (`takeOver`), and what is not a file of this user's own with one name.
    *
-   * When this copy is interrupted, or the system refuses something (a full disk), a partial file with a journal is kept.
+   * When this copy is interrupted, or the system refuses something (a full disk), a partial file with a journal is
+   * kept.
    */
   readonly resume?: boolean | undefined
   /**
-   * With `resume`: takes over partial files of which nobody knows whether the process that made them still runs, too: of another
-   * container of this machine, of another machine on a network file system, or of another user's process that the system does not
-   * show (`hidepid=2`). Default `false`: they are left alone, and a warning names them. Say so only when none of them is being
-   * written: nothing else protects a copy that runs there.
+   * With `resume`: takes over partial files of which nobody knows whether the process that made them still runs, too:
+   * of another container of this machine, of another machine on a network file system, or of another user's process
+   * that the system does not show (`hidepid=2`). Default `false`: they are left alone, and a warning names them. Say so
+   * only when none of them is being written: nothing else protects a copy that runs there.
    */
   readonly takeOver?: boolean | undefined
   /**
-   * Marks temporary files with a name in place of this process, so that a later copy with the same `owner` and `resume` takes
-   * them over on whatever machine it runs: where a job moves between machines that share a file system. You guarantee that at
-   * most one copy at a time runs for an owner and a destination, as the shard manager of a cluster does. Copies with another
-   * owner, or none, leave these files alone with a warning. Default: none; the process is the owner.
+   * Marks temporary files with a name in place of this process, so that a later copy with the same `owner` and `resume`
+   * takes them over on whatever machine it runs: where a job moves between machines that share a file system. You
+   * guarantee that at most one copy at a time runs for an owner and a destination, as the shard manager of a cluster
+   * does. Copies with another owner, or none, leave these files alone with a warning. Default: none; the process is the
+   * owner.
    */
   readonly owner?: string | undefined
   /**
-   * Whether a journal is kept beside the partial file of a source of more than `journalEvery` bytes, so that a later copy can
-   * `resume` it when the process is killed. Default: with `resume`, and with `verify` other than `none`, where the SHA-256 is
-   * made anyway.
+   * Whether a journal is kept beside the partial file of a source of more than `journalEvery` bytes, so that a later
+   * copy can `resume` it when the process is killed. Default: with `resume`, and with `verify` other than `none`, where
+   * the SHA-256 is made anyway.
    *
-   * An entry is written after the data that it speaks of: whenever the process is killed, it tells no more than is true. The
-   * system's own end (a power failure) the two outlive together with `verify: "durable"`, which flushes them in that order;
-   * otherwise what was lost is found when it is read back, and copied again.
+   * An entry is written after the data that it speaks of: whenever the process is killed, it tells no more than is
+   * true. The system's own end (a power failure) the two outlive together with `verify: "durable"`, which flushes them
+   * in that order; otherwise what was lost is found when it is read back, and copied again.
    */
   readonly journal?: boolean | undefined
   /** Bytes between two entries of a journal. Default 32 MiB. */
@@ -102,10 +108,10 @@ export interface CopyTreeOptions extends CopyOptions {
   /** Files at once. Default 8. */
   readonly concurrency?: number | undefined
   /**
-   * What the failure of one file means for the others.
+   * The meaning of one file's failure for the others.
    *
-   * - `undo` (default): they are interrupted, and everything that this copy has made is removed again. What it had replaced
-   *   cannot be restored; the error tells how many.
+   * - `undo` (default): they are interrupted, and everything that this copy has made is removed again. What it had
+   *   replaced cannot be restored; the error tells how many.
    * - `keep`: they are interrupted; the files that are complete are kept. The default with `resume`.
    * - `collect`: they are copied. At the end it fails with `FilesFailed`, and `failures` says what with.
    *
@@ -115,8 +121,8 @@ export interface CopyTreeOptions extends CopyOptions {
 }
 
 /**
- * How far a copy is. It is the same object each time and tells of the moment in which it is looked at, also later: copy what is
- * to stay.
+ * How far a copy is. It is the same object each time and tells of the moment in which it is looked at, also later: copy
+ * what is to stay.
  *
  * @since 0.1.0
  * @category models
@@ -128,18 +134,18 @@ export interface Progress {
   readonly bytes: number
   /** Bytes that have been read back. */
   readonly verifiedBytes: number
-  /** Of `files` and `bytes`: what an earlier copy had made. */
+  /** The part of `files` and `bytes` that an earlier copy had made. */
   readonly foundFiles: number
   readonly foundBytes: number
-  /** What there is to copy; 0 until that is known. */
+  /** The files and bytes to copy; 0 until that is known. */
   readonly totalFiles: number
   readonly totalBytes: number
-  /** The temporary files of this moment: what is left behind if the process is killed now. */
+  /** The temporary files of this moment, which stay behind if the process is killed now. */
   readonly partials: () => ReadonlyArray<string>
 }
 
 /**
- * What a copy has done.
+ * The result of a copy.
  *
  * @since 0.1.0
  * @category models
@@ -149,7 +155,7 @@ export interface Copied {
   readonly directories: number
   readonly links: number
   readonly bytes: number
-  /** Of `files` and `bytes`: what an earlier copy had made (`resume`). */
+  /** The part of `files` and `bytes` that an earlier copy had made (`resume`). */
   readonly foundFiles: number
   readonly foundBytes: number
   /** Files and links that were replaced (`overwrite`). */
@@ -157,13 +163,14 @@ export interface Copied {
 }
 
 /**
- * Copies one file. It has a temporary name beside the final one until it is complete, and verified if that was asked for; then
- * it is renamed, atomically, and without `overwrite` in a way that replaces nothing. When it fails or is interrupted, what is
- * partial is removed (but see `resume`), what is in flight is cancelled, and both are waited for.
+ * Copies one file. It has a temporary name beside the final one until it is complete, and verified if that was asked
+ * for; then it is renamed, atomically, and without `overwrite` in a way that replaces nothing. When it fails or is
+ * interrupted, what is partial is removed (but see `resume`), what is in flight is cancelled, and both are waited for.
  *
- * A symbolic link as source is followed. Holes stay holes: where the system tells what is allocated they are not even read, and
- * elsewhere runs of zeros of 64 KiB and more are not written. The source is looked at again at the end: `Changed` when it is not
- * what it was. Not carried over: ownership, ACLs, extended attributes, alternate data streams, hard links.
+ * A symbolic link as source is followed. Holes stay holes: where the system tells what is allocated they are not even
+ * read, and elsewhere runs of zeros of 64 KiB and more are not written. The source is looked at again at the end:
+ * `Changed` when it is not what it was. Not carried over: ownership, ACLs, extended attributes, alternate data streams,
+ * hard links.
  *
  * @example
  * ```ts
@@ -189,18 +196,19 @@ export const copy = (
 const countsOf = ({ bytes, files }: Copied) => ({ files, bytes })
 
 /**
- * Copies a directory with all that is in it, or one file: `copy` of every file, `concurrency` of them at once. Directories and
- * symbolic links are copied too, links as links; a link to the source itself is followed, and one that is the destination.
- * With `overwrite` it copies into directories that are there, which keep their times and permissions; with `resume` they get
- * those of the source where that is permitted.
+ * Copies a directory with all that is in it, or one file: `copy` of every file, `concurrency` of them at once.
+ * Directories and symbolic links are copied too, links as links; a link to the source itself is followed, and one that
+ * is the destination. With `overwrite` it copies into directories that are there, which keep their times and
+ * permissions; with `resume` they get those of the source where that is permitted.
  *
- * Both trees may be such that somebody else can write in them. Nothing outside of them is read, made, changed or removed, and
- * what an undo removes is what this copy has made: on Linux always (directories are held by descriptors). On Windows no directory
- * is renamed or removed while it is held; one that is empty can be made a junction, which is noticed afterwards, as everything is
- * on other systems: then it fails with `Changed`.
+ * Both trees may be such that somebody else can write in them. Nothing outside of them is read, made, changed or
+ * removed, and what an undo removes is what this copy has made: on Linux always (directories are held by descriptors).
+ * On Windows no directory is renamed or removed while it is held; one that is empty can be made a junction, which is
+ * noticed afterwards, as everything is on other systems: then it fails with `Changed`.
  *
- * Before anything is made, it fails when the source is missing, when one of the two is inside the other, when there is a FIFO, a
- * socket or a device, and for names that are not UTF-8 or lead elsewhere, as `a:b` does on Windows into a stream of `a`.
+ * Before anything is made, it fails when the source is missing, when one of the two is inside the other, when there is
+ * a FIFO, a socket or a device, and for names that are not UTF-8 or lead elsewhere, as `a:b` does on Windows into a
+ * stream of `a`.
  *
  * @example
  * ```ts
@@ -225,7 +233,7 @@ export const copyTree = (
   spanned("Pipeline.copyTree", { from, to }, copying.copyTree(from, to, options), countsOf)
 
 /**
- * What is told of a file that is read once.
+ * The progress of one reading of a file.
  *
  * @since 0.1.0
  * @category models
@@ -258,9 +266,9 @@ export interface HashOptions {
 }
 
 /**
- * The digest of a file's contents, by default its SHA-256 in hexadecimal. Reads are in flight while the bytes before are hashed.
- * Takes a path, or a `File` that is open for reading. Fails with `Changed` when the file is another one afterwards: by its size, the
- * time of its last change, or the time that no program can set back.
+ * The digest of a file's contents, by default its SHA-256 in hexadecimal. Reads are in flight while the bytes before
+ * are hashed. Takes a path, or a `File` that is open for reading. Fails with `Changed` when the file is another one
+ * afterwards: by its size, the time of its last change, or the time that no program can set back.
  *
  * @example
  * ```ts
@@ -307,12 +315,13 @@ export interface TransformOptions {
   readonly overwrite?: boolean | undefined
   /** Flushes the result to the device before it gets its name. Default `false`. */
   readonly durable?: boolean | undefined
-  /** What the result has from its source. Default: permissions. */
+  /** The properties that the result takes from its source. Default: permissions. */
   readonly preserve?: ReadonlyArray<"times" | "permissions"> | undefined
   /**
-   * First removes the partial files that earlier transformations to this name have left that were killed, also those of which nobody
-   * knows whether the process that made them still runs, as of another container of this machine. Those of running processes that
-   * the system shows, and of this one, are left alone. Default `false`: nothing of that kind is looked for.
+   * First removes the partial files that earlier transformations to this name have left that were killed, also those of
+   * which nobody knows whether the process that made them still runs, as of another container of this machine. Those of
+   * running processes that the system shows, and of this one, are left alone. Default `false`: nothing of that kind is
+   * looked for.
    */
   readonly takeOver?: boolean | undefined
   /** Told of the bytes that have been read. */
@@ -320,7 +329,7 @@ export interface TransformOptions {
 }
 
 /**
- * What a transformation has read and written, in bytes.
+ * The bytes that a transformation has read and written.
  *
  * @since 0.1.0
  * @category models
@@ -331,10 +340,10 @@ export interface Transformed {
 }
 
 /**
- * Runs the contents of a file through a stream function, as compression or encryption, into another file, which gets its name
- * when it is complete: atomically, and without `overwrite` in a way that replaces nothing. The slowest of reading, the function
- * and writing holds back the others. When any of them fails, or on interruption, reads and writes are cancelled and waited for,
- * and what is partial is removed.
+ * Runs the contents of a file through a stream function, as compression or encryption, into another file, which gets
+ * its name when it is complete: atomically, and without `overwrite` in a way that replaces nothing. The slowest of
+ * reading, the function and writing holds back the others. When any of them fails, or on interruption, reads and writes
+ * are cancelled and waited for, and what is partial is removed.
  *
  * @example
  * ```ts
@@ -372,9 +381,9 @@ export const transform = <E, R>(
 // -----------------------------------------------------------------------------
 
 /**
- * Runs a pipeline as a stream of its progress: the state of the moment whenever somebody asks for it and there is something new,
- * and the last one before the stream ends. Whoever is slow misses states in between; the pipeline does not wait. The stream fails
- * as the pipeline does, and a stream that is left early interrupts it, and waits for it.
+ * Runs a pipeline as a stream of its progress: the state of the moment whenever somebody asks for it and there is
+ * something new, and the last one before the stream ends. Whoever is slow misses states in between; the pipeline does
+ * not wait. The stream fails as the pipeline does, and a stream that is left early interrupts it, and waits for it.
  *
  * @example
  * ```ts

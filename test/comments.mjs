@@ -1,17 +1,4 @@
 // The form of comments, as a rule of the lint: the subject comes first, and no comment passes column 120.
-// `node test/comments.mjs` prints how many comments are left in the files that eslint.config.mjs does not ask yet.
-import { ESLint } from "eslint"
-import { resolve } from "node:path"
-import { fileURLToPath } from "node:url"
-import ts from "typescript-eslint"
-
-/** The files that are not asked yet. The list only becomes shorter. */
-export const notYet = [
-  "src/Kernel.ts",
-  "src/Pipeline.ts",
-
-  "src/internal/kernel/win32.ts"
-]
 
 const OPENING = /^(What|Whatever|Who|Whoever|Of|Those|Nobody|Somebody|Elsewhere|As|That which)\b/
 const COLUMNS = 120
@@ -45,21 +32,3 @@ const comments = {
 }
 
 export const plugin = { rules: { comments } }
-
-const countLeft = async () => {
-  const rule = {
-    files: ["**/*.ts", "**/*.mjs"],
-    languageOptions: { parser: ts.parser },
-    linterOptions: { noInlineConfig: true },
-    plugins: { house: plugin },
-    rules: { "house/comments": "error" }
-  }
-  const cwd = fileURLToPath(new URL("..", import.meta.url))
-  const results = await new ESLint({ cwd, overrideConfigFile: true, overrideConfig: rule }).lintFiles(notYet)
-  const left = (id) => results.flatMap(({ messages }) => messages).filter(({ messageId }) => messageId === id).length
-  console.log(
-    `comments in ${notYet.join(", ")}: ${left("opening")} without their subject first, ${left("long")} lines too long`
-  )
-}
-
-if (resolve(process.argv[1] ?? "") === fileURLToPath(import.meta.url)) await countLeft()

@@ -1,6 +1,7 @@
 /**
- * The kernel that is kernel32.dll, through koffi: one private thread pool, one relay of completions and one growable range of
- * slots for each copy of the library in each JavaScript environment. Nothing here loads koffi where there is no Windows.
+ * The kernel that is kernel32.dll, through koffi: one private thread pool, one relay of completions and one growable
+ * range of slots for each copy of the library in each JavaScript environment. Nothing here loads koffi where there is
+ * no Windows.
  */
 import {
   ERROR_GEN_FAILURE,
@@ -62,7 +63,7 @@ const LANG_DEFAULT = 0
 /** One page of our own for what the quick calls answer. */
 const PAGE = { size: 4096, status: 0, answer: 64, text: 128, textLength: 1984 } as const
 
-/** What a program may ask for. */
+/** The choices of a program. */
 export interface LoadOptions {
   /** How completions come; `auto` takes the best that can be had. */
   readonly completions: CompletionWay | "auto"
@@ -338,7 +339,7 @@ class Win32Kernel implements Kernel {
       if (completions === "relay") throw new Error(reason)
       return { completions: relay("broker", library, api), reason }
     } catch (cause) {
-      // Who names a library, or a way, wants no other.
+      // A library or a way that was named is the only one wanted.
       if (completions !== "auto" || relayLibrary !== undefined) {
         throw new NoRelay(relayLibrary ?? `relay-${process.arch}.dll`, cause)
       }
@@ -346,7 +347,10 @@ class Win32Kernel implements Kernel {
     }
   }
 
-  /** On the JavaScript thread. What is thrown here is thrown on, but not at the others, which have come with it or behind it. */
+  /**
+   * On the JavaScript thread. What is thrown here is thrown on, but not at the others, which have come with it or
+   * behind it.
+   */
   #completed(slot: number, generation: number, status: number, bytes: number, woke: boolean): void {
     try {
       const bound = this.#bound.has(this.#memory.threadpoolIo(slot))
@@ -363,7 +367,7 @@ class Win32Kernel implements Kernel {
 const ofFileSystem = ({ kind, parameters }: Issue): boolean =>
   kind === "ioctl" && (parameters as number) >>> 16 === FILE_DEVICE_FILE_SYSTEM
 
-/** What it answers decides what becomes of memory that the system may be writing to: no other value stands for a status. */
+/** Refuses any answer that is no status: the answer decides about memory that the system may be writing to. */
 const custom = (issue: CustomIssue, arguments_: Parameters<CustomIssue>[0]): number => {
   const status: unknown = issue(arguments_)
   if (Number.isInteger(status) && (status as number) >= 0 && (status as number) <= MAXDWORD) return status as number
