@@ -403,13 +403,13 @@ export const mutations = [
   {
     name: "a found living socket is not given back",
     file: pipeSocket,
-    from: "promises.link(aside, address)",
-    to: "Promise.resolve()"
+    from: "fs.linkSync(aside, address)",
+    to: "void 0"
   },
   {
     name: "a socket is removed whatever it has become",
     file: pipeSocket,
-    from: "!isSame(left, await promises.lstat(aside, { bigint: true }))",
+    from: "!isSame(left, fs.lstatSync(aside, { bigint: true }))",
     to: "false"
   },
   {

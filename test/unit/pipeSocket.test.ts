@@ -42,17 +42,17 @@ describe("a dead server's socket", () => {
     const address = join(directory, "name")
     leave(address)
     const dead = statOf(address)
-    await removeIf(address, dead)
+    removeIf(address, dead)
     expect(fs.readdirSync(directory)).toEqual([])
     const server = await new Promise<Server>((resolve) => {
       const server = createServer((socket) => socket.destroy()).listen(address, () => resolve(server))
     })
-    await removeIf(address, dead)
+    removeIf(address, dead)
     expect(fs.readdirSync(directory)).toEqual(["name"])
     ;(await connectTo(address)).destroy()
     server.close()
     // It has gone before it could be moved.
-    await removeIf(join(directory, "gone"), dead)
+    removeIf(join(directory, "gone"), dead)
   })
 })
 

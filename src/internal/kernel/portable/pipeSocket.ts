@@ -2,7 +2,7 @@
  * The sockets under the names of pipes: one that clients connect to, and beside it one that only says, to whoever else
  * wants the name, that the server lives. A connection to the first would be a client of the server's, who is nobody.
  */
-import type * as fs from "node:fs"
+import * as fs from "node:fs"
 import { promises } from "node:fs"
 import * as net from "node:net"
 import * as C from "../../constants.js"
@@ -103,7 +103,7 @@ const take = async (address: string): Promise<Bound> => {
       if (errnoOf(error) !== "EADDRINUSE") throw error
     }
     const left = await leftAt(address)
-    if (left !== undefined) await removeIf(address, left)
+    if (left !== undefined) removeIf(address, left)
   }
   throw living()
 }
@@ -162,19 +162,23 @@ let serial = 0
 
 /**
  * Moves the socket away, which only one of many can do, and removes it. Another one, which has come in between, gets
- * its name back.
+ * its name back. In one go: nobody of this process comes in between, and for others there is next to no time.
  */
-export const removeIf = async (address: string, left: fs.BigIntStats): Promise<void> => {
+export const removeIf = (address: string, left: fs.BigIntStats): void => {
   // An address that is no server's: that of a guard ends in one dot.
   const aside = `${address}.${process.pid}.${serial++}..`
   try {
-    await promises.rename(address, aside)
+    fs.renameSync(address, aside)
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return
     throw error
   }
-  if (!isSame(left, await promises.lstat(aside, { bigint: true }))) {
-    await promises.link(aside, address).catch(() => undefined)
+  if (!isSame(left, fs.lstatSync(aside, { bigint: true }))) {
+    try {
+      fs.linkSync(aside, address)
+    } catch {
+      // A third one has the name by now.
+    }
   }
-  await promises.unlink(aside)
+  fs.unlinkSync(aside)
 }
