@@ -1,6 +1,6 @@
 /**
- * Schemas of the errors, so that they can travel: by `@effect/rpc`, to a worker, through a cluster. A module of its own, so
- * that only a program that imports it loads `Schema`; it is not in the index.
+ * Schemas of the errors, so that they can travel: by `@effect/rpc`, to a worker, through a cluster. A module of its
+ * own, so that only a program that imports it loads `Schema`; it is not in the index.
  *
  * @since 0.1.0
  */

@@ -173,8 +173,9 @@ const onKernel = <E>(kernel: Layer.Layer<Kernel.Kernel, E>): Layer.Layer<FileSys
 export const layer: Layer.Layer<FileSystem.FileSystem, Win32Error> = onKernel(Kernel.layer)
 
 /**
- * The same, where a program has no use for an error of its layer: it fails with nothing, as `NodeFileSystem.layer` does, so
- * that one line changes and no type. Where it cannot start it dies, with an `Error` that says why; `cause` is the `Win32Error`.
+ * The same, where a program has no use for an error of its layer: it fails with nothing, as `NodeFileSystem.layer`
+ * does, so that one line changes and no type. Where it cannot start it dies, with an `Error` that says why; `cause` is
+ * the `Win32Error`.
  *
  * @example
  * ```ts
