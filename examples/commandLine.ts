@@ -160,6 +160,19 @@ export const parse = <O extends Options>(grammar: Grammar<O>, args: ReadonlyArra
   return { _tag: "Values", values: values as Values<O>, arguments: words }
 }
 
+/** The settings that a program makes of the words; a text to print; or the sentence that refuses. */
+export const read = <O extends Options, S extends object>(
+  grammar: Grammar<O>,
+  args: ReadonlyArray<string>,
+  settingsOf: (values: Values<O>, words: ReadonlyArray<string>) => S | string
+): S | { readonly print: string } | { readonly wrong: string } => {
+  const parsed = parse(grammar, args)
+  if (parsed._tag === "Print") return { print: parsed.text }
+  if (parsed._tag === "Wrong") return { wrong: parsed.sentence }
+  const settings = settingsOf(parsed.values, parsed.arguments)
+  return typeof settings === "string" ? { wrong: settings } : settings
+}
+
 // --- the help
 
 const WIDTH = 100

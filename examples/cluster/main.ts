@@ -1,6 +1,6 @@
 // The program of `npm run example:cluster`: the client with its runners, or, started by it, one of these.
 import { run } from "../run.js"
-import { HELP, parse } from "./options.js"
+import { parse } from "./options.js"
 
 const [role, text, ...rest] = process.argv.slice(2)
 
@@ -9,9 +9,9 @@ if (role === "runner" && text !== undefined && rest.length === 0) {
   run(runner(JSON.parse(text)))
 } else {
   const options = parse(process.argv.slice(2))
-  if (options === undefined) process.stdout.write(HELP)
-  else if (typeof options === "string") {
-    process.stderr.write(`${options}\n`)
+  if ("print" in options) process.stdout.write(options.print)
+  else if ("wrong" in options) {
+    process.stderr.write(`${options.wrong}\n`)
     process.exitCode = 1
   } else {
     const { program } = await import("./program.js")

@@ -1,5 +1,5 @@
 // The command line of the copy program.
-import { choice, flag, type Grammar, kernel, parse as parseWords, whole } from "../commandLine.js"
+import { choice, flag, type Grammar, kernel, read, whole } from "../commandLine.js"
 import { chunk, type Settings, settingsOf } from "./Settings.js"
 
 const options = {
@@ -65,11 +65,5 @@ const grammar: Grammar<typeof options> = {
 /** The settings; a text to print; or the sentence that refuses. */
 export const parse = (
   args: ReadonlyArray<string>
-): Settings | { readonly print: string } | { readonly wrong: string } => {
-  const parsed = parseWords(grammar, args)
-  if (parsed._tag === "Print") return { print: parsed.text }
-  if (parsed._tag === "Wrong") return { wrong: parsed.sentence }
-  const [source, destination] = parsed.arguments
-  const settings = settingsOf({ ...parsed.values, source, destination })
-  return typeof settings === "string" ? { wrong: settings } : settings
-}
+): Settings | { readonly print: string } | { readonly wrong: string } =>
+  read(grammar, args, (values, [source, destination]) => settingsOf({ ...values, source, destination }))

@@ -1,5 +1,5 @@
 // The command line.
-import { kernel, name, parse as parseWords } from "../commandLine.js"
+import { kernel, name, read } from "../commandLine.js"
 
 export interface Settings {
   /** `both` is a server in a process of its own, and the client here. */
@@ -31,14 +31,10 @@ const grammar = {
 /** The settings; a text to print; or the sentence that refuses. */
 export const parse = (
   args: ReadonlyArray<string>
-): Settings | { readonly print: string } | { readonly wrong: string } => {
-  const parsed = parseWords(grammar, args)
-  if (parsed._tag === "Print") return { print: parsed.text }
-  if (parsed._tag === "Wrong") return { wrong: parsed.sentence }
-  const [role = "both"] = parsed.arguments
-  if (role !== "both" && role !== "serve" && role !== "call") {
-    return { wrong: `It takes serve, call or neither, not ${JSON.stringify(role)}; --help says more.` }
-  }
-  const { kernel, pipe = role === "both" ? `effect-pipe-rpc-${process.pid}` : "effect-pipe-rpc" } = parsed.values
-  return { role, kernel, pipe }
-}
+): Settings | { readonly print: string } | { readonly wrong: string } =>
+  read(grammar, args, ({ kernel, pipe }, [role = "both"]): Settings | string => {
+    if (role !== "both" && role !== "serve" && role !== "call") {
+      return `It takes serve, call or neither, not ${JSON.stringify(role)}; --help says more.`
+    }
+    return { role, kernel, pipe: pipe ?? (role === "both" ? `effect-pipe-rpc-${process.pid}` : "effect-pipe-rpc") }
+  })
