@@ -77,7 +77,7 @@ export const copyFile = (
   to: string,
   functions: Functions
 ): Effect.Effect<void, Win32Error.Win32Error> => {
-  const byHandles = Effect.provideService(copyByHandles(from, to, functions), Kernel, kernel)
+  const byHandles = copyByHandles(kernel, from, to, functions)
   if (kernel.engine.kernel.copiesSmallFiles?.() !== true) return byHandles
   const small = {
     from,
@@ -101,10 +101,13 @@ const explained = ({ cause, code, reason }: Win32Error.Win32Error, from: string,
   Win32Error.make({ code, reason, syscall: "CopyFileW", path: from, detail: `The copy: ${to}`, cause })
 
 const copyByHandles = (
+  kernel: Kernel.Service,
   from: string,
   to: string,
   { setBasicInfo, setDeleteOnClose, stat, withFile }: Functions
-): Effect.Effect<void, Win32Error.Win32Error, Kernel> => {
+): Failing<void> => {
+  const using = (path: string, options: File.OpenOptions, use: (file: File.File) => Failing<void>): Failing<void> =>
+    Effect.provideService(withFile(path, options, use), Kernel, kernel)
   const fill = (source: File.File, before: File.Stat, target: File.File): Failing<void> => {
     const unchanged = Effect.flatMap(
       stillIs(source, before),
@@ -121,15 +124,9 @@ const copyByHandles = (
     )
   }
   const target = { access: "write", disposition: "createNew", mode: PRIVATE, deletable: true } as const
-  return Effect.flatMap(
-    Kernel,
-    (kernel) =>
-      withFile(from, { hint: "sequential" }, (source) =>
-        Effect.flatMap(stat(source), (before) =>
-          Effect.provideService(
-            withFile(to, target, (copy) => fill(source, before, copy)),
-            Kernel,
-            kernel
-          )))
+  return using(
+    from,
+    { hint: "sequential" },
+    (source) => Effect.flatMap(stat(source), (before) => using(to, target, (copy) => fill(source, before, copy)))
   ).pipe(Effect.mapError((error) => error.syscall === "CopyFileW" ? error : explained(error, from, to)))
 }
