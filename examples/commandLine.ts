@@ -17,6 +17,11 @@ export interface Valued<A> {
   readonly description: string
 }
 
+/** An option with a value that may be there several times. */
+export interface Listed<A> extends Pick<Valued<A>, "description" | "kind" | "parse" | "takes"> {
+  readonly _tag: "Listed"
+}
+
 /** An option without a value, which is there or not. */
 export interface Flag {
   readonly _tag: "Flag"
@@ -29,7 +34,7 @@ export interface Argument {
 }
 
 /** The options by their names in the program: `queueDepth` is `--queue-depth`. */
-export type Options = Readonly<Record<string, Flag | Valued<unknown>>>
+export type Options = Readonly<Record<string, Flag | Listed<unknown> | Valued<unknown>>>
 
 export interface Grammar<O extends Options> {
   readonly name: string
@@ -41,7 +46,9 @@ export interface Grammar<O extends Options> {
   readonly options: O
 }
 
-export type Values<O extends Options> = { readonly [K in keyof O]: O[K] extends Valued<infer A> ? A : boolean }
+export type Values<O extends Options> = {
+  readonly [K in keyof O]: O[K] extends Valued<infer A> ? A : O[K] extends Listed<infer A> ? ReadonlyArray<A> : boolean
+}
 
 export type Parsed<O extends Options> =
   | { readonly _tag: "Print"; readonly text: string }
@@ -130,8 +137,8 @@ export const parse = <O extends Options>(grammar: Grammar<O>, args: ReadonlyArra
     if (key === undefined || !token.rawName.startsWith("--")) {
       return wrong(`There is no option ${JSON.stringify(token.rawName)}; --help lists them.`)
     }
-    if (said.has(key)) return wrong(`--${token.name} is there twice.`)
     const option = grammar.options[key]!
+    if (said.has(key) && option._tag !== "Listed") return wrong(`--${token.name} is there twice.`)
     if (option._tag === "Flag") {
       if (token.value !== undefined) {
         return wrong(`--${token.name} takes no value, and was given ${JSON.stringify(token.value)}.`)
@@ -144,7 +151,7 @@ export const parse = <O extends Options>(grammar: Grammar<O>, args: ReadonlyArra
       const given = token.value === undefined ? "and was given none" : `not ${JSON.stringify(token.value)}`
       return wrong(`--${token.name} takes ${option.takes}, ${given}.`)
     }
-    said.set(key, value)
+    said.set(key, option._tag === "Listed" ? [...said.get(key) as ReadonlyArray<unknown> ?? [], value] : value)
   }
   const names = grammar.arguments.map(({ name }) => name)
   if (words.length > names.length) {
@@ -154,7 +161,7 @@ export const parse = <O extends Options>(grammar: Grammar<O>, args: ReadonlyArra
   const values = Object.fromEntries(
     Object.entries(grammar.options).map(([key, option]) => [
       key,
-      said.get(key) ?? (option._tag === "Flag" ? false : option.initial)
+      said.get(key) ?? (option._tag === "Flag" ? false : option._tag === "Listed" ? [] : option.initial)
     ])
   )
   return { _tag: "Values", values: values as Values<O>, arguments: words }
@@ -195,6 +202,8 @@ const help = ({ after, arguments: arguments_, before, name, options }: Grammar<O
   const said = Object.entries(options).map(([key, option]) =>
     option._tag === "Flag"
       ? entry(`--${optionName(key)}`, option.description)
+      : option._tag === "Listed"
+      ? entry(`--${optionName(key)} <${option.kind}>`, `${option.description} May be there several times.`)
       : entry(`--${optionName(key)} <${option.kind}>`, `${option.description} Default: ${option.shown}.`)
   )
   const usage = ["Usage:", name, "[OPTIONS]", ...arguments_.map(({ name }) => `[${name}]`)].join(" ")

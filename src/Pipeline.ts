@@ -4,11 +4,13 @@
  *
  * @since 0.1.0
  */
+import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import * as File from "./File.js"
 import * as copying from "./internal/pipeline/copy.js"
 import * as hashing from "./internal/pipeline/hash.js"
+import { parseTemporary } from "./internal/pipeline/names.js"
 import * as watching from "./internal/pipeline/progressStream.js"
 import * as transforming from "./internal/pipeline/transform.js"
 import { spanned } from "./internal/spans.js"
@@ -99,14 +101,69 @@ export interface CopyOptions {
 }
 
 /**
- * How a tree is copied.
+ * An entry of the source, as a filter is told of it. Sizes are bytes, times nanoseconds since 1970.
  *
  * @since 0.1.0
  * @category models
  */
-export interface CopyTreeOptions extends CopyOptions {
+export interface SourceStat {
+  /** With `links: "follow"`, of what a link leads to; `SymbolicLink` then leads to nothing that can be copied. */
+  readonly type: FileSystem.File.Type
+  readonly size: bigint
+  /** Permission bits, or on Windows what node makes of the read-only attribute. */
+  readonly mode: number
+  /** Names that the file has, also outside of the tree. */
+  readonly numberOfLinks: number
+  readonly accessTimeNs: bigint
+  readonly modifiedTimeNs: bigint
+  readonly createdTimeNs: bigint
+}
+
+/**
+ * How a tree is copied. `E` and `R` are those of the filter.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CopyTreeOptions<E = never, R = never> extends CopyOptions {
   /** Files at once. Default 8. */
   readonly concurrency?: number | undefined
+  /**
+   * Whether an entry is copied: asked for everything in the tree, but not for its root, before anything is made. `path`
+   * is relative to the source, with `/` between names on every system. What is in a directory that is left out is not
+   * even looked at; what is left out is not refused either, as a FIFO would be.
+   *
+   * It answers a boolean, or an Effect of one, which is run before the next entry is looked at. A failure of that
+   * effect ends the copy, whatever `onFailure` says, and another answer fails with `InvalidArgument`. Default: all.
+   */
+  readonly filter?: ((path: string, stat: SourceStat) => boolean | Effect.Effect<boolean, E, R>) | undefined
+  /**
+   * Symbolic links in the tree are copied, followed, left out or refused.
+   *
+   * - `copy` (default): they are copied as links, wherever they lead.
+   * - `follow`: what they lead to is copied in their place, also from outside of the tree: only for trees of people
+   *   whom you trust. A directory that several lead to is copied several times. It fails with `Nested` for one that
+   *   leads to a directory that it is in, or that the destination is in, with `NotFound` for one that leads to nothing,
+   *   and with `Changed` for one that leads elsewhere when it is used.
+   * - `skip`: they are left out.
+   * - `refuse`: it fails with `SpecialFile`, before anything is made.
+   */
+  readonly links?: "copy" | "follow" | "skip" | "refuse" | undefined
+  /**
+   * Several names of one file in the tree become files of their own, or stay names of one file.
+   *
+   * - `copy` (default): each becomes a file of its own.
+   * - `keep`: they become names of one file again. Where the destination has no such names, it fails. With `resume` a
+   *   further name is complete when it is one of the copy, and replaced with `overwrite` otherwise. On Windows it is
+   *   for destinations that nobody else writes in: a copy that somebody exchanges there is not told from ours, and gets
+   *   the further names.
+   */
+  readonly hardLinks?: "copy" | "keep" | undefined
+  /**
+   * Answers a `CopyPlan` of what would be done, and writes nothing: no file, no directory, no lock. What would be
+   * refused does not fail it. Default `false`.
+   */
+  readonly dryRun?: boolean | undefined
   /**
    * The meaning of one file's failure for the others.
    *
@@ -152,6 +209,8 @@ export interface Progress {
  */
 export interface Copied {
   readonly files: number
+  /** The part of `files` that are further names of another one (`hardLinks`). */
+  readonly hardLinks: number
   readonly directories: number
   readonly links: number
   readonly bytes: number
@@ -160,6 +219,41 @@ export interface Copied {
   readonly foundBytes: number
   /** Files and links that were replaced (`overwrite`). */
   readonly replaced: number
+}
+
+/**
+ * One step of a copy that would be made.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CopyStep {
+  /**
+   * - `create`: nothing has the name.
+   * - `replace`: something has it, and `overwrite` was asked for.
+   * - `keep`: it is there already: a directory, or what an earlier copy has made (`resume`).
+   * - `resume`: an earlier copy has left a part of it.
+   */
+  readonly action: "create" | "replace" | "keep" | "resume"
+  readonly kind: "directory" | "file" | "link" | "hardLink"
+  /** With `links: "follow"`, of a file: the one that the link leads to. */
+  readonly from: string
+  readonly to: string
+  /** The size of a file; 0 of everything else. */
+  readonly bytes: number
+}
+
+/**
+ * The answer of a dry run: what a copy with these options would answer, and what it would do.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CopyPlan extends Copied {
+  /** Directories, then links, files and further names of files; each directory before what is in it. */
+  readonly steps: ReadonlyArray<CopyStep>
+  /** The failures that a copy would begin with. Where there is one, it fails; with `collect` it does the rest first. */
+  readonly refused: ReadonlyArray<PipelineError>
 }
 
 /**
@@ -197,9 +291,10 @@ const countsOf = ({ bytes, files }: Copied) => ({ files, bytes })
 
 /**
  * Copies a directory with all that is in it, or one file: `copy` of every file, `concurrency` of them at once.
- * Directories and symbolic links are copied too, links as links; a link to the source itself is followed, and one that
- * is the destination. With `overwrite` it copies into directories that are there, which keep their times and
- * permissions; with `resume` they get those of the source where that is permitted.
+ * Directories and symbolic links are copied too, links as links (`links`); a link to the source itself is followed, and
+ * one that is the destination. `filter` says what is left out, and `dryRun` answers what would be done. With
+ * `overwrite` it copies into directories that are there, which keep their times and permissions; with `resume` they get
+ * those of the source where that is permitted.
  *
  * Both trees may be such that somebody else can write in them. Nothing outside of them is read, made, changed or
  * removed, and what an undo removes is what this copy has made: on Linux always (directories are held by descriptors).
@@ -220,17 +315,60 @@ const countsOf = ({ bytes, files }: Copied) => ({ files, bytes })
  *     Effect.forEach(failures, ({ message }) => Effect.logWarning(message), { discard: true })),
  *   Effect.provide(Kernel.layer)
  * )
+ *
+ * // All that is new or has changed, but for what can be made again.
+ * const options = {
+ *   filter: (path: string) => !path.split("/").includes("node_modules"),
+ *   resume: true,
+ *   overwrite: true
+ * } as const
+ * const tell = Pipeline.copyTree("project", "/backup/project", { ...options, dryRun: true }).pipe(
+ *   Effect.flatMap(({ refused, steps }) => Effect.log(steps, refused)),
+ *   Effect.provide(Kernel.layer)
+ * )
  * ```
  *
  * @since 0.1.0
  * @category copying
  */
-export const copyTree = (
+export const copyTree: {
+  <E = never, R = never>(
+    from: string,
+    to: string,
+    options: CopyTreeOptions<E, R> & { readonly dryRun: true }
+  ): Effect.Effect<CopyPlan, E | PipelineError, Kernel | R>
+  <E = never, R = never>(
+    from: string,
+    to: string,
+    options?: CopyTreeOptions<E, R>
+  ): Effect.Effect<Copied, E | PipelineError, Kernel | R>
+} = <E, R>(
   from: string,
   to: string,
-  options: CopyTreeOptions = {}
-): Effect.Effect<Copied, PipelineError, Kernel> =>
-  spanned("Pipeline.copyTree", { from, to }, copying.copyTree(from, to, options), countsOf)
+  options: CopyTreeOptions<E, R> = {}
+): Effect.Effect<never, E | PipelineError, Kernel | R> =>
+  // The overloads say which answer an option brings.
+  spanned("Pipeline.copyTree", { from, to }, copying.copyTree(from, to, options), countsOf) as Effect.Effect<
+    never,
+    E | PipelineError,
+    Kernel | R
+  >
+
+/**
+ * Whether a name in a directory is one of those that a copy gives to a file until it is complete, or to its journal:
+ * what removes from a destination that which has gone from the source had better leave those to the next copy.
+ *
+ * @example
+ * ```ts
+ * import { Pipeline } from "effect-threadpool-io"
+ *
+ * console.log(Pipeline.isTemporaryName("notes.partial")) // false
+ * ```
+ *
+ * @since 0.1.0
+ * @category copying
+ */
+export const isTemporaryName = (name: string): boolean => typeof name === "string" && parseTemporary(name) !== undefined
 
 /**
  * The progress of one reading of a file.

@@ -18,8 +18,9 @@ import type * as Win32Error from "./Win32Error.js"
  * - `LinkNotMade`: the system says that it has made a symbolic link, and has not.
  * - `Mismatch`: what was read back is not what was written.
  * - `NamesCollide`: two names of the source differ only in case, which the destination does not tell apart.
- * - `Nested`: the destination is in the source, the source in the destination, or both are the same.
- * - `SpecialFile`: a FIFO, a socket, a device, or a directory where a file was expected.
+ * - `Nested`: the destination is in the source, the source in the destination, or both are the same; or a link of the
+ *   source leads to a directory that it or the destination is in.
+ * - `SpecialFile`: a FIFO, a socket, a device, a directory where a file was expected, or a link that is to be refused.
  *
  * @since 0.1.0
  * @category models

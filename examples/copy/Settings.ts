@@ -17,6 +17,11 @@ export interface Settings {
   readonly takeOver: boolean
   readonly keepGoing: boolean
   readonly keep: boolean
+  readonly include: ReadonlyArray<string>
+  readonly exclude: ReadonlyArray<string>
+  readonly links: "copy" | "follow" | "skip" | "refuse"
+  readonly hardLinks: boolean
+  readonly dryRun: boolean
 }
 
 const LEAST_CHUNK = 512
@@ -62,6 +67,7 @@ export const settingsOf = ({ destination, source, ...rest }: Parsed): Settings |
   if (rest.resume && paths === undefined) {
     return "--resume needs SOURCE and DESTINATION: the temporary copy is a new one each time."
   }
+  if (rest.dryRun && paths === undefined) return "--dry-run needs SOURCE and DESTINATION."
   if (rest.takeOver && !rest.resume) return "--take-over means nothing without --resume."
   const memory = rest.chunk * rest.queueDepth * rest.concurrency
   if (memory > MOST_MEMORY) {

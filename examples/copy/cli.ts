@@ -1,5 +1,6 @@
 // The command line of the copy program.
 import { choice, flag, type Grammar, kernel, read, whole } from "../commandLine.js"
+import { excluded, included } from "../globs.js"
 import { chunk, type Settings, settingsOf } from "./Settings.js"
 
 const options = {
@@ -25,6 +26,16 @@ const options = {
       "container or on another machine. Without it they are left alone, and named."
   ),
   keepGoing: flag("When a file cannot be copied, copies the others, and says at the end which could not."),
+  include: included,
+  exclude: excluded,
+  links: choice(
+    ["copy", "follow", "skip", "refuse"],
+    "copy",
+    "Symbolic links in SOURCE. copy: as links. follow: what they lead to, also from elsewhere. skip: not at all. refuse: " +
+      "where there is one, nothing is copied."
+  ),
+  hardLinks: flag("Keeps several names of one file as that. Without it each becomes a file of its own."),
+  dryRun: flag("Says what would be done, a line each, and does not do it."),
   keep: flag("Without SOURCE and DESTINATION: keeps the temporary copy.")
 }
 
@@ -35,14 +46,13 @@ const grammar: Grammar<typeof options> = {
     "own node_modules into a temporary directory and removes that afterwards.",
     "Copied: contents (zeros become holes), directories, symbolic links as links, permission bits without setuid and " +
     "setgid, the read-only attribute, times of access and modification to the microsecond.",
-    "Not copied: ownership, ACLs, extended attributes, alternate data streams; hard links become files of their own. " +
-    "FIFOs, sockets and devices are refused."
+    "Not copied: ownership, ACLs, extended attributes, alternate data streams; hard links become files of their own " +
+    "without --hard-links. FIFOs, sockets and devices are refused, unless they are left out."
   ],
   arguments: [
     {
       name: "SOURCE",
-      description:
-        "The directory or file to copy. A link here is followed; inside a directory links are copied as links."
+      description: "The directory or file to copy. A link here is followed; for links inside a directory see --links."
     },
     {
       name: "DESTINATION",

@@ -14,6 +14,8 @@ import * as Ledger from "../../src/Ledger.js"
 import * as Pipeline from "../../src/Pipeline.js"
 import type { PipelineError } from "../../src/PipelineError.js"
 import type * as Win32Error from "../../src/Win32Error.js"
+import { filterOf } from "../globs.js"
+import { planLines, planSummary } from "../plan.js"
 import { parse } from "./cli.js"
 import { Display } from "./Display.js"
 import { type Refused, refused } from "./Failure.js"
@@ -55,7 +57,7 @@ const run = (
     if (settings.verify === "durable" && kernel.name !== "win32") {
       yield* say("The portable kernel cannot read past the cache: what was flushed is read back through it.")
     }
-    return yield* Pipeline.copyTree(paths.source, paths.destination, {
+    const options = {
       chunkSize: settings.chunk,
       inFlight: settings.queueDepth,
       concurrency: settings.concurrency,
@@ -64,13 +66,23 @@ const run = (
       resume: settings.resume,
       takeOver: settings.takeOver,
       onFailure: settings.keepGoing ? "collect" : settings.resume ? "keep" : "undo",
-      onProgress: display.watch
-    })
+      filter: filterOf(settings),
+      links: settings.links,
+      hardLinks: settings.hardLinks ? "keep" : "copy"
+    } as const
+    const { destination, source } = paths
+    if (settings.dryRun) {
+      const plan = yield* Pipeline.copyTree(source, destination, { ...options, dryRun: true })
+      yield* say([...planLines(plan), planSummary(plan)].join("\n"))
+      if (plan.refused.length === 0) return undefined
+      return yield* Effect.fail(refused(`${count(plan.refused.length, "thing")} would be refused.`))
+    }
+    return yield* Pipeline.copyTree(source, destination, { ...options, onProgress: display.watch })
   })
   const ended = copy.pipe(
     Effect.ensuring(Effect.sync(() => display.stop())),
     Effect.onExit((exit) => Effect.zipRight(atEnd(exit, settings, display, say), sayLedger(say))),
-    Effect.mapError((error) => settings.overwrite ? error : withAdvice(error))
+    Effect.mapError((error) => settings.overwrite || error._tag === "Refused" ? error : withAdvice(error))
   )
   return ended.pipe(
     Effect.provide(Kernel.layerOptions({ kernel: settings.kernel })),
@@ -88,12 +100,14 @@ const withAdvice = (error: PipelineError): Failure =>
 type Say = (line: string) => Effect.Effect<unknown>
 
 const atEnd = (
-  exit: Exit.Exit<Pipeline.Copied, PipelineError>,
+  exit: Exit.Exit<Pipeline.Copied | undefined, Failure>,
   settings: Settings,
   display: Display,
   say: Say
 ): Effect.Effect<unknown> => {
-  if (Exit.isSuccess(exit)) return say(summary(exit.value, settings, display))
+  if (Exit.isSuccess(exit)) {
+    return exit.value === undefined ? Effect.void : say(summary(exit.value, settings, display))
+  }
   const { progress } = display
   const error = Cause.failureOption(exit.cause)
   if (Option.isNone(error)) {
@@ -105,6 +119,7 @@ const atEnd = (
       }`
     )
   }
+  if (error.value._tag === "Refused") return Effect.void
   const { failures, left, replaced } = error.value
   const lines = failures.map(({ sentence }) => sentence)
   if (settings.keepGoing || settings.resume) {

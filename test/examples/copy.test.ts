@@ -84,11 +84,70 @@ const assertRefused = (ended: Ended, sentence: RegExp) => {
 
 const bytesOnDisk = (path: string): number => fs.statSync(path).blocks * 512
 
+describe("choices", () => {
+  const tree = () => {
+    for (const name of ["kept.ts", "sub/kept.ts", "sub/left.log", "node_modules/x/index.ts"]) write(join(source, name))
+    fs.linkSync(join(source, "kept.ts"), join(source, "sub/again.ts"))
+    fs.symlinkSync("../kept.ts", join(source, "sub/link.ts"))
+  }
+  const names = (): ReadonlyArray<string> => fs.readdirSync(copy, { recursive: true, encoding: "utf8" }).sort()
+
+  it("--include and --exclude say what is copied", async () => {
+    tree()
+    const ended = await run(source, copy, "--exclude", "node_modules/", "--include", "*.ts", "--exclude", "sub/link.*")
+    assert.deepStrictEqual([ended.code, ended.err], [0, ""])
+    assert.deepStrictEqual(names(), ["kept.ts", "sub", "sub/again.ts", "sub/kept.ts"])
+  })
+
+  it("--links and --hard-links say what becomes of links", async () => {
+    tree()
+    assert.strictEqual((await run(source, copy, "--hard-links", "--links", "follow")).code, 0)
+    assert.strictEqual(fs.statSync(join(copy, "kept.ts")).ino, fs.statSync(join(copy, "sub/again.ts")).ino)
+    assert.isTrue(fs.lstatSync(join(copy, "sub/link.ts")).isFile())
+    const refused = await run(source, `${copy}2`, "--links", "refuse")
+    assert.strictEqual(refused.code, 1)
+    assert.match(refused.err, /link\.ts" is a symbolic link, and those are to be refused\.\n$/)
+    assert.isFalse(fs.existsSync(`${copy}2`))
+  })
+
+  it("--dry-run says what would be done, and does nothing", async () => {
+    tree()
+    const { code, err, out } = await run(source, copy, "--dry-run", "--hard-links")
+    assert.deepStrictEqual([code, err], [0, ""])
+    assert.deepStrictEqual(fs.readdirSync(join(base, "destination")), [])
+    assert.include(out, `create   directory "${copy}"\n`)
+    assert.include(out, `create   hard link "${join(copy, "sub/again.ts")}"\n`)
+    assert.include(out, `create   link "${join(copy, "sub/link.ts")}"\n`)
+    assert.include(out, "A dry run: nothing was written. Would copy 5 files, 4 directories, 1 link: 32 bytes.\n")
+    write(join(copy, "kept.ts"), "older")
+    const over = await run(source, copy, "--dry-run", "--overwrite")
+    assert.strictEqual(over.code, 0)
+    assert.include(over.out, `replace  file "${join(copy, "kept.ts")}", 8 bytes\n`)
+    const refused = await run(source, copy, "--dry-run")
+    assert.strictEqual(refused.code, 1)
+    assert.strictEqual(refused.err, "1 thing would be refused.\n")
+    assert.strictEqual(fs.readFileSync(join(copy, "kept.ts"), "utf8"), "older")
+  })
+})
+
 describe("options", () => {
   it("--help says what is not copied", async () => {
     const { code, out } = await run("--help")
     assert.strictEqual(code, 0)
-    for (const word of ["queue-depth", "concurrency", "chunk", "verify", "overwrite", "keep", "ACLs", "hard links"]) {
+    for (
+      const word of [
+        "queue-depth",
+        "concurrency",
+        "chunk",
+        "verify",
+        "overwrite",
+        "keep",
+        "ACLs",
+        "hard links",
+        "exclude",
+        "dry-run"
+      ]
+    ) {
       assert.include(out, word)
     }
   })

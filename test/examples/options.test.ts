@@ -14,7 +14,12 @@ const initial = {
   resume: false,
   takeOver: false,
   keepGoing: false,
-  keep: false
+  keep: false,
+  include: [],
+  exclude: [],
+  links: "copy",
+  hardLinks: false,
+  dryRun: false
 }
 const paths = { source: "a", destination: "b" }
 
@@ -33,6 +38,28 @@ describe("a command line", () => {
       takeOver: true,
       keepGoing: true
     }],
+    [
+      [
+        "a",
+        "b",
+        "--exclude",
+        "*.log",
+        "--exclude=node_modules/",
+        "--include",
+        "src/**",
+        "--links",
+        "skip",
+        "--dry-run"
+      ],
+      {
+        ...initial,
+        paths,
+        exclude: ["*.log", "node_modules/"],
+        include: ["src/**"],
+        links: "skip",
+        dryRun: true
+      }
+    ],
     [["--queue-depth", "7", "--concurrency", "3", "--chunk", "64KiB", "--kernel", "portable", "a", "b"], {
       ...initial,
       paths,
@@ -53,6 +80,11 @@ describe("a command line", () => {
     [["--verify", "--resume"], "--verify takes none, read or durable, not \"--resume\"."],
     [["--overwrite=yes"], "--overwrite takes no value, and was given \"yes\"."],
     [["--keep", "--keep"], "--keep is there twice."],
+    [
+      ["a", "b", "--exclude", ""],
+      "--exclude takes a glob, such as *.log or cache/**, of at most 1000 characters, not \"\"."
+    ],
+    [["--dry-run"], "--dry-run needs SOURCE and DESTINATION."],
     [["--toString"], "There is no option \"--toString\"; --help lists them."],
     [["-x"], "There is no option \"-x\"; --help lists them."],
     [["a", "b", "c"], "\"c\" is one argument too many: copy takes SOURCE and DESTINATION."],

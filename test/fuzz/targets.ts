@@ -56,6 +56,11 @@ const usesFile: Recipes = fc.oneof(
   toEffect,
   among(recipe("File.size", () => library.File.size))
 )
+const answers = [
+  value("Effect.succeed(true)", Effect.succeed(true)),
+  value("Effect.succeed(undefined)", Effect.succeed(undefined)),
+  value("Effect.never", Effect.never)
+]
 const listener = answering(value("undefined", undefined))
 const progress = { onProgress: listener }
 
@@ -126,6 +131,8 @@ const copyOptions = {
   verify: v.oneOf("none", "read", "durable"),
   preserve: mostly(array(v.oneOf("times", "permissions"))),
   resume: v.boolean,
+  takeOver: v.boolean,
+  owner: v.text,
   journal: v.boolean,
   journalEvery: v.small(8192),
   ...progress
@@ -335,8 +342,17 @@ const table: Readonly<Record<string, Arguments | { readonly throws: Arguments }>
   "Pipeline.copyTree": [
     v.path,
     v.freshPath,
-    mostly(object({ ...copyOptions, concurrency: v.small(4), onFailure: v.oneOf("undo", "keep", "collect") }))
+    mostly(object({
+      ...copyOptions,
+      concurrency: v.small(4),
+      onFailure: v.oneOf("undo", "keep", "collect"),
+      filter: fc.oneof(answering(value("true", true), value("false", false)), answering(...answers, ...effects)),
+      links: v.oneOf("copy", "follow", "skip", "refuse"),
+      hardLinks: v.oneOf("copy", "keep"),
+      dryRun: v.boolean
+    }))
   ],
+  "Pipeline.isTemporaryName": [v.text],
   "Pipeline.hash": [
     fc.oneof(v.path, v.file),
     mostly(object({

@@ -7,7 +7,11 @@ const resume = "internal/pipeline/resume"
 const contents = "internal/pipeline/contents"
 const times = "internal/times"
 
+const plan = "internal/pipeline/plan"
+const hardLinks = "internal/pipeline/hardLinks"
+
 const own = ["unit/owner"]
+const choices = ["contract/treeOptions"]
 const left = ["contract/leftovers"]
 
 export const ofPipeline = [
@@ -283,6 +287,125 @@ export const ofPipeline = [
     file: "internal/pipeline/plan",
     from: "attempt(\"read\", source, () => lstatSync(source.system, { bigint: true }))",
     to: "lstatSync(source.system, { bigint: true })"
+  },
+  {
+    name: "a directory is copied without asking the filter",
+    tests: choices,
+    file: plan,
+    from: "filter === undefined || ask",
+    to: "filter === undefined || found.stat.isDirectory() || ask"
+  },
+  {
+    name: "a directory that the filter refuses is descended into",
+    tests: choices,
+    file: plan,
+    from: "return decide(answer)",
+    to: "return decide(answer || found.stat.isDirectory())"
+  },
+  {
+    name: "failures of the filter are collected",
+    tests: choices,
+    file: plan,
+    from: "if (error instanceof OfFilter) return Effect.fail(error)",
+    to: ""
+  },
+  {
+    name: "any answer of a filter's effect is one",
+    tests: choices,
+    file: "internal/pipeline/filter",
+    from: "if (!(problem instanceof Wrong)) return",
+    to: "return"
+  },
+  {
+    name: "what is left out is refused all the same",
+    tests: choices,
+    file: plan,
+    from: "    const add = () => {\n      if (found.refusal !== undefined) throw found.refusal",
+    to: "    if (found.refusal !== undefined) throw found.refusal\n    const add = () => {"
+  },
+  {
+    name: "a link that is to be skipped is followed",
+    tests: choices,
+    file: plan,
+    from: "if (links === \"skip\") return undefined",
+    to: ""
+  },
+  {
+    name: "a link that is to be refused is copied",
+    tests: choices,
+    file: plan,
+    from: "refusal: linkRefused(source.user)",
+    to: ""
+  },
+  {
+    name: "a link may lead to where the destination is",
+    tests: choices,
+    file: plan,
+    from: "this.#around.has(keyOf(source.stat!))",
+    to: "false"
+  },
+  {
+    name: "a followed link may lead elsewhere when it is used",
+    tests: choices,
+    file: plan,
+    from: "        child.stat = stat\n",
+    to: ""
+  },
+  {
+    name: "the directory at the end of a followed link may be another one when it is used",
+    tests: choices,
+    file: plan,
+    from: "from.stat = statSync(from.path, { bigint: true })",
+    to: ""
+  },
+  {
+    name: "a further name is given to whatever has the first one",
+    tests: choices,
+    file: hardLinks,
+    from: "if (!isNow(look(copied), copy)) throw replaced(copied.user)",
+    to: ""
+  },
+  {
+    name: "what the further name was given to is not looked at",
+    tests: choices,
+    file: hardLinks,
+    from: "if (isNow(there, copy)) return there",
+    to: "if (there !== undefined) return there"
+  },
+  {
+    name: "a name that is another file by now becomes one of the first",
+    tests: choices,
+    file: hardLinks,
+    from: "|| isOther(now, source)",
+    to: ""
+  },
+  {
+    name: "an undo leaves further names",
+    tests: choices,
+    file: hardLinks,
+    from: "made.file(to, name, linked(named, target))",
+    to: "linked(named, target)"
+  },
+  {
+    name: "any file is the further name that is wanted",
+    tests: choices,
+    file: hardLinks,
+    from: "job.settings.resume && isNow(look(named.target), copy)",
+    to: "job.settings.resume && look(named.target) !== undefined"
+  },
+  {
+    name: "a dry run copies",
+    tests: choices,
+    file: "internal/pipeline/copy",
+    from: "if (settings.dryRun) return wouldCopy(job, plan)",
+    to: ""
+  },
+  {
+    name: "a dry run makes a file to ask for its time",
+    tests: choices,
+    file: resume,
+    from: "settings.dryRun ? Effect.succeed(undefined) : ",
+    to: ""
   },
   {
     name: "a transformation into a name that is too long is a defect",

@@ -15,6 +15,7 @@ const NAMES = [
   ...[
     "chmod",
     "fsync",
+    "link",
     "lstat",
     "mkdir",
     "open",

@@ -72,7 +72,10 @@ export type Kernels = KernelName | ReadonlyArray<KernelName>
 export const isWine = kernelName === "win32" && process.env.WINEPREFIX !== undefined
 
 /** The kernels of a claim that takes a POSIX file system. */
-export const onPosix: Kernels = process.platform === "win32" ? [] : ["portable", "simulated"]
+export const onPosix: ReadonlyArray<KernelName> = process.platform === "win32" ? [] : ["portable", "simulated"]
+
+/** The kernels of a claim about several names of one file. */
+export const hardLinks: ReadonlyArray<KernelName> = ["portable", "simulated", "win32"]
 
 /** The kernels of a claim that Windows keeps and Wine does not. */
 export const notOnWine: Kernels = isWine ? ["portable"] : ["portable", "win32"]

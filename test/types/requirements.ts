@@ -27,6 +27,8 @@ import {
   NamedPipeSocket,
   NamedPipeSocketServer,
   Operation,
+  Pipeline,
+  type PipelineError,
   Threadpool,
   ThreadpoolIo,
   Win32Error
@@ -51,11 +53,26 @@ declare const connection: NamedPipe.Connection
 declare const server: NamedPipe.Server
 declare const pooled: BufferPool.PoolBuffer
 
+declare const asks: Effect.Effect<void, "x", Scope.Scope>
+
 type Error = Win32Error.Win32Error
+type Failed = PipelineError.PipelineError
 type Needs = Kernel.Kernel | Scope.Scope
 
 export const exactly = (): void => {
   is<File.File, Error, Needs>()(File.open("a"))
+  is<Pipeline.Copied, Failed, Kernel.Kernel>()(Pipeline.copyTree("a", "b"))
+  is<Pipeline.Copied, Failed, Kernel.Kernel>()(Pipeline.copyTree("a", "b", { filter: (path) => path !== "c" }))
+  is<Pipeline.CopyPlan, Failed, Kernel.Kernel>()(Pipeline.copyTree("a", "b", { dryRun: true }))
+  is<Pipeline.CopyPlan, Failed | "x", Kernel.Kernel | Scope.Scope>()(
+    Pipeline.copyTree("a", "b", {
+      dryRun: true,
+      filter: (_, { size }) => Effect.zipRight(asks, Effect.succeed(size > 0n))
+    })
+  )
+  is<Pipeline.Copied, Failed | "x", Kernel.Kernel | Scope.Scope>()(
+    Pipeline.copyTree("a", "b", { filter: (path) => path === "c" || Effect.as(asks, true) })
+  )
   is<ThreadpoolIo.ThreadpoolIo, Error, Needs>()(ThreadpoolIo.make(Handle.make(4)))
   is<ThreadpoolIo.ThreadpoolIo, Error, Needs>()(ThreadpoolIo.bind(Handle.make(4)))
   is<Threadpool.Threadpool, Error, Needs>()(Threadpool.make())

@@ -99,7 +99,7 @@ const surface: Record<string, ReadonlyArray<string>> = {
     "write",
     "writeVectored"
   ],
-  Pipeline: ["copy", "copyTree", "hash", "progress", "transform"],
+  Pipeline: ["copy", "copyTree", "hash", "isTemporaryName", "progress", "transform"],
   PipelineError: ["PipelineError", "make"],
   Threadpool: ["TypeId", "isThreadpool", "make", "stackInformation"],
   ThreadpoolFileSystem: [

@@ -6,27 +6,11 @@ import * as Option from "effect/Option"
 import type { Stats } from "node:fs"
 import type { Stat } from "../../File.js"
 import * as c from "../constants.js"
-
-const typeOf = (stats: Stats): FileSystem.File.Type =>
-  stats.isFile()
-    ? "File"
-    : stats.isDirectory()
-    ? "Directory"
-    : stats.isSymbolicLink()
-    ? "SymbolicLink"
-    : stats.isBlockDevice()
-    ? "BlockDevice"
-    : stats.isCharacterDevice()
-    ? "CharacterDevice"
-    : stats.isFIFO()
-    ? "FIFO"
-    : stats.isSocket()
-    ? "Socket"
-    : "Unknown"
+import { fileType } from "../file/fileType.js"
 
 /** The information about a name. */
 export const ofStats = (stats: Stats): FileSystem.File.Info => ({
-  type: typeOf(stats),
+  type: fileType(stats),
   mtime: Option.some(stats.mtime),
   atime: Option.some(stats.atime),
   birthtime: Option.some(stats.birthtime),

@@ -8,6 +8,7 @@ import type { Place } from "../held/Place.js"
 import type { Held } from "../held/Room.js"
 import type { Holes } from "./holes.js"
 import type { Job } from "./Job.js"
+import type { Shared } from "./plan.js"
 import type { Seen } from "./seen.js"
 
 /** Its directories are held until its copy has ended. */
@@ -18,6 +19,8 @@ export interface FileToCopy {
   readonly to: Held
   readonly name: string
   readonly size: number
+  /** For a file whose other names are kept, too. */
+  readonly shared: Shared | undefined
 }
 
 /** The names of a copy, and what has them. */

@@ -30,6 +30,8 @@ export class Made {
   readonly #directories = new Set<Held>()
   /** Files and links that stood where ours stand now. Nothing brings them back. */
   replaced = 0
+  /** Further names of files, also those that an earlier copy had given. */
+  hardLinks = 0
 
   directory(directory: Held): void {
     this.#made.push(directory)

@@ -6,6 +6,7 @@ import type { PipelineError } from "../../PipelineError.js"
 import { aBoolean, aFunction, aNumber, aString, listOf, oneOf, optionsOf, pathProblem, Wrong } from "../arguments.js"
 import * as c from "../constants.js"
 import { failure } from "./failures.js"
+import type { Filter } from "./filter.js"
 import { quoted, withoutPeriod } from "./text.js"
 
 export interface Settings {
@@ -28,6 +29,11 @@ export interface Settings {
   /** Bytes between two entries of a journal; infinite: no journal. */
   readonly stretch: number
   readonly onFailure: "undo" | "keep" | "collect"
+  readonly filter: Filter<unknown, unknown> | undefined
+  readonly links: "copy" | "follow" | "skip" | "refuse"
+  readonly hardLinks: "copy" | "keep"
+  /** Says what would be done, and writes nothing. */
+  readonly dryRun: boolean
   readonly onProgress: CopyTreeOptions["onProgress"]
 }
 
@@ -42,7 +48,7 @@ const MOST_MEMORY = 4 * 2 ** 30
 /** So that it can be read back past the cache. */
 const inSectors = (bytes: number): number => Math.ceil(bytes / c.LARGEST_SECTOR) * c.LARGEST_SECTOR
 
-const lookAtOptions = optionsOf<CopyTreeOptions>({
+const lookAtOptions = optionsOf<CopyTreeOptions<unknown, unknown>>({
   chunkSize: aNumber,
   inFlight: aNumber,
   concurrency: aNumber,
@@ -55,6 +61,10 @@ const lookAtOptions = optionsOf<CopyTreeOptions>({
   journal: aBoolean,
   journalEvery: aNumber,
   onFailure: oneOf("undo", "keep", "collect"),
+  filter: aFunction,
+  links: oneOf("copy", "follow", "skip", "refuse"),
+  hardLinks: oneOf("copy", "keep"),
+  dryRun: aBoolean,
   onProgress: aFunction
 })
 
@@ -69,13 +79,14 @@ export const wrongPath = (...paths: ReadonlyArray<string>): PipelineError | unde
   return undefined
 }
 
-export const settingsOf = (path: string, given: CopyTreeOptions): Settings | PipelineError => {
+export const settingsOf = (path: string, given: CopyTreeOptions<unknown, unknown>): Settings | PipelineError => {
   const options = lookAtOptions(given)
   if (options instanceof Wrong) {
     return failure("InvalidArgument", path, `Cannot copy ${quoted(path)}: ${options.problem}.`, options.cause)
   }
   const verify = options.verify ?? "none"
   const resume = options.resume ?? false
+  const dryRun = options.dryRun ?? false
   const chunk = options.chunkSize ?? CHUNK
   const inFlight = options.inFlight ?? IN_FLIGHT
   const concurrency = options.concurrency ?? CONCURRENCY
@@ -106,7 +117,12 @@ export const settingsOf = (path: string, given: CopyTreeOptions): Settings | Pip
     takeOver: options.takeOver ?? false,
     owner: options.owner,
     stretch: options.journal ?? (resume || verify !== "none") ? inSectors(Math.max(every, chunk)) : Infinity,
-    onFailure: options.onFailure ?? (resume ? "keep" : "undo"),
+    // Everything that would be refused is told.
+    onFailure: dryRun ? "collect" : options.onFailure ?? (resume ? "keep" : "undo"),
+    filter: options.filter,
+    links: options.links ?? "copy",
+    hardLinks: options.hardLinks ?? "copy",
+    dryRun,
     onProgress: options.onProgress
   }
 }

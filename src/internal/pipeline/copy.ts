@@ -9,6 +9,7 @@ import { PipelineError } from "../../PipelineError.js"
 import { Room } from "../held/Room.js"
 import { wayOf } from "../held/Way.js"
 import { copyPlanned } from "./copyTree.js"
+import { wouldCopy } from "./dryRun.js"
 import { explainHeld, failure } from "./failures.js"
 import type { Job } from "./Job.js"
 import { Made } from "./Made.js"
@@ -17,11 +18,11 @@ import { Progress } from "./Progress.js"
 import { settingsOf, wrongPath } from "./Settings.js"
 import { quoted } from "./text.js"
 
-export const copyTree = (
+export const copyTree = <E = never, R = never>(
   from: string,
   to: string,
-  options: CopyTreeOptions
-): Effect.Effect<Copied, PipelineError, Kernel> =>
+  options: CopyTreeOptions<E, R>
+): Effect.Effect<Copied, E | PipelineError, Kernel | R> =>
   Effect.flatMap(Kernel, (kernel) => {
     const settings = wrongPath(from, to) ?? settingsOf(from, options)
     if (settings instanceof PipelineError) return Effect.fail(settings)
@@ -39,8 +40,9 @@ export const copyTree = (
     }
     const failures = settings.onFailure === "collect" ? job.failures : undefined
     return Effect.ensuring(
-      Effect.flatMap(makePlan(room, from, to, failures), (plan) => {
-        job.progress.planned(plan.files.length, plan.bytes)
+      Effect.flatMap(makePlan<E, R>(room, from, to, settings, failures), (plan) => {
+        if (settings.dryRun) return wouldCopy(job, plan)
+        job.progress.planned(plan.files.length + plan.hardLinks.length, plan.bytes)
         return copyPlanned(job, plan, to)
       }),
       Effect.suspend(() => room.close())

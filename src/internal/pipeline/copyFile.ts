@@ -42,22 +42,48 @@ export const copyFile = (job: Job, file: FileToCopy, buffer: PoolBuffer): Effect
   )
 
 const copyByHandles = (job: Job, file: FileToCopy, buffer: PoolBuffer): Effect.Effect<void, PipelineError, Kernel> =>
+  withSource(file, (source, stat) =>
+    Effect.uninterruptibleMask((restore) => {
+      remember(file, stat)
+      return job.settings.resume
+        ? resumeFile(restore, job, file, source, stat, buffer)
+        : copyNew(restore, job, file, source, stat, buffer, undefined)
+    }))
+
+/** Opens the source, unless it is a link by now. */
+export const withSource = <A>(
+  file: FileToCopy,
+  use: (source: File.File, stat: Seen) => Failing<A>
+): Effect.Effect<A, PipelineError, Kernel> =>
   File.withFile(
     file.source.system,
     { hint: "sequential", noFollow: true },
-    (source) =>
-      Effect.flatMap(File.stat(source), (stat) =>
-        Effect.uninterruptibleMask((restore) =>
-          job.settings.resume
-            ? resumeFile(restore, job, file, source, seen(stat), buffer)
-            : copyNew(restore, job, file, source, seen(stat), buffer, undefined)
-        ))
+    (source) => Effect.flatMap(File.stat(source), (stat) => use(source, seen(stat)))
   ).pipe(Effect.mapError((error) => error._tag === "PipelineError" ? error : unreadable(file, error)))
+
+/** On Windows node may tell other numbers than a handle. */
+const remember = ({ shared, source }: FileToCopy, stat: Seen): void => {
+  if (shared !== undefined) shared.source = windows ? look(source) : stat
+}
 
 /** A link, a FIFO or a directory that has taken the place of the file is refused by what opens it. */
 const unreadable = ({ source }: FileToCopy, error: Win32Error): PipelineError => {
   const there = look(source)
   return there === undefined || there.isFile() ? cannot("read", source)(error) : changed(source.user, error)
+}
+
+/** Whether the copy of a source is there already. */
+export const compare = (
+  job: Job,
+  file: FileToCopy,
+  stat: Seen,
+  buffer: PoolBuffer
+): Effect.Effect<"absent" | "complete" | "another", PipelineError, Kernel> => {
+  const target = placeIn(file.directory, file.name)
+  return Effect.mapError(
+    lookAtTarget(job, file, stat, target, buffer),
+    (error) => cannot("read", error.path === file.source.system ? file.source : target)(error)
+  )
 }
 
 /** Keeps a target that already matches the source; copies again otherwise. */
@@ -70,12 +96,9 @@ const resumeFile = (
   buffer: PoolBuffer
 ): Effect.Effect<void, PipelineError, Kernel> => {
   const target = placeIn(file.directory, file.name)
-  const look = Effect.mapError(
-    lookAtTarget(job, file, stat, target, buffer),
-    (error) => cannot("read", error.path === file.source.system ? file.source : target)(error)
-  )
-  return Effect.flatMap(restore(look), (there) => {
+  return Effect.flatMap(restore(compare(job, file, stat, buffer)), (there) => {
     if (there === "complete") {
+      if (file.shared !== undefined) file.shared.copy = look(target)
       return Effect.map(removeLeft(job, file), () => job.progress.foundFile(Number(stat.size)))
     }
     if (there === "another" && !job.settings.overwrite) return Effect.fail(alreadyExists(target.user))

@@ -32,7 +32,9 @@ export const copySmall = (job: Job, file: FileToCopy): Effect.Effect<boolean, Pi
   Effect.flatMap(Kernel, (kernel) => {
     const { settings } = job
     const limit = smallest(settings)
-    const isOne = file.size <= limit && !settings.resume && settings.verify !== "durable" &&
+    // Which file is copied is told by its handle, where that must be known.
+    const isOne = file.shared === undefined && file.size <= limit && !settings.resume &&
+      settings.verify !== "durable" &&
       kernel.engine.kernel.copiesSmallFiles?.() === true
     return isOne
       ? Effect.uninterruptibleMask((restore) =>

@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as BufferPool from "../../BufferPool.js"
+import type { PoolBuffer } from "../../BufferPool.js"
 import type { Kernel } from "../../Kernel.js"
 import type { Copied } from "../../Pipeline.js"
 import type { PipelineError } from "../../PipelineError.js"
@@ -16,6 +17,7 @@ import { copyFile } from "./copyFile.js"
 import { finishDirectory, makeDirectory, refuseCollision, syncDirectory } from "./directories.js"
 import { cannot, filesFailed, withRemains } from "./failures.js"
 import { forEachOfFew } from "./fibers.js"
+import { makeHardLink } from "./hardLinks.js"
 import type { Job } from "./Job.js"
 import { findLeft } from "./leftovers.js"
 import { makeLink } from "./links.js"
@@ -35,8 +37,9 @@ export const copyPlanned = (job: Job, plan: Plan, destination: string): Effect.E
     })
   )
 
-const copied = ({ made, progress }: Job, { directories, files, links }: Plan): Copied => ({
-  files: files.length,
+const copied = ({ made, progress }: Job, { directories, files, hardLinks, links }: Plan): Copied => ({
+  files: files.length + hardLinks.length,
+  hardLinks: made.hardLinks,
   directories: directories.length,
   links: links.length,
   bytes: progress.bytes,
@@ -60,7 +63,7 @@ const afterFailure = (
 }
 
 /** Records the failure and goes on where failures are collected. */
-const orCollected = <R>(
+export const orCollected = <R>(
   job: Job,
   effect: Effect.Effect<void, PipelineError, R>
 ): Effect.Effect<void, PipelineError, R> =>
@@ -80,8 +83,8 @@ const copyAll = (job: Job, plan: Plan): Effect.Effect<void, PipelineError, Kerne
   })
 
 const makeDirectories = (job: Job, plan: Plan): Effect.Effect<void, PipelineError, Kernel> => {
-  const { directories, files } = plan
-  const names = job.settings.resume ? namesOf(files) : undefined
+  const { directories, files, hardLinks } = plan
+  const names = job.settings.resume ? namesOf([...files, ...hardLinks]) : undefined
   const look = (directory: Held) => names === undefined ? Effect.void : findLeftIn(job, directory, names)
   if (directories.length === 0) {
     return Effect.forEach(files, ({ to }) => job.room.using([to], () => look(to)), { discard: true })
@@ -93,7 +96,7 @@ const makeDirectories = (job: Job, plan: Plan): Effect.Effect<void, PipelineErro
   })
 }
 
-const namesOf = (files: ReadonlyArray<PlannedFile>): ReadonlyMap<Held, ReadonlyArray<string>> => {
+export const namesOf = (files: ReadonlyArray<PlannedFile>): ReadonlyMap<Held, ReadonlyArray<string>> => {
   const names = new Map<Held, Array<string>>()
   for (const { name, to } of files) {
     const there = names.get(to)
@@ -104,7 +107,7 @@ const namesOf = (files: ReadonlyArray<PlannedFile>): ReadonlyMap<Held, ReadonlyA
 }
 
 /** Looks for what earlier copies left of the files that are to be in a directory, which is held. */
-const findLeftIn = (job: Job, directory: Held, names: ReadonlyMap<Held, ReadonlyArray<string>>) =>
+export const findLeftIn = (job: Job, directory: Held, names: ReadonlyMap<Held, ReadonlyArray<string>>) =>
   Effect.map(
     findLeft(directory.place, names.get(directory) ?? [], { maker: job.maker, takeOver: job.settings.takeOver }),
     (left) => {
@@ -120,7 +123,29 @@ const removeUseless = ({ room }: Job, directory: Held, names: ReadonlyArray<stri
 /** A size is a hint: a file may hold more than it says. */
 const LEAST_BUFFER = 65_536
 
-const copyFiles = (job: Job, { files }: Plan): Effect.Effect<void, PipelineError, Kernel> => {
+/** Further names of a file come after the files: they are given to what has been copied. */
+const copyFiles = (job: Job, { files, hardLinks }: Plan): Effect.Effect<void, PipelineError, Kernel> =>
+  Effect.zipRight(
+    forEachFile(job, files, (file, own) => copyOne(job, file, own)),
+    forEachFile(job, hardLinks, (link, own) =>
+      Effect.flatMap(makeHardLink(job, link), (isMade) =>
+        isMade ? Effect.void : copyOne(job, link, own)))
+  )
+
+const copyOne = (job: Job, file: PlannedFile, own: PoolBuffer): Effect.Effect<void, PipelineError, Kernel> => {
+  const { from, name, original, shared, size, to } = file
+  return job.room.using([from, to], () => {
+    const source = placeIn(from.place, original)
+    return copyFile(job, { source, directory: to.place, to, name, size, shared }, own)
+  })
+}
+
+/** `work` gets a buffer for as long as it runs. */
+export const forEachFile = <File extends PlannedFile>(
+  job: Job,
+  files: ReadonlyArray<File>,
+  work: (file: File, own: PoolBuffer) => Effect.Effect<void, PipelineError, Kernel>
+): Effect.Effect<void, PipelineError, Kernel> => {
   const { chunk, concurrency } = job.settings
   const largest = files.reduce((most, { size }) => Math.max(most, size), 1)
   // Past the cache only whole sectors are read, and into whole sectors.
@@ -131,14 +156,7 @@ const copyFiles = (job: Job, { files }: Plan): Effect.Effect<void, PipelineError
     cannot("get a buffer for", first === undefined ? "" : inside(first.from.path, first.original))
   )
   const items = { length: files.length, at: (index: number) => files[index]! }
-  return Effect.scoped(forEachOfFew(items, concurrency, buffer, (file, own) => {
-    const { from, name, original, size, to } = file
-    const copy = job.room.using([from, to], () => {
-      const source = placeIn(from.place, original)
-      return copyFile(job, { source, directory: to.place, to, name, size }, own)
-    })
-    return orCollected(job, copy)
-  }))
+  return Effect.scoped(forEachOfFew(items, concurrency, buffer, (file, own) => orCollected(job, work(file, own))))
 }
 
 const finishDirectories = (job: Job, { directories, files }: Plan): Effect.Effect<void, PipelineError> => {

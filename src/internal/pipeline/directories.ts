@@ -58,7 +58,7 @@ const isNew = (place: Place, mode: number): boolean => {
   }
 }
 
-const notADirectory = ({ user }: Place): PipelineError =>
+export const notADirectory = ({ user }: Place): PipelineError =>
   failure("AlreadyExists", user, `${quoted(user)} is there and is not a directory, so it cannot be copied into.`)
 
 /**

@@ -118,7 +118,7 @@ const isEndOfOwn = (directory: Place, { name, partial }: Found, stat: BigIntStat
   return target !== undefined && isSame(target, stat)
 }
 
-const look = (place: Place): BigIntStats | undefined =>
+export const look = (place: Place): BigIntStats | undefined =>
   attempt("look at", place, () => lstatSync(place.system, { bigint: true, throwIfNoEntry: false }))
 
 /** Whether it is a file of one's own: others who can write in the directory may have put anything there. */

@@ -61,8 +61,11 @@ const isTaken = ({ reason }: PipelineError): boolean => reason === "AlreadyExist
 
 const look = ({ system }: Place): BigIntStats | undefined => lstatSync(system, { bigint: true, throwIfNoEntry: false })
 
-const isSameLink = (there: BigIntStats | undefined, { system }: Place, { text }: PlannedLink): there is BigIntStats =>
-  there?.isSymbolicLink() === true && readlinkSync(system) === text
+export const isSameLink = (
+  there: BigIntStats | undefined,
+  { system }: Place,
+  { text }: PlannedLink
+): there is BigIntStats => there?.isSymbolicLink() === true && readlinkSync(system) === text
 
 /** Makes it, and looks at what was made: some systems answer that they have and have not. */
 const symlink = ({ settings }: Job, link: PlannedLink, target: Place): BigIntStats =>

@@ -76,16 +76,13 @@ export const explain = ({ file: { source }, target }: Named, error: PipelineErro
   if (error.syscall !== "MoveFileExW") {
     return cannot(error.syscall === "ReadFile" ? "read back" : "write", target)(error)
   }
-  if (look(target)?.isDirectory() === true) {
-    return failure(
-      "AlreadyExists",
-      target.user,
-      `${quoted(target.user)} is a directory and cannot be replaced by a file.`,
-      error
-    )
-  }
+  if (look(target)?.isDirectory() === true) return isDirectory(target, error)
   return error.reason === "AlreadyExists" ? alreadyExists(target.user, error) : cannot("make", target)(error)
 }
+
+/** The failure of a file whose name a directory has. */
+export const isDirectory = ({ user }: Place, cause?: unknown): PipelineError =>
+  failure("AlreadyExists", user, `${quoted(user)} is a directory and cannot be replaced by a file.`, cause)
 
 /**
  * Without `overwrite` the name must be free. With it, a name that is taken is replaced, and that is remembered.
@@ -99,6 +96,7 @@ export const giveName = (copying: Named): Effect.Effect<void, PipelineError | Wi
     const there = look(target)
     if (there === undefined || !isWhatWasWritten(copying, there)) return Effect.fail(replaced(target.user))
     remember(there)
+    if (file.shared !== undefined) file.shared.copy = there
     progress.file()
     return journal === undefined
       ? Effect.void

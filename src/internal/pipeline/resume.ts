@@ -193,14 +193,14 @@ export const lookAtTarget = (
 
 /**
  * The time that a copy of the source would have: a file system may keep it coarser, or only between two years. It is
- * asked.
+ * asked, unless nothing is to be written.
  */
 const keptTime = (
-  { maker, progress }: Job,
+  { maker, progress, settings }: Job,
   { directory, name }: FileToCopy,
   { atimeNs, mtimeNs }: Seen
 ): Effect.Effect<bigint | undefined, never, Kernel> =>
-  withTag(maker, (tag) => {
+  settings.dryRun ? Effect.succeed(undefined) : withTag(maker, (tag) => {
     const probe = placeIn(directory, partialName(name, tag))
     progress.begun(probe.user)
     const set = Effect.scoped(Effect.flatMap(

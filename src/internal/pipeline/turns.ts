@@ -34,13 +34,23 @@ export const slices: Effect.Effect<Slices> = Effect.map(
   (kernel) => new Slices(Option.match(kernel, { onNone: () => Host.node, onSome: ({ engine }) => engine.host }))
 )
 
-/** Runs `step` until it answers `false`. It may throw a `PipelineError`. */
-export const whileInSlices = (slices: Slices, step: () => boolean): Effect.Effect<void, PipelineError> => {
+/** Runs `step` until it answers `false`, or an effect that does. It may throw a `PipelineError`. */
+export const whileInSlices = <E = never, R = never>(
+  slices: Slices,
+  step: () => boolean | Effect.Effect<boolean, E, R>
+): Effect.Effect<void, E | PipelineError, R> => {
   let more = true
-  const slice = Effect.suspend(() => {
+  const slice = Effect.suspend((): Effect.Effect<void, E | PipelineError, R> => {
     try {
-      do more = step()
-      while (more && !slices.over)
+      do {
+        const answer = step()
+        if (typeof answer !== "boolean") {
+          return Effect.map(answer, (it) => {
+            more = it
+          })
+        }
+        more = answer
+      } while (more && !slices.over)
     } catch (thrown) {
       return thrown instanceof PipelineError ? Effect.fail(thrown) : Effect.die(thrown)
     }

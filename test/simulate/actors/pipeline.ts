@@ -5,8 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readdirSync } from "node:fs"
-import type { CopyOptions } from "../../../src/Pipeline.js"
+import { existsSync, linkSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs"
+import type { CopyOptions, CopyTreeOptions } from "../../../src/Pipeline.js"
 import * as Pipeline from "../../../src/Pipeline.js"
 import type { Actor, Program } from "../program.js"
 
@@ -17,11 +17,71 @@ const options = (one: Program): CopyOptions => ({
   chunkSize: 16 + one.below(64),
   inFlight: 1 + one.below(4),
   verify: one.below(3) === 2 ? "read" : "none",
-  preserve: one.below(2) === 1 ? [] : ["times", "permissions"]
+  preserve: one.below(2) === 1 ? [] : ["times", "permissions"],
+  owner: one.below(3) === 2 ? "somebody" : undefined
 })
 
+const LINK = "link"
+
+/** A tree with a further name of a file and a link, choices of what is copied, and the files that come of it. */
+const choices = (one: Program, from: string, files: ReadonlyMap<string, Uint8Array>) => {
+  const [name, bytes] = [...files][0]!
+  const wanted = new Map(files)
+  if (one.below(2) === 1) {
+    linkSync(one.path(`${from}/${name}`), one.path(`${from}/again`))
+    wanted.set("again", bytes)
+  }
+  const links = (["copy", "follow", "skip"] as const)[one.below(3)]!
+  if (process.platform !== "win32" && one.below(2) === 1) {
+    symlinkSync(name, one.path(`${from}/${LINK}`))
+    if (links === "follow") wanted.set(LINK, bytes)
+  }
+  const ask = (path: string) => path !== "file 1"
+  const way = one.below(3)
+  const pause = one.below(5)
+  if (way > 0) wanted.delete("file 1")
+  const filter = way === 0 ? undefined : way === 1 ? ask : (path: string) => Effect.as(Effect.sleep(pause), ask(path))
+  const hardLinks = one.below(2) === 1 ? "keep" : "copy"
+  return { wanted, options: { filter, links, hardLinks } as const }
+}
+
+/** A dry run writes nothing; a copy does what it has told, and keeps what is one file. */
+const copyTree = (one: Program, from: string, to: string, files: ReadonlyMap<string, Uint8Array>) =>
+  Effect.gen(function*() {
+    const { options: chosen, wanted } = choices(one, from, files)
+    const all: CopyTreeOptions = {
+      ...options(one),
+      ...chosen,
+      concurrency: 1 + one.below(4),
+      onFailure: (["undo", "keep", "collect"] as const)[one.below(3)]
+    }
+    const plan = one.below(2) === 1
+      ? yield* one.perhaps(Pipeline.copyTree(one.path(from), one.path(to), { ...all, dryRun: true }))
+      : undefined
+    if (existsSync(one.path(to))) yield* Effect.dieMessage("a dry run has written something")
+    const copied = yield* one.perhaps(Pipeline.copyTree(one.path(from), one.path(to), all))
+    yield* whole(one, to, wanted, copied !== undefined, chosen.links === "copy" ? [LINK] : [])
+    if (copied === undefined) return
+    if (plan !== undefined && (plan.files !== copied.files || plan.bytes !== copied.bytes)) {
+      yield* Effect.dieMessage("it has not done what it had told")
+    }
+    const numbers = [[...files][0]![0], "again"].map((name) =>
+      statSync(one.path(`${to}/${name}`), { throwIfNoEntry: false })
+    )
+    const isOne = numbers[0]?.ino === numbers[1]?.ino
+    if (wanted.has("again") && isOne !== (chosen.hardLinks === "keep")) {
+      yield* Effect.dieMessage("names of another file")
+    }
+  })
+
 /** Checks that every file with a final name is whole, and where nothing fails, that no other is there. */
-const whole = (one: Program, directory: string, files: ReadonlyMap<string, Uint8Array>, copied: boolean) =>
+const whole = (
+  one: Program,
+  directory: string,
+  files: ReadonlyMap<string, Uint8Array>,
+  copied: boolean,
+  ignored: ReadonlyArray<string> = []
+) =>
   Effect.gen(function*() {
     const names = existsSync(one.path(directory)) ? readdirSync(one.path(directory)) : []
     for (const [name, bytes] of files) {
@@ -30,7 +90,7 @@ const whole = (one: Program, directory: string, files: ReadonlyMap<string, Uint8
         yield* Effect.dieMessage("a file has its name and is not whole")
       }
     }
-    const others = names.filter((name) => !files.has(name))
+    const others = names.filter((name) => !files.has(name) && !ignored.includes(name))
     if (others.length > 0 && !one.lenient) yield* Effect.dieMessage(`left behind: ${others.join()}`)
   })
 
@@ -56,14 +116,7 @@ export const pipeline: Actor = (one, _, index) =>
       const way = one.below(5)
       if (way > 0) mkdirSync(one.path(to))
       if (way === 0) {
-        const copied = yield* one.perhaps(
-          Pipeline.copyTree(one.path(from), one.path(to), {
-            ...options(one),
-            concurrency: 1 + one.below(4),
-            onFailure: (["undo", "keep", "collect"] as const)[one.below(3)]
-          })
-        )
-        yield* whole(one, to, files, copied !== undefined)
+        yield* copyTree(one, from, to, files)
       } else if (way === 1) {
         const copied = yield* one.perhaps(Pipeline.copy(...paths, options(one)))
         yield* whole(one, to, one1, copied !== undefined)
