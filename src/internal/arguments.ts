@@ -38,7 +38,11 @@ export const anOffset: Kind = kind(
 )
 export const aBigint: Kind = kind("a bigint", (value) => typeof value === "bigint")
 export const aFunction: Kind = kind("a function", (value) => typeof value === "function")
-export const anObject: Kind = kind("an object", (value) => typeof value === "object" && value !== null)
+/** No array: its own methods would be taken for options. */
+export const anObject: Kind = kind(
+  "an object",
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value)
+)
 export const aDuration: Kind = kind("a duration", (value) => Duration.decodeUnknown(value)._tag === "Some")
 /** One that a fiber can run: over what only claims to be one, with no name of an instruction, the fiber never ends. */
 export const isAnEffect: Kind = kind(

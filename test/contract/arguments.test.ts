@@ -7,6 +7,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
+import { existsSync } from "node:fs"
+import { pathToFileURL } from "node:url"
 import * as File from "../../src/File.js"
 import * as Ledger from "../../src/Ledger.js"
 import * as Operation from "../../src/Operation.js"
@@ -71,6 +73,19 @@ contract("arguments that do not fit", ({ claim }) => {
   claim("the methods of the file system, and of its files, have their turn as well", function*() {
     const fs = yield* ThreadpoolFileSystem.make
     expect(uncoveredMethods(fs, yield* fs.open(yield* fileOf("text")))).toEqual([])
+  })
+  claim("an array is no options: its own methods are not taken for the caller's", function*() {
+    const error = yield* Effect.flip(Pipeline.copyTree(yield* lab.directory, "copy", [] as any))
+    expect(error).toMatchObject({ _tag: "PipelineError", reason: "InvalidArgument" })
+  })
+  claim("a path that is no string is refused by a removal, also of a tree", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const directory = yield* lab.directory
+    for (const path of [Buffer.from(directory), pathToFileURL(directory)]) {
+      const error = yield* Effect.flip(fs.remove(path as any, { recursive: true }))
+      expect(error).toMatchObject({ _tag: "BadArgument", method: "remove" })
+    }
+    expect(existsSync(directory)).toBe(true)
   })
   claim("a length that is none cuts nothing off, and is no defect", function*() {
     const fs = yield* ThreadpoolFileSystem.make

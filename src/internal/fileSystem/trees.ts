@@ -10,11 +10,12 @@ import { chmod, lstat, opendir, readdir, rmdir, stat, unlink } from "node:fs/pro
 import * as path from "node:path"
 import type { Kernel } from "../../Kernel.js"
 import { Win32Error } from "../../Win32Error.js"
+import { aString, wrong } from "../arguments.js"
 import { errnoOf } from "../errno.js"
 import { asUserKnows, type Place, retell } from "../held/Place.js"
 import { type Held, join, Room } from "../held/Room.js"
 import { isMissing, type Opened, type PathLike, type Requests, wayOf } from "../held/Way.js"
-import { fromErrno, fromWin32 } from "./errors.js"
+import { badArgument, fromErrno, fromWin32 } from "./errors.js"
 import { nodeCallIn, nodeWork, type Stop } from "./nodeCall.js"
 
 class Stopped extends Error {}
@@ -221,4 +222,9 @@ export const removeTree = (
   kernel: Kernel.Service,
   asked: Asked,
   force: boolean
-): Effect.Effect<void, PlatformError> => Effect.suspend(() => new Removal(kernel, asked).run(force))
+): Effect.Effect<void, PlatformError> =>
+  Effect.suspend(() =>
+    typeof asked.path === "string"
+      ? new Removal(kernel, asked).run(force)
+      : Effect.fail(badArgument(asked.method, wrong("path", asked.path, aString)!.problem))
+  )
