@@ -57,7 +57,7 @@ export default defineConfig(
     rules: { "@typescript-eslint/no-explicit-any": "off" }
   },
   {
-    files: ["src/**"],
+    files: ["src/**/*.ts"],
     rules: {
       "no-console": "error",
       "no-restricted-imports": ["error", { paths: [barrel("effect"), barrel("@effect/platform")] }]

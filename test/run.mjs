@@ -3,7 +3,7 @@
 // TPIO_KERNEL32=skip. `-- --everything` runs the tests in other surroundings afterwards, as a build machine does.
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
-import { compilerIsRequired } from "../native/compiler.mjs"
+import { compilerIsRequired } from "../src/internal/kernel/win32/native/compiler.mjs"
 import { lane } from "./lanes.mjs"
 import { banner, bin, check, conclude, report, root, tests } from "./results.mjs"
 import { inSurroundings } from "./surroundings.mjs"
@@ -35,14 +35,14 @@ const portable = (file) => [
 /** The native libraries are what their source makes. */
 const nativeLibraries = async () => {
   const title = "native libraries, built again"
-  const args = [join(root, "native/build.mjs"), "--check"]
+  const args = [join(root, "src/internal/kernel/win32/native/build.mjs"), "--check"]
   const { code, problem, said, seconds } = await lane({ title, args, needs: "apt" })
   const compared = code !== 3
   const failed = problem !== undefined && (compared || compilerIsRequired) ? 1 : 0
   report(title, seconds, { passed: code === 0 ? 1 : 0, failed, problem: compared ? problem : "NOT COMPARED" })
   if (compared) return
   banner(
-    "NATIVE LIBRARIES NOT COMPARED: native/*.dll are as committed, and have not been built from their source here.",
+    "NATIVE LIBRARIES NOT COMPARED: the committed DLLs of the relay have not been built from their source here.",
     `Reason: ${lastLines(said)}`
   )
 }
@@ -65,9 +65,9 @@ const ON_WINDOWS_NODE = ["contract/file.test", "contract/open", "contract/setinf
 
 /** Its programs are bundled first: under Wine that cannot be done. */
 const soak = async () => {
-  await check("programs of the soak, bundled", [join(root, "bench/soak/bundle.mjs")])
+  await check("programs of the soak, bundled", [join(root, "test/bench/soak/bundle.mjs")])
   const minutes = process.env.CI === undefined ? "0.2" : "1"
-  const args = [join(root, "test/kernel32/run.mjs"), join(root, "build/bench/soak.js"), "--minutes", minutes]
+  const args = [join(root, "test/kernel32/run.mjs"), join(root, "build/test/bench/soak.js"), "--minutes", minutes]
   await check("soak on kernel32", args, { needs: "wine" })
 }
 

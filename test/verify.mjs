@@ -117,7 +117,7 @@ if (kernel === "win32") {
   tests("contract", "relay", vitest(), 30)
   for (const way of ["broker", "callback"]) tests(`contract, by ${way}, in part`, way, vitest("--completions", way), 15)
   check("ends of processes", [join(root, "build/test/endings.js"), "--kernel32"], 15)
-  check("a small benchmark", onKernel32("bench/main.js", "--scenario", "random", "--quick", "--rounds", "3"), 10)
+  check("a small benchmark", onKernel32("test/bench/main.js", "--scenario", "random", "--quick", "--rounds", "3"), 10)
 } else {
   const vitest = join(root, "node_modules/vitest/vitest.mjs")
   const args = ["run", ...only, "--allowOnly=false", "--reporter=default", "--reporter=json"]
@@ -125,7 +125,7 @@ if (kernel === "win32") {
   check("ends of processes", [join(root, "build/test/endings.js")], 15)
   check(
     "a small benchmark",
-    [join(root, "build/bench/main.js"), "--scenario", "random", "--quick", "--rounds", "3"],
+    [join(root, "build/test/bench/main.js"), "--scenario", "random", "--quick", "--rounds", "3"],
     10
   )
 }

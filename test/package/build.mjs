@@ -1,9 +1,10 @@
 // `npm run prepack`: `dist` as it is published, made anew from `src`.
 // - Modules without comments, every call at their top level marked as pure: a bundler leaves out what a program does
 //   not use.
+// - The native libraries, without their source.
 // - Declarations of what the public modules show, with maps that lead to their sources, which are copied beside them.
 import { transformSync } from "esbuild"
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
@@ -76,4 +77,10 @@ for (const [path, text] of files) {
     write(copy, readFileSync(source, "utf8"))
     write(path, JSON.stringify({ ...map, sources: [relative(dirname(path), copy).replaceAll("\\", "/")] }))
   }
+}
+
+const native = join(root, "src/internal/kernel/win32/native")
+mkdirSync(join(dist, "native"))
+for (const name of readdirSync(native).filter((name) => name.endsWith(".dll"))) {
+  copyFileSync(join(native, name), join(dist, "native", name))
 }

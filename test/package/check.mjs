@@ -35,7 +35,7 @@ const same = (found, wanted, what) => {
 
 await claim("the tarball has these files", () => {
   const fixed = ["CHANGELOG.md", "LICENSE", "README.md", "docs/CONTRACT.md", "package.json"]
-  const native = ["native/relay-arm64.dll", "native/relay-x64.dll"]
+  const native = ["dist/native/relay-arm64.dll", "dist/native/relay-x64.dll"]
   const internalTypes = names.filter((name) => /^dist\/(src\/)?internal\/.*\.ts(\.map)?$/.test(name))
   same(names, [
     ...fixed,

@@ -3,11 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { comparison } from "../../bench/harness/against.js"
-import { chart, step } from "../../bench/harness/chart.js"
-import { checksum, directory, PAGE, randomFile, randomPages, SeenPages } from "../../bench/harness/inputs.js"
-import { race } from "../../bench/harness/race.js"
-import { page } from "../../bench/harness/report.js"
+import { comparison } from "../bench/harness/against.js"
+import { chart, step } from "../bench/harness/chart.js"
+import { checksum, directory, PAGE, randomFile, randomPages, SeenPages } from "../bench/harness/inputs.js"
+import { race } from "../bench/harness/race.js"
+import { page } from "../bench/harness/report.js"
 import {
   atLeastTimesAsFast,
   atLeastTimesTheRate,
@@ -23,9 +23,9 @@ import {
   seconds,
   told,
   unjudged
-} from "../../bench/harness/Scenario.js"
-import { digits, median, summarize } from "../../bench/harness/statistics.js"
-import { caseTable, summaryTable } from "../../bench/harness/table.js"
+} from "../bench/harness/Scenario.js"
+import { digits, median, summarize } from "../bench/harness/statistics.js"
+import { caseTable, summaryTable } from "../bench/harness/table.js"
 
 const machine = {
   kernel: "portable",

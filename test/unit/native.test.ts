@@ -1,7 +1,7 @@
 /**
  * The native libraries that are published, as files: that they are for the machines that they are named after, need no
  * other library, and export what is called. That they are what their source makes is told by
- * `native/build.mjs --check`.
+ * `npm run build:native -- --check`.
  */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -42,7 +42,7 @@ const inspect = (bytes: Buffer) => {
 }
 
 describe.each(["x64", "arm64"] as const)("relay-%s.dll", (machine) => {
-  const file = inspect(readFileSync(join(root, `native/relay-${machine}.dll`)))
+  const file = inspect(readFileSync(join(root, `src/internal/kernel/win32/native/relay-${machine}.dll`)))
 
   it("is for that machine, and exports what is called", () => {
     expect(file.machine).toBe(IMAGE_FILE_MACHINE[machine])

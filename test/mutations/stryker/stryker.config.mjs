@@ -13,7 +13,7 @@ export default {
   // Each loads the scripts anew, and node keeps them all.
   maxTestRunnerReuse: 200,
   checkers: [],
-  ignorePatterns: [".kernel32", "build", "coverage", "dist", "bench", "native"],
+  ignorePatterns: [".kernel32", "build", "coverage", "dist"],
   tempDirName: "build/stryker",
   incremental: true,
   incrementalFile: `build/reports/stryker-${part}-${shareOf(part)}.json`,

@@ -1,6 +1,7 @@
 /**
  * The native library of the relay: where it is, and what it needs of its host. native/relay.c is its source.
  */
+import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import type { Bindings } from "./bindings.js"
@@ -16,13 +17,17 @@ export interface RelayLibrary {
   readonly stop: (relay: number) => void
 }
 
+/** Where the repository has the libraries, and where the package has its copies. */
+const FOLDERS = ["src/internal/kernel/win32/native", "dist/native"] as const
+
 /**
- * Beside this module's own package, found by its name as `koffi` is: a bundle finds it as long as the package is
- * installed where it runs. Throws where it is not.
+ * In this module's own package, found by its name as `koffi` is: a bundle finds it as long as the package is installed
+ * where it runs. Throws where it is not.
  */
 export const packagedLibrary = (): string => {
   const manifest = createRequire(import.meta.url).resolve("effect-threadpool-io/package.json")
-  return join(dirname(manifest), "native", `relay-${process.arch}.dll`)
+  const [inRepository, inPackage] = FOLDERS.map((folder) => join(dirname(manifest), folder))
+  return join(existsSync(inRepository!) ? inRepository! : inPackage!, `relay-${process.arch}.dll`)
 }
 
 /** Throws when it is not there, cannot be loaded, or is that of another version. It is never unloaded. */

@@ -5,8 +5,8 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type * as Api from "../../src/index.js"
-import type { Kernel } from "../../src/Kernel.js"
+import type * as Api from "../../../src/index.js"
+import type { Kernel } from "../../../src/Kernel.js"
 
 export type Library = typeof Api
 

@@ -1,7 +1,7 @@
 // Many reads of 4 KiB as one Effect.
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type * as File from "../../src/File.js"
+import type * as File from "../../../src/File.js"
 import { type Bench, contestant, type Env, type Library, type MakeScenario } from "../harness/Bench.js"
 import { PAGE, SeenPages } from "../harness/inputs.js"
 import { atMostTimesTheCost, type Case, microsPerOperation, type Phase } from "../harness/Scenario.js"

@@ -2,9 +2,9 @@
 // listener.
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type * as BufferPool from "../../src/BufferPool.js"
-import type { Operation as Issued } from "../../src/internal/engine/Operation.js"
-import type * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
+import type * as BufferPool from "../../../src/BufferPool.js"
+import type { Operation as Issued } from "../../../src/internal/engine/Operation.js"
+import type * as ThreadpoolIo from "../../../src/ThreadpoolIo.js"
 import { type Bench, contestant, type Env, type Library, type MakeScenario, promised } from "../harness/Bench.js"
 import { PAGE, type Pages, SeenPages } from "../harness/inputs.js"
 import { theMask } from "../harness/Library.js"

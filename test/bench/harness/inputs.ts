@@ -84,7 +84,7 @@ export interface Pages {
 /** Reads from one whose page is looked at to the next, less one: looking takes time that is nobody's. */
 const UNSEEN: { readonly [phase in Phase]: number } = { "warm-up": 0, measured: 15 }
 
-/** Pages of the input, drawn as bench/native/tpio.c draws them, as offsets, and the checksums of reading them. */
+/** Pages of the input, drawn as test/bench/native/tpio.c draws them, as offsets, and the checksums of reading them. */
 export const randomPages = ({ bytes, firsts }: Input, count: number, seed: number): Pages => {
   const pages = Math.floor(bytes / PAGE)
   const offsets = new Float64Array(count)

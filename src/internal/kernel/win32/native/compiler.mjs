@@ -1,5 +1,5 @@
 // The compiler that has made the committed libraries. Other versions make other bytes, so only this one can tell
-// whether native/*.dll are what native/relay.c makes. Root on Debian 12 has it installed where CI is set.
+// whether the committed libraries are what relay.c makes. Root on Debian 12 has it installed where CI is set.
 import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 

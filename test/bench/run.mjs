@@ -2,13 +2,13 @@
 // --kernel32 first `npm run bench:kernel32`. For `--against REV` it packs that revision before; `-- --help` tells the
 // rest.
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 
-const root = fileURLToPath(new URL("..", import.meta.url))
-const main = join(root, "build/bench/main.js")
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const main = join(root, "build/test/bench/main.js")
 const node = (script, args, options) => run(process.execPath, [join(root, "node_modules", script), ...args], options)
 
 const run = (program, args, options) => {
@@ -21,11 +21,11 @@ const run = (program, args, options) => {
 
 /**
  * Builds and packs a revision twice with the modules that are installed now; answers the folder's name in
- * build/bench/against.
+ * build/test/bench/against.
  */
 const pack = (revision) => {
   const commit = run("git", ["rev-parse", "--verify", "--quiet", `${revision}^{commit}`], { cwd: root })
-  const against = join(root, "build/bench/against")
+  const against = join(root, "build/test/bench/against")
   const target = join(against, commit)
   if (existsSync(target)) return commit
   process.stderr.write(`packing ${revision} …\n`)
@@ -37,6 +37,8 @@ const pack = (revision) => {
     mkdirSync(source)
     run("tar", ["-xf", archive, "-C", source])
     node("typescript/bin/tsc", ["-p", "tsconfig.build.json"], { cwd: source })
+    const libraries = join(source, "src/internal/kernel/win32/native")
+    if (existsSync(libraries)) cpSync(libraries, join(source, "dist/native"), { recursive: true })
     const [{ filename }] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts"], { cwd: source }))
     for (const copy of ["first", "second"]) {
       mkdirSync(join(folder, copy))

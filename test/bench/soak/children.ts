@@ -4,12 +4,12 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { constants } from "node:os"
 import { join } from "node:path"
-import type * as Kernel from "../../src/Kernel.js"
-import * as NamedPipe from "../../src/NamedPipe.js"
-import type { Win32Error } from "../../src/Win32Error.js"
-import { EXIT_CODE, READY, type Task, type Way } from "../../test/support/endings.js"
-import type { State } from "../../test/support/interruptions.js"
-import { root, type Running, type Start } from "../../test/support/processes.js"
+import type * as Kernel from "../../../src/Kernel.js"
+import * as NamedPipe from "../../../src/NamedPipe.js"
+import type { Win32Error } from "../../../src/Win32Error.js"
+import { EXIT_CODE, READY, type Task, type Way } from "../../support/endings.js"
+import type { State } from "../../support/interruptions.js"
+import { root, type Running, type Start } from "../../support/processes.js"
 
 /** Bundled before the soak begins: under Wine that cannot be done. */
 export const endingsProgram = join(root, "build/bundles/soak/test/support/endingsProgram.mjs")

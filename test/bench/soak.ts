@@ -10,11 +10,11 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import * as Kernel from "../src/Kernel.js"
-import * as Ledger from "../src/Ledger.js"
-import { writeContents } from "../test/support/endings.js"
-import { oneRound, State } from "../test/support/interruptions.js"
-import { root, type Start, starter } from "../test/support/processes.js"
+import * as Kernel from "../../src/Kernel.js"
+import * as Ledger from "../../src/Ledger.js"
+import { writeContents } from "../support/endings.js"
+import { oneRound, State } from "../support/interruptions.js"
+import { root, type Start, starter } from "../support/processes.js"
 import { child, endingsProgram } from "./soak/children.js"
 import { close } from "./soak/closing.js"
 import { type Measures, measuring, mebibytes } from "./soak/measures.js"
@@ -73,7 +73,7 @@ const problems: Array<string> = []
 const workersEnd = (state: State, start: Start, directory: string, file: string) =>
   Effect.promise(async () => {
     const args = [String(state.below(2 ** 31)), String(WORKERS), file, endingsProgram]
-    const running = start(join(root, "build/bundles/soak/bench/soak/workers.mjs"), args, join(directory, "workers"))
+    const running = start(join(root, "build/bundles/soak/test/bench/soak/workers.mjs"), args, join(directory, "workers"))
     const { code, output } = await running.ended
     figures.processes++
     if (code !== 0) return void problems.push(`a process of workers ended with ${code}:\n${output}`)

@@ -14,7 +14,7 @@ import { race } from "./harness/race.js"
 import { type Case, type Contestant, seconds } from "./harness/Scenario.js"
 import { caseTable } from "./harness/table.js"
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
+const root = fileURLToPath(new URL("../../..", import.meta.url))
 
 const { values } = parseArgs({
   options: {
@@ -29,8 +29,8 @@ const { values } = parseArgs({
 
 const programs = {
   ours: "examples/copy/main",
-  stream: "bench/copy/stream",
-  fileSystemCopy: "bench/copy/fileSystemCopy"
+  stream: "test/bench/copy/stream",
+  fileSystemCopy: "test/bench/copy/fileSystemCopy"
 }
 
 /** Where each program is, all bundled or none: neither side may win by how it is packed. */

@@ -33,7 +33,7 @@ export const tree: MakeScenario = (bench) =>
 
 const theCase = (bench: Bench): Effect.Effect<Case<Env>> =>
   Effect.sync(() => {
-    const modules = realpathSync(fileURLToPath(new URL("../../../node_modules", import.meta.url)))
+    const modules = realpathSync(fileURLToPath(new URL("../../../../node_modules", import.meta.url)))
     const source = bench.quick ? join(modules, "effect") : modules
     const { bytes, names } = census(source)
     return {

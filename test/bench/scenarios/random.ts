@@ -5,8 +5,8 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { read as readCallback } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
-import type { Kernel } from "../../src/Kernel.js"
-import type { Ledger } from "../../src/Ledger.js"
+import type { Kernel } from "../../../src/Kernel.js"
+import type { Ledger } from "../../../src/Ledger.js"
 import {
   type Bench,
   contestant,

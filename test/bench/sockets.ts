@@ -4,11 +4,11 @@
 // for both.
 import * as Effect from "effect/Effect"
 import { connect as netConnect, createServer, type Socket } from "node:net"
-import * as BufferPool from "../src/BufferPool.js"
-import * as Handle from "../src/Handle.js"
-import * as Kernel from "../src/Kernel.js"
-import * as Operation from "../src/Operation.js"
-import * as ThreadpoolIo from "../src/ThreadpoolIo.js"
+import * as BufferPool from "../../src/BufferPool.js"
+import * as Handle from "../../src/Handle.js"
+import * as Kernel from "../../src/Kernel.js"
+import * as Operation from "../../src/Operation.js"
+import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 
 const ROUNDS = 3
 const PINGS = 1000

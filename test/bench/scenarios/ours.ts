@@ -1,8 +1,8 @@
 // The same by this library.
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type * as File from "../../src/File.js"
-import type { Kernel } from "../../src/Kernel.js"
+import type * as File from "../../../src/File.js"
+import type { Kernel } from "../../../src/Kernel.js"
 import type { Library } from "../harness/Bench.js"
 import type { Read } from "./reading.js"
 import { inOrder } from "./reading.js"

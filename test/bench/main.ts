@@ -31,8 +31,8 @@ const HELP = `${COMMAND} -- [options]
   --rounds N        rounds that count (default 5; 3 with --quick; 15 with --against)
   --quick           smaller files and fewer operations, for a look
   --json            JSON lines in place of the table
-  --save            keeps the results and draws the charts in bench/results; without it nothing is changed that git tracks, and
-                    they are kept in build/bench/results
+  --save            keeps the results and draws the charts in test/bench/results; without it nothing is changed that git tracks,
+                    and they are kept in build/test/bench/results
   --output DIR      keeps them there
   --help            this text
 
@@ -87,7 +87,7 @@ const options = (): Options | "help" => {
   if (save && (quick || compared || contestant !== undefined || values.output !== undefined)) {
     throw new Mistake("--save keeps whole results: it does not go with --quick, --against, --contestant or --output.")
   }
-  if (compared && packed === undefined) throw new Mistake("--against needs bench/run.mjs, which packs the revision.")
+  if (compared && packed === undefined) throw new Mistake("--against needs test/bench/run.mjs, which packs the revision.")
   const inProject = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
   return {
     kernel: values.kernel as Options["kernel"],
@@ -99,7 +99,7 @@ const options = (): Options | "help" => {
     json,
     output: compared || contestant !== undefined
       ? undefined
-      : values.output ?? inProject(save ? "../../bench/results" : "results")
+      : values.output ?? inProject(save ? "../../../test/bench/results" : "results")
   }
 }
 
@@ -145,7 +145,7 @@ const runScenario = (
 const program = (options: Options) =>
   Effect.scoped(Effect.gen(function*() {
     const { json, kernel, named, output, quick } = options
-    const now = yield* load("now", new URL("../src/index.js", import.meta.url), kernel)
+    const now = yield* load("now", new URL("../../src/index.js", import.meta.url), kernel)
     const copies = options.against === undefined ? undefined : yield* others(now, options.against, kernel)
     const bench = yield* Bench.make({ kernel, quick, directory: yield* directory, ...now })
     const isWine = process.env["WINEPREFIX"] !== undefined

@@ -2,8 +2,8 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { connect, createServer, type Socket } from "node:net"
-import type { Kernel } from "../../src/Kernel.js"
-import type * as NamedPipe from "../../src/NamedPipe.js"
+import type { Kernel } from "../../../src/Kernel.js"
+import type * as NamedPipe from "../../../src/NamedPipe.js"
 import { type Bench, contestant, type Env, type Library, type MakeScenario, promised } from "../harness/Bench.js"
 import { checksum, Seen } from "../harness/inputs.js"
 import {

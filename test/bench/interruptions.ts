@@ -3,9 +3,9 @@
 //   npm run stress -- [--operations 100000] [--seed N] [--kernel auto|win32|portable]; npm run stress:kernel32
 import * as Effect from "effect/Effect"
 import { parseArgs } from "node:util"
-import * as Kernel from "../src/Kernel.js"
-import * as Ledger from "../src/Ledger.js"
-import { run } from "../test/support/interruptions.js"
+import * as Kernel from "../../src/Kernel.js"
+import * as Ledger from "../../src/Ledger.js"
+import { run } from "../support/interruptions.js"
 import { collectGarbage } from "./harness/garbage.js"
 import { mebibytes } from "./soak/measures.js"
 

@@ -1,5 +1,5 @@
 // Builds the C programs that the benchmark compares itself with, where there is a compiler for them; otherwise it says
-// so, and the benchmark runs without them: `node bench/native/build.mjs`.
+// so, and the benchmark runs without them: `node test/bench/native/build.mjs`.
 import { spawnSync } from "node:child_process"
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url"
 const COMPILER = "x86_64-w64-mingw32-gcc"
 
 const here = fileURLToPath(new URL(".", import.meta.url))
-const target = fileURLToPath(new URL("../../build/bench/native", import.meta.url))
+const target = fileURLToPath(new URL("../../../build/test/bench/native", import.meta.url))
 
 mkdirSync(target, { recursive: true })
 const program = join(target, "tpio.exe")

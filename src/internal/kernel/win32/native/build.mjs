@@ -51,7 +51,7 @@ const all = (each) => {
 
 const check = (machine, bytes) => {
   const same = readFileSync(library(machine)).equals(bytes)
-  console.log(`native/relay-${machine}.dll: ${bytes.length} bytes, ${same ? "as committed" : "NOT as committed"}`)
+  console.log(`relay-${machine}.dll: ${bytes.length} bytes, ${same ? "as committed" : "NOT as committed"}`)
   if (same) return
   console.log("Run `npm run build:native`, and commit what it makes.")
   process.exitCode = 1
@@ -59,7 +59,7 @@ const check = (machine, bytes) => {
 
 const write = (machine, bytes) => {
   writeFileSync(library(machine), bytes)
-  console.log(`native/relay-${machine}.dll: ${bytes.length} bytes`)
+  console.log(`relay-${machine}.dll: ${bytes.length} bytes`)
 }
 
 const obstacle = compilerObstacle()
