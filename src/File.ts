@@ -45,7 +45,7 @@ import { type Issuable, misaligned, move, moveAll } from "./internal/file/moveAl
 import { joined, nameProblem } from "./internal/file/names.js"
 import * as sinks from "./internal/file/sink.js"
 import * as sparse from "./internal/file/sparse.js"
-import type { Calls, FileInformation, StorageInformation } from "./internal/kernel/Kernel.js"
+import type { Calls, FileInformation, StorageInformation } from "./internal/kernel/Calls.js"
 import { advance, offsetProblem } from "./internal/offset.js"
 import { bindOrClose, openHandleIn, orClose } from "./internal/openHandle.js"
 import { isOperation } from "./internal/operation.js"

@@ -21,7 +21,7 @@ import {
 import * as c from "./internal/constants.js"
 import type { Request } from "./internal/engine/Operation.js"
 import type { Segment as EngineSegment } from "./internal/engine/Segments.js"
-import { callersMemoryTrouble } from "./internal/engine/ThreadpoolIoObject.js"
+import { callersMemoryTrouble } from "./internal/engine/OperationMemory.js"
 import type { CustomIssue } from "./internal/kernel/Kernel.js"
 import { bits, notifications } from "./internal/notify.js"
 import { END_OF_FILE, high, low, offsetProblem } from "./internal/offset.js"

@@ -11,7 +11,7 @@ import * as Win32Error from "../Win32Error.js"
 import { ERROR_INVALID_HANDLE, ERROR_SUCCESS } from "./constants.js"
 import type * as Engine from "./engine/Call.js"
 import { masked, maskedIn, type Waited } from "./forms.js"
-import type { CallName, Calls } from "./kernel/Kernel.js"
+import type { CallName, Calls } from "./kernel/Calls.js"
 import type { Restore, Ticket } from "./settle.js"
 
 export interface CallOptions<K extends CallName> extends Engine.CallOptions<K> {

@@ -8,7 +8,7 @@ import type { Kernel } from "../Kernel.js"
 import type * as ThreadpoolIo from "../ThreadpoolIo.js"
 import { Win32Error } from "../Win32Error.js"
 import { call, callIn } from "./call.js"
-import type { Calls } from "./kernel/Kernel.js"
+import type { Calls } from "./kernel/Calls.js"
 import type { Restore } from "./settle.js"
 import { acquire } from "./threadpoolIo.js"
 

@@ -6,6 +6,8 @@
 import { ofPipeline } from "./pipeline.mjs"
 
 const object = "internal/engine/ThreadpoolIoObject"
+const memory = "internal/engine/OperationMemory"
+const teardown = "internal/engine/Teardown"
 const settle = "internal/settle"
 const forms = "internal/forms"
 const slots = "internal/kernel/SlotTable"
@@ -224,15 +226,15 @@ export const mutations = [
   },
   {
     name: "copy more than has come",
-    file: object,
+    file: memory,
     from: "const bytes = Math.min(operation.bytes, operation.length)",
     to: "const bytes = operation.length"
   },
   {
     name: "do not return the memory",
-    file: object,
+    file: memory,
     after: "The copy is made before anyone",
-    from: "this.engine.buffers.release(operation.block)",
+    from: "engine.buffers.release(operation.block)",
     to: "void 0"
   },
   {
@@ -259,37 +261,37 @@ export const mutations = [
     name: "close without cancelling what is in flight",
     quick: "schedules",
     file: object,
-    after: "this.#stage = \"closing\"",
+    after: "this.#open = false",
     from: "of this.#inFlight",
     to: "of []"
   },
   {
     name: "close without ending what is queued",
     file: object,
-    after: "this.#stage = \"closing\"",
+    after: "this.#open = false",
     from: "of this.#queue",
     to: "of []"
   },
   {
     name: "close before wait",
     quick: "schedules",
-    file: object,
-    from: "this.binding.wait(kernel, threadpoolIo, closeHandle)",
+    file: teardown,
+    from: "binding.wait(kernel, threadpoolIo, closeHandle)",
     to: "closeHandle()"
   },
   {
     name: "close the object before its handle",
-    file: object,
+    file: teardown,
     from: "kernel.call(\"CloseHandle\", { handle }, (status) =>",
     to: "this.#closeObject(), kernel.call(\"CloseHandle\", { handle }, (status) =>"
   },
-  { name: "close while a call works on the handle", file: object, from: "this.#calls > 0", to: "this.#calls > 1e9" },
+  { name: "close while a call works on the handle", file: teardown, from: "this.#calls > 0", to: "this.#calls > 1e9" },
   {
     name: "submit after the close has begun",
     file: object,
     after: "#refuse(operation",
-    from: "this.#stage !== \"open\"",
-    to: "this.#stage === \"closed\""
+    from: "!this.#open",
+    to: "false"
   },
   {
     name: "leave the drain timer running",
@@ -383,7 +385,7 @@ export const mutations = [
   { name: "keep the process alive for nothing", file: engine, from: "this.host.unref()", to: "void 0" },
   {
     name: "two operations write to one memory",
-    file: object,
+    file: memory,
     from: "!operation.ranges.add(operation, access === \"kernel-writes\")",
     to: "!operation.ranges.add(operation, access === \"none\")"
   },
@@ -418,7 +420,13 @@ export const mutations = [
     from: "!this.#completed.includes(request)",
     to: "true"
   },
-  { name: "a withdrawn read still writes into its memory", file: threads, from: "if (withdrawn)", to: "if (false)" },
+  {
+    name: "a withdrawn read still writes into its memory",
+    file: "internal/kernel/portable/threadRequest",
+    after: "value()",
+    from: "if (this.withdrawn)",
+    to: "if (false)"
+  },
   {
     name: "the event loop is not kept alive by a request under way",
     file: threads,
@@ -433,7 +441,7 @@ export const mutations = [
   },
   {
     name: "a detached buffer passes for an empty one",
-    file: object,
+    file: memory,
     from: "memory.byteLength === 0 && isDetached(buffer)",
     to: "false"
   },

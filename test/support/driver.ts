@@ -2,7 +2,8 @@
  * Drives a kernel by its verbs, without the engine: for tests of a kernel's own promises.
  */
 import * as C from "../../src/internal/constants.js"
-import type { Block, CallName, Calls, Issue, Kernel } from "../../src/internal/kernel/Kernel.js"
+import type { CallName, Calls } from "../../src/internal/kernel/Calls.js"
+import type { Block, Issue, Kernel } from "../../src/internal/kernel/Kernel.js"
 
 export interface Answer<A> {
   readonly status: number

@@ -3,16 +3,8 @@
  * call does, and when. It has no clock; its packets come in later turns of the event loop, or when the test says so.
  */
 import * as C from "../../src/internal/constants.js"
-import type {
-  Block,
-  CallDone,
-  CallName,
-  Calls,
-  CustomIssue,
-  FileInformation,
-  Issue,
-  Kernel
-} from "../../src/internal/kernel/Kernel.js"
+import type { CallDone, CallName, Calls, FileInformation } from "../../src/internal/kernel/Calls.js"
+import type { Block, CustomIssue, Issue, Kernel } from "../../src/internal/kernel/Kernel.js"
 import { type Done, Model, Operation, type Storage, type TakeBack } from "../../src/internal/kernel/model.js"
 import { MemoryFiles, type OpenFile } from "../../src/internal/kernel/simulated/memory.js"
 import type { SlotTable } from "../../src/internal/kernel/SlotTable.js"

@@ -4,7 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import { basename } from "node:path"
-import type { CallName, Calls, FileInformation, Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
+import type { CallName, Calls, FileInformation } from "../../src/internal/kernel/Calls.js"
+import type { Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
 import * as Kernel from "../../src/Kernel.js"
 import { byHandles } from "./byHandles.js"
 

@@ -4,7 +4,8 @@
  */
 import { describe, expect, it } from "vitest"
 import * as C from "../../src/internal/constants.js"
-import type { CallName, Calls, Issue, Kernel } from "../../src/internal/kernel/Kernel.js"
+import type { CallName, Calls } from "../../src/internal/kernel/Calls.js"
+import type { Issue, Kernel } from "../../src/internal/kernel/Kernel.js"
 import { DONE_WITHOUT_PACKET } from "../../src/internal/kernel/Kernel.js"
 import { MemoryFiles } from "../../src/internal/kernel/simulated/memory.js"
 import { over } from "../../src/internal/kernel/win32.js"

@@ -3,7 +3,7 @@
  * while it is queued, waited for otherwise, and given up after a limit; what it then still brings is disposed of.
  */
 import { ERROR_OPERATION_ABORTED, WAIT_TIMEOUT } from "../constants.js"
-import type { CallName, Calls } from "../kernel/Kernel.js"
+import type { CallName, Calls } from "../kernel/Calls.js"
 import type { Engine } from "./Engine.js"
 import type { ThreadpoolIoObject } from "./ThreadpoolIoObject.js"
 import type { Deliverable } from "./Turns.js"
@@ -34,7 +34,7 @@ export class Call<K extends CallName> implements Deliverable {
     arguments_: Calls[K][0],
     private readonly options: CallOptions<K>
   ) {
-    options.object?.callBegan()
+    options.object?.teardown.callBegan()
     this.#takeBack = engine.kernel.call(name, arguments_, (status, value, cause) => this.#done(status, value, cause))
   }
 
@@ -47,7 +47,7 @@ export class Call<K extends CallName> implements Deliverable {
   cancel(limitMs: number): void {
     if (this.#settled) return
     if (this.#takeBack()) {
-      this.options.object?.callEnded()
+      this.options.object?.teardown.callEnded()
       this.#settle(ERROR_OPERATION_ABORTED)
     } else if (limitMs !== Infinity) {
       this.#stopTimer = this.engine.host.setTimer(limitMs, () => {
@@ -70,7 +70,7 @@ export class Call<K extends CallName> implements Deliverable {
   }
 
   #done(status: number, value: Calls[K][1] | undefined, cause: unknown): void {
-    this.options.object?.callEnded()
+    this.options.object?.teardown.callEnded()
     this.value = value
     this.cause = cause
     if (this.givenUp) return this.discard()

@@ -87,11 +87,11 @@ export class CleanupGroupObject {
 
   #closeMembers(limitMs: number, done: (report: GroupReport) => void): void {
     const members = [...this.members]
-    const kept = members.filter((member) => !member.awaitsGroup)
+    const kept = members.filter((member) => !member.teardown.awaitsGroup)
     if (kept.length > 0) {
       // The group would close these too, with I/O in flight or on a handle that lives: the others are closed by
       // themselves.
-      for (const member of members) if (member.awaitsGroup) member.closedByItself()
+      for (const member of members) if (member.teardown.awaitsGroup) member.closedByItself()
       return done({ retained: `${kept.length} of its members could not be closed`, defect: undefined })
     }
     const { host, kernel } = this.engine

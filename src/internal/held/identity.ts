@@ -2,7 +2,7 @@
  * Which file a name means: compared by numbers, where the file system gives any.
  */
 
-import type { FileInformation } from "../kernel/Kernel.js"
+import type { FileInformation } from "../kernel/Calls.js"
 
 /** The facts that node's stat with `bigint` has among others; or a handle's. */
 export interface Identity {

@@ -14,7 +14,8 @@ import {
 } from "../constants.js"
 import { CallbackBudget } from "./budget.js"
 import { ContractViolation } from "./ContractViolation.js"
-import type { Block, CallDone, CallName, Calls, Diagnosis, FileInformation, Issue, Kernel } from "./Kernel.js"
+import type { CallDone, CallName, Calls, FileInformation } from "./Calls.js"
+import type { Block, Diagnosis, Issue, Kernel } from "./Kernel.js"
 import { ModelPools } from "./modelPools.js"
 import { SlotTable } from "./SlotTable.js"
 
@@ -342,7 +343,7 @@ export class Model<F, O extends Operation<F>> implements Kernel {
     }
     const operation = this.#operations[issue.slot] ?? this.#operation(issue.slot)
     if (operation.issue !== undefined) throw new ContractViolation(13, `slot ${issue.slot} issued while pending`)
-    const block = this.#block(issue)
+    const block = ownedBlock(issue)
     const object = this.#object(issue.handle)
     if (object === undefined) return ERROR_INVALID_HANDLE
     if (object.binding !== io) throw new ContractViolation(24, "an operation issued on a handle bound elsewhere")
@@ -534,17 +535,17 @@ export class Model<F, O extends Operation<F>> implements Kernel {
     this.#operations[slot] = operation
     return operation
   }
+}
 
-  /** The memory of an operation, when it is this kernel's own: a caller's bytes (`unsafe`) are nobody's to free. */
-  #block({ block, input, length, slot, start }: Issue): OwnedBlock | undefined {
-    if (block === undefined) {
-      // A scatter or gather has the addresses of its pages in `input`.
-      if (length > 0 && input === undefined) throw new ContractViolation(13, `slot ${slot} issued without memory`)
-      return undefined
-    }
-    if (start < 0 || length < 0 || start + length > block.bytes.byteLength) {
-      throw new ContractViolation(13, `slot ${slot} issued with a window outside of its memory`)
-    }
-    return block instanceof OwnedBlock ? block : undefined
+/** The memory of an operation, when it is this kernel's own: a caller's bytes (`unsafe`) are nobody's to free. */
+const ownedBlock = ({ block, input, length, slot, start }: Issue): OwnedBlock | undefined => {
+  if (block === undefined) {
+    // A scatter or gather has the addresses of its pages in `input`.
+    if (length > 0 && input === undefined) throw new ContractViolation(13, `slot ${slot} issued without memory`)
+    return undefined
   }
+  if (start < 0 || length < 0 || start + length > block.bytes.byteLength) {
+    throw new ContractViolation(13, `slot ${slot} issued with a window outside of its memory`)
+  }
+  return block instanceof OwnedBlock ? block : undefined
 }

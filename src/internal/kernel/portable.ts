@@ -4,14 +4,17 @@
  */
 import { callbackify } from "node:util"
 import * as C from "../constants.js"
-import { errnoOf, statusOf } from "../errno.js"
-import { Gate, type Job, limitOf, Queue } from "./gate.js"
-import type { Block, Calls, FileInformation, Issue, Kernel, SmallCopy } from "./Kernel.js"
-import { type Done, Model, Operation, type OtherCalls, type Storage, type TakeBack } from "./model.js"
+import { statusOf } from "../errno.js"
+import { Gate, type Job, limitOf, type Queue } from "./gate.js"
+import type { Calls, FileInformation, SmallCopy } from "./Calls.js"
+import type { Block, Kernel } from "./Kernel.js"
+import { type Done, Model, type OtherCalls, type Storage, type TakeBack } from "./model.js"
 import { openDirectory, opensDirectory, prepareDirectoryChanges } from "./portable/directory.js"
+import { DiskFile } from "./portable/DiskFile.js"
 import * as fileCalls from "./portable/fileCalls.js"
 import { isPipePath, Pipes } from "./portable/pipe.js"
-import { libuv, type Stat } from "./portable/requests.js"
+import { type PortableFile, PortableOperation } from "./portable/PortableOperation.js"
+import { libuv } from "./portable/requests.js"
 import { CAPACITY, DATA, Threads } from "./portable/threads.js"
 import * as posix from "./posix.js"
 import type { SlotTable } from "./SlotTable.js"
@@ -23,9 +26,6 @@ export interface Options {
    */
   readonly threads?: number | undefined
 }
-
-/** The most that one read(2) or write(2) is asked for: node takes a signed 32-bit length. */
-const MAX_STEP = 0x40000000
 
 /** The places that do the work of this kernel. */
 export interface Workforce {
@@ -54,260 +54,6 @@ export const make = ({ threads }: Options = {}): Kernel =>
       threads === undefined ? sharedWorkforce() : { libuv: new Gate(threads, libuv), own: undefined }
     )
   )
-
-/** The object that a handle of this kernel is open on. */
-export interface PortableFile {
-  /** 997, and later `operation.complete`; or a status for which no packet comes. */
-  issue(operation: PortableOperation): number
-  cancel(operation: PortableOperation): void
-  close(done: Done<void>): TakeBack
-}
-
-/** A file, the calls that use its descriptor, and the close that waits for them: no descriptor is closed in use. */
-class DiskFile implements PortableFile {
-  users = 0
-  whenUnused: (() => void) | undefined = undefined
-  /** Known from the first append on. */
-  appends: Appends | undefined = undefined
-  /** Appends that came while their queue was being looked for. */
-  #firstAppends: Array<PortableOperation> | undefined = undefined
-
-  constructor(readonly storage: PortableStorage, readonly posix: posix.PosixFile) {}
-
-  issue(operation: PortableOperation): number {
-    const issue = operation.issue!
-    if (issue.kind !== "read" && issue.kind !== "write") return C.ERROR_NOT_SUPPORTED
-    if (!(issue.kind === "read" ? this.posix.readable : this.posix.writable)) return C.ERROR_ACCESS_DENIED
-    const append = this.looksForEnd(issue)
-    if (issue.kind === "write" && this.posix.appends) operation.offset = 0
-    else if (!append && !reachable(issue)) return C.ERROR_INVALID_PARAMETER
-    else operation.offset = append ? undefined : offsetOf(issue)
-    // Rule 9: a request for nothing succeeds, at the end of the file too.
-    if (issue.length === 0) this.storage.post(operation, C.ERROR_SUCCESS)
-    else {
-      operation.gate = this.storage.gateFor(issue.length)
-      if (append) this.#append(operation)
-      else operation.gate.enter(operation)
-    }
-    return C.ERROR_IO_PENDING
-  }
-
-  /** A write that goes to the end of a file which was not opened for that. */
-  looksForEnd({ kind, offsetHigh, offsetLow }: Issue): boolean {
-    return kind === "write" && !this.posix.appends && isAppend(offsetLow, offsetHigh)
-  }
-
-  #append(operation: PortableOperation): void {
-    if (this.appends !== undefined) return this.appends.enter(operation)
-    if (this.#firstAppends !== undefined) {
-      this.#firstAppends.push(operation)
-      return
-    }
-    const first = this.#firstAppends = [operation]
-    this.use(posix.identity, (status, identity) => {
-      this.#firstAppends = undefined
-      if (identity !== undefined) this.appends = Appends.of(identity)
-      for (const append of first) {
-        if (this.appends === undefined) append.complete(status, 0)
-        else this.appends.enter(append)
-      }
-    })
-  }
-
-  cancel(operation: PortableOperation): void {
-    const { queue } = operation
-    const first = this.#firstAppends?.indexOf(operation) ?? -1
-    if (first >= 0) this.#firstAppends!.splice(first, 1)
-    else if (queue === undefined && !operation.withdraw()) return
-    queue?.remove(operation)
-    // It had come first among the appends and waited at the gate: the next one is first now.
-    const appends = operation.offset === undefined ? this.appends : undefined
-    if (queue !== undefined && appends?.holds(queue) === false) appends.leave()
-    this.storage.post(operation, C.ERROR_OPERATION_ABORTED)
-  }
-
-  close(done: Done<void>): TakeBack {
-    let takeBack: TakeBack | undefined
-    const begin = (): void => {
-      takeBack = this.storage.run((requests, told) => {
-        this.appends?.closed()
-        posix.closeFile(this.posix)(requests, told)
-      }, done)
-    }
-    if (this.users === 0) begin()
-    else this.whenUnused = begin
-    return () => {
-      if (takeBack !== undefined) return takeBack()
-      this.whenUnused = undefined
-      return true
-    }
-  }
-
-  /** A call that uses the descriptor. */
-  use<A>(work: (file: posix.PosixFile) => posix.Work<A>, done: Done<A>): TakeBack {
-    return this.#using(done, (done) => this.storage.run((requests, told) => work(this.posix)(requests, told), done))
-  }
-
-  usePromise<A>(work: (file: posix.PosixFile) => Promise<A>, done: Done<A>): TakeBack {
-    return this.#using(done, (done) => this.storage.runPromise(() => work(this.posix), done))
-  }
-
-  #using<A>(done: Done<A>, begin: (done: Done<A>) => TakeBack): TakeBack {
-    this.users++
-    const takeBack = begin((status, value, cause) => {
-      this.left()
-      done(status, value, cause)
-    })
-    return () => {
-      const taken = takeBack()
-      if (taken) this.left()
-      return taken
-    }
-  }
-
-  left(): void {
-    if (--this.users > 0) return
-    const close = this.whenUnused
-    this.whenUnused = undefined
-    close?.()
-  }
-}
-
-/**
- * Appends to one inode, one at a time: each looks where the file ends and writes there. On one JavaScript thread they
- * do not overwrite each other. Against other writers there is no such promise: O_APPEND would take every other write's
- * offset away.
- */
-class Appends {
-  static readonly #all = new Map<string, Appends>()
-  readonly #queue = new Queue()
-  #busy = false
-  #files = 0
-
-  private constructor(readonly identity: string) {}
-
-  static of(identity: string): Appends {
-    let appends = Appends.#all.get(identity)
-    if (appends === undefined) Appends.#all.set(identity, appends = new Appends(identity))
-    appends.#files++
-    return appends
-  }
-
-  closed(): void {
-    if (--this.#files === 0) Appends.#all.delete(this.identity)
-  }
-
-  enter(append: PortableOperation): void {
-    if (this.#busy) {
-      this.#queue.push(append)
-      return
-    }
-    this.#busy = true
-    append.gate.enter(append)
-  }
-
-  /** Whether an append that waits in this queue has not come first yet. */
-  holds(queue: Queue): boolean {
-    return queue === this.#queue
-  }
-
-  leave(): void {
-    const append = this.#queue.shift() as PortableOperation | undefined
-    if (append === undefined) this.#busy = false
-    else append.gate.enter(append)
-  }
-}
-
-/** An operation; on a file it is a job for a thread. There is one per slot, so that it costs no closure of ours. */
-export class PortableOperation extends Operation<PortableFile> implements Job {
-  next: Job | undefined = undefined
-  previous: Job | undefined = undefined
-  queue: Queue | undefined = undefined
-  /** The offset, or `undefined` for an append. */
-  offset: number | undefined = 0
-  /** The status of a packet that waits for a turn of its own. */
-  decided = 0
-
-  /** `gate` is where it waits for its thread. */
-  constructor(slot: number, slots: SlotTable, public gate: Gate) {
-    super(slot, slots)
-  }
-
-  get #file(): DiskFile {
-    return this.object.file as DiskFile
-  }
-
-  run(): void {
-    if (this.offset === undefined) this.gate.requests.fstat(this.#file.posix.fd, this.#sized)
-    else this.#step()
-  }
-
-  #step(): void {
-    const { block, kind, length, start } = this.issue!
-    const { appends, fd } = this.#file.posix
-    const done = this.bytes
-    const step = Math.min(length - done, MAX_STEP)
-    try {
-      const { requests } = this.gate
-      if (kind === "read") requests.read(fd, block!.bytes, start + done, step, this.offset! + done, this.#transferred)
-      else {
-        const position = appends ? -1 : this.offset! + done
-        requests.write(fd, block!.bytes, start + done, step, position, this.#transferred)
-      }
-    } catch (error) {
-      // A caller's own memory was taken away while the operation waited. A turn of its own: many of these would nest.
-      setImmediate(() => this.#finish(statusOf(error), done))
-    }
-  }
-
-  readonly #sized = (error: Error | null, stat: Stat | undefined): void => {
-    if (error !== null) return this.#finish(statusOf(error), 0)
-    this.offset = Number(stat!.size)
-    this.#step()
-  }
-
-  /** Takes its request back when no thread has begun it. */
-  withdraw(): boolean {
-    const { gate } = this
-    if (!gate.requests.withdraw(this.#transferred, () => gate.leave())) return false
-    this.#leaveAppends()
-    return true
-  }
-
-  readonly #transferred = (error: Error | null, transferred: number | undefined): void => {
-    const { kind, length } = this.issue!
-    if (error !== null) {
-      // Files that make up what is read, as /proc/kmsg, may have nothing yet: they are opened in a way that does not
-      // wait.
-      const wouldWait = kind === "read" && errnoOf(error) === "EAGAIN"
-      return this.#finish(wouldWait ? C.ERROR_NOT_SUPPORTED : statusOf(error), this.bytes)
-    }
-    const count = transferred!
-    const bytes = this.bytes + count
-    if (bytes === length) return this.#finish(C.ERROR_SUCCESS, bytes)
-    if (kind === "read" && count < MAX_STEP) {
-      // Rule 9: only a read that begins at the end or past it meets the end of the file.
-      return this.#finish(bytes === 0 ? C.ERROR_HANDLE_EOF : C.ERROR_SUCCESS, bytes)
-    }
-    if (count === 0) return this.#finish(C.ERROR_DISK_FULL, bytes)
-    this.bytes = bytes
-    this.#step()
-  }
-
-  /** The next operation gets the thread before anybody hears of this one. */
-  #finish(status: number, bytes: number): void {
-    this.#leaveAppends()
-    this.gate.leave()
-    this.complete(status, bytes)
-  }
-
-  #leaveAppends(): void {
-    if (this.#file.looksForEnd(this.issue!)) this.#file.appends!.leave()
-  }
-}
-
-const isAppend = (offsetLow: number, offsetHigh: number): boolean =>
-  offsetLow === C.MAXDWORD && offsetHigh === C.MAXDWORD
 
 /** A call that waits for its thread. */
 class Call<A> implements Job {
@@ -517,8 +263,3 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
     return this.turn(() => done(file === undefined ? C.ERROR_INVALID_HANDLE : C.ERROR_INVALID_FUNCTION))
   }
 }
-
-const offsetOf = ({ offsetHigh, offsetLow }: Issue): number => offsetHigh * 0x1_0000_0000 + offsetLow
-
-/** Node takes offsets up to 2^53: what lies beyond is refused, never wrapped (rule 26). */
-const reachable = (issue: Issue): boolean => offsetOf(issue) + issue.length <= Number.MAX_SAFE_INTEGER

@@ -9,7 +9,7 @@ import * as path from "node:path"
 import { promisify } from "node:util"
 import * as C from "../constants.js"
 import { errnoOf, Refusal } from "../errno.js"
-import type { Calls, FileInformation } from "./Kernel.js"
+import type { Calls, FileInformation } from "./Calls.js"
 import type { Requests, Stat } from "./portable/requests.js"
 
 const { constants } = fs

@@ -20,7 +20,7 @@ import {
   ERROR_PIPE_NOT_CONNECTED,
   PIPE_UNLIMITED_INSTANCES
 } from "../constants.js"
-import type { Calls } from "../kernel/Kernel.js"
+import type { Calls } from "../kernel/Calls.js"
 import { bindOrClose, openHandleIn } from "../openHandle.js"
 import { type Restore, settle } from "../settle.js"
 import * as life from "../threadpoolIo.js"

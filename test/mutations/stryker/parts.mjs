@@ -25,7 +25,10 @@ export const parts = {
     without: SLOW
   },
   machine: {
-    mutate: engine("ThreadpoolIoObject", "Engine", "Environment", "Operation", "Binding", "Call", "Turns"),
+    mutate: engine(
+      ...["ThreadpoolIoObject", "OperationMemory", "Teardown", "Engine", "Environment", "Operation", "Binding", "Call"],
+      "Turns"
+    ),
     tests: unit("engine", "objects", "machine", "environment", "fileops", "settling", "exhaustive"),
     without: SLOW
   },
@@ -98,7 +101,7 @@ export const parts = {
     mutate: [
       "src/internal/errno.ts",
       ...["portable", "posix", "gate", "budget"].map((name) => `src/internal/kernel/${name}.ts`),
-      ...portable("fileCalls", "pipe", "pipeAddress", "pipeEnd", "pipeSocket", "requests", "threads")
+      ...portable("DiskFile", "PortableOperation", "fileCalls", "pipe", "pipeAddress", "pipeEnd", "pipeSocket", "requests", "threads", "threadRequest")
     ],
     tests: [
       ...unit("portable", "threads", "pipeSocket", "pipes", "calls"),

@@ -9,9 +9,11 @@ import { promisify } from "node:util"
 import * as C from "../../constants.js"
 import { Refusal } from "../../errno.js"
 import * as notify from "../../notify.js"
-import type { Calls, WatchParameters } from "../Kernel.js"
+import type { Calls } from "../Calls.js"
+import type { WatchParameters } from "../Kernel.js"
 import type { Done, Handles, TakeBack } from "../model.js"
-import type { PortableFile, PortableOperation, PortableStorage } from "../portable.js"
+import type { PortableStorage } from "../portable.js"
+import type { PortableFile, PortableOperation } from "./PortableOperation.js"
 import { refusalOf, Tree, watchStatus } from "./tree.js"
 
 type CreateFile = Calls["CreateFileW"][0]

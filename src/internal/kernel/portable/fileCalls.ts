@@ -6,7 +6,7 @@ import * as fs from "node:fs"
 import { promisify } from "node:util"
 import * as C from "../../constants.js"
 import { Refusal } from "../../errno.js"
-import type { Calls } from "../Kernel.js"
+import type { Calls } from "../Calls.js"
 import * as posix from "../posix.js"
 import { libuv } from "./requests.js"
 

@@ -4,9 +4,10 @@
  */
 import type * as net from "node:net"
 import * as C from "../../constants.js"
-import type { Calls } from "../Kernel.js"
+import type { Calls } from "../Calls.js"
 import type { Done, Handles, OtherCalls, TakeBack } from "../model.js"
-import type { PortableFile, PortableOperation, PortableStorage } from "../portable.js"
+import type { PortableStorage } from "../portable.js"
+import type { PortableFile, PortableOperation } from "./PortableOperation.js"
 import { addressOf } from "./pipeAddress.js"
 import { PipeEnd } from "./pipeEnd.js"
 import { connectTo, listen, type Listening } from "./pipeSocket.js"

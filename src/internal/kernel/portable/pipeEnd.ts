@@ -9,7 +9,8 @@ import * as C from "../../constants.js"
 import { Queue } from "../gate.js"
 import { writePeek } from "../Kernel.js"
 import type { Done, TakeBack } from "../model.js"
-import type { PortableFile, PortableOperation, PortableStorage } from "../portable.js"
+import type { PortableStorage } from "../portable.js"
+import type { PortableFile, PortableOperation } from "./PortableOperation.js"
 
 /** The most that is kept for reads to come, in bytes: beyond it the socket is not read. */
 const READ_AHEAD = 64 << 10

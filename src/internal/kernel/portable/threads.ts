@@ -5,13 +5,13 @@
  * copy is made of them.
  */
 import { availableParallelism } from "node:os"
-import { getSystemErrorMap } from "node:util"
 import { Worker } from "node:worker_threads"
 import { seconds } from "../../times.js"
-import type { Calls, SmallCopy } from "../Kernel.js"
+import type { Calls, SmallCopy } from "../Calls.js"
 import { type Descriptor, ownDescriptor, usesDescriptor } from "./descriptor.js"
 import type { Answer, OpenedFile, Requests, Stat } from "./requests.js"
-import { BYTES, CAPACITY, DATA, layout, OPERATIONS, type Shared, STAT, SUBMITTED, thread, WITHDRAWN } from "./thread.js"
+import { BYTES, CAPACITY, DATA, layout, type Shared, SUBMITTED, thread, WITHDRAWN } from "./thread.js"
+import { errnoNamed, numberOf, type Operation, Request, requireInside, requireName } from "./threadRequest.js"
 
 export { CAPACITY, DATA }
 
@@ -31,64 +31,16 @@ const MOST_POLLS = 5
 /** Sleeps without a look before one is tried again. */
 const BLIND_SLEEPS = 32
 
-type Operation = (typeof OPERATIONS)[number]
-
-const numberOf = Object.fromEntries(OPERATIONS.map((name, index) => [name, index])) as Record<Operation, number>
-
-/** The names of a request's functions in errors. */
-const syscalls: Readonly<Record<Operation, readonly [string, string]>> = {
-  open: ["open", ""],
-  openAndStat: ["open", "fstat"],
-  close: ["close", ""],
-  fstat: ["fstat", ""],
-  lstat: ["lstat", ""],
-  read: ["read", ""],
-  write: ["write", ""],
-  ftruncate: ["ftruncate", ""],
-  fsync: ["fsync", ""],
-  fchmod: ["fchmod", ""],
-  futimes: ["futime", ""],
-  unlink: ["unlink", ""],
-  rename: ["rename", ""],
-  linkAndUnlink: ["link", "unlink"],
-  copySmall: ["open", "copyfile"]
-}
-
-/** In the order of their numbers. */
-const outcomes = ["copied", "anotherWay", "changed", "mismatch"] as const
-
-/** A request under way, as JavaScript knows it. The record belongs to its slot. */
-class Request {
-  operation: Operation = "open"
-  answer: Answer<never> | undefined = undefined
-  path: string | undefined = undefined
-  /** Where a read goes. */
-  bytes: Uint8Array | undefined = undefined
-  start = 0
-  withdrawn = false
-  readonly data: Buffer
-
-  constructor(readonly slot: number, data: SharedArrayBuffer) {
-    this.data = Buffer.from(data, slot * DATA, DATA)
-  }
-
-  get base(): number {
-    return layout.slots + this.slot * layout.words
-  }
-
-  /** In doubles, or 64-bit integers. */
-  get numbers(): number {
-    return this.base / 2 + layout.numbers
-  }
-}
-
 export class Threads implements Requests {
   readonly #control = new SharedArrayBuffer(BYTES)
   readonly #data = new SharedArrayBuffer(CAPACITY * DATA)
   readonly #words = new Int32Array(this.#control)
   readonly #numbers = new Float64Array(this.#control)
   readonly #integers = new BigInt64Array(this.#control)
-  readonly #requests = Array.from({ length: CAPACITY }, (_, slot) => new Request(slot, this.#data))
+  readonly #requests = Array.from(
+    { length: CAPACITY },
+    (_, slot) => new Request(slot, this.#words, this.#numbers, this.#integers, this.#data)
+  )
   readonly #free = [...this.#requests]
   readonly #workers = new Map<number, Worker>()
   #started = 0
@@ -414,22 +366,9 @@ export class Threads implements Requests {
   }
 
   #finish(request: Request): void {
-    const { answer, base, bytes, numbers, operation, path, start, withdrawn } = request
-    const error = this.#words[base + layout.error]!
-    const failed = this.#words[base + layout.failed]!
-    let value: unknown = undefined
-    let problem: Error | null = null
-    if (withdrawn) value = undefined
-    else if (error !== 0) problem = systemError(error, syscalls[operation][failed]!, path)
-    else if (operation === "read") {
-      const count = this.#numbers[numbers]!
-      value = count
-      if (start + count > bytes!.length) problem = outside()
-      else bytes!.set(request.data.subarray(0, count), start)
-    } else if (operation === "write" || operation === "open") value = this.#numbers[numbers]!
-    else if (operation === "openAndStat") value = { fd: this.#numbers[numbers]!, stat: this.#stat(numbers + STAT) }
-    else if (operation === "fstat" || operation === "lstat") value = this.#stat(numbers + STAT)
-    else if (operation === "copySmall") value = this.#smallCopy(numbers)
+    const { answer } = request
+    const problem = request.problem()
+    const value = problem === null ? request.value() : undefined
     request.withdrawn = false
     request.answer = request.path = request.bytes = undefined
     this.#free.push(request)
@@ -438,35 +377,6 @@ export class Threads implements Requests {
       this.#together = 0
     }
     answer!(problem, value as never)
-  }
-
-  #smallCopy(at: number): SmallCopy {
-    const { birthtimeNs, dev, ino } = this.#stat(at + STAT)
-    return {
-      outcome: outcomes[this.#numbers[at + 1]!]!,
-      bytes: this.#numbers[at]!,
-      copy: { volume: dev, fileIndex: ino, createdTimeNs: birthtimeNs }
-    }
-  }
-
-  #stat(at: number): Stat {
-    const integers = this.#integers
-    return {
-      dev: BigInt.asUintN(64, integers[at]!),
-      ino: BigInt.asUintN(64, integers[at + 1]!),
-      size: integers[at + 2]!,
-      mode: Number(integers[at + 3]!),
-      nlink: Number(integers[at + 4]!),
-      atimeNs: integers[at + 5]!,
-      mtimeNs: integers[at + 6]!,
-      birthtimeNs: integers[at + 7]!,
-      uid: Number(integers[at + 8]!),
-      gid: Number(integers[at + 9]!),
-      rdev: Number(integers[at + 10]!),
-      blockSize: Number(integers[at + 11]!),
-      blocks: Number(integers[at + 12]!),
-      ctimeNs: integers[at + 13]!
-    }
   }
 }
 
@@ -478,34 +388,3 @@ const { parentPort, workerData: { shared, shown } } = load("node:worker_threads"
 const usesOurs = (${usesDescriptor})(fs, shown)
 parentPort.postMessage(usesOurs)
 if (usesOurs) (${thread})(fs, shared, ${seconds})`
-
-const refusal = (code: string, message: string): NodeJS.ErrnoException =>
-  Object.assign(new RangeError(message), { code })
-
-const outside = () => refusal("ERR_OUT_OF_RANGE", "the memory of the request has been taken away")
-
-const requireInside = (bytes: Uint8Array, start: number, length: number): void => {
-  if (start + length > bytes.length) throw outside()
-}
-
-/** No system takes a longer one; and node's functions refuse NUL. */
-const requireName = (path: string): void => {
-  if (path.length * 3 > DATA / 2) throw systemError(errnoNamed("ENAMETOOLONG"), "open", path.slice(0, 100))
-  if (path.includes("\0")) throw refusal("ERR_INVALID_ARG_VALUE", "a file name cannot contain NUL")
-}
-
-/** Node's own numbers are not those of Windows. */
-const errnoNamed = (code: string): number => {
-  for (const [number, [name]] of getSystemErrorMap()) if (name === code) return number
-  return -1
-}
-
-/** Makes an error as node does. */
-const systemError = (errno: number, syscall: string, path: string | undefined): NodeJS.ErrnoException => {
-  const [code, text] = getSystemErrorMap().get(errno) ?? ["EIO", "i/o error"]
-  const name = path === undefined ? "" : ` '${path}'`
-  return Object.assign(
-    new Error(`${code}: ${text}, ${syscall}${name}`),
-    path === undefined ? { errno, code, syscall } : { errno, code, syscall, path }
-  )
-}

@@ -6,7 +6,8 @@
 import { relative, resolve, sep } from "node:path"
 import * as C from "../../constants.js"
 import * as notify from "../../notify.js"
-import type { Calls, WatchParameters } from "../Kernel.js"
+import type { Calls } from "../Calls.js"
+import type { WatchParameters } from "../Kernel.js"
 import type { MemoryFiles } from "./memory.js"
 import type { SimulatedFile, SimulatedOperation, System } from "./system.js"
 

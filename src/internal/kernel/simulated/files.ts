@@ -3,7 +3,7 @@
  * chosen for it. What cannot be done throws a Win32 code, or an error of node's.
  */
 import { errnoOf, Refusal, statusOf } from "../../errno.js"
-import type { Calls, FileInformation } from "../Kernel.js"
+import type { Calls, FileInformation } from "../Calls.js"
 
 /** The file that a handle refers to. */
 export interface Opened {

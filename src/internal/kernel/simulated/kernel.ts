@@ -5,7 +5,8 @@
  */
 import * as C from "../../constants.js"
 import { ContractViolation } from "../ContractViolation.js"
-import type { Block, CallDone, CallName, Calls, CustomIssue, FileInformation, Issue } from "../Kernel.js"
+import type { CallDone, CallName, Calls, FileInformation } from "../Calls.js"
+import type { Block, CustomIssue, Issue } from "../Kernel.js"
 import { type Done, Model, type OtherCalls, type Storage, type TakeBack } from "../model.js"
 import type { SlotTable } from "../SlotTable.js"
 import { type Behaviour, type Fault, healthy } from "./Behaviour.js"

@@ -3,7 +3,7 @@
  * since no test of the kernel asks for folders. Refuses by throwing a Win32 code.
  */
 import * as C from "../../constants.js"
-import type { Calls, FileInformation } from "../Kernel.js"
+import type { Calls, FileInformation } from "../Calls.js"
 import type { Files, Opened } from "./files.js"
 
 const PAGE = 0x1000

@@ -4,7 +4,8 @@
  * written.
  */
 import * as C from "../../constants.js"
-import { type Calls, type PipeInformation, writePeek } from "../Kernel.js"
+import type { Calls, PipeInformation } from "../Calls.js"
+import { writePeek } from "../Kernel.js"
 import type { SimulatedFile, SimulatedOperation, System } from "./system.js"
 
 const PREFIX = "\\\\.\\pipe\\"

@@ -16,7 +16,8 @@ import {
   FileBasicInfo,
   FileEndOfFileInfo
 } from "../../constants.js"
-import type { CallName, FileInformation, Kernel } from "../Kernel.js"
+import type { CallName, FileInformation } from "../Calls.js"
+import type { Kernel } from "../Kernel.js"
 import type { Bindings } from "./bindings.js"
 import type { Capabilities } from "./capabilities.js"
 import { directoryCalls } from "./directoryCalls.js"

@@ -3,7 +3,7 @@
  * and the removal of a file through its handle.
  */
 import * as C from "../../constants.js"
-import type { StorageInformation } from "../Kernel.js"
+import type { StorageInformation } from "../Calls.js"
 import type { Bindings } from "./bindings.js"
 import { type Answer, type Implementation, MAX_INT64, refuse } from "./implementation.js"
 import { guarded, isUnknownClass } from "./renaming.js"

@@ -9,7 +9,8 @@
  * koffi. The main thread needs none of this, for its end is that of the process.
  */
 import { isMainThread } from "node:worker_threads"
-import type { CallName, Kernel } from "../Kernel.js"
+import type { CallName } from "../Calls.js"
+import type { Kernel } from "../Kernel.js"
 import type { Bindings, EnvironmentHook } from "./bindings.js"
 
 /** The calls that answer a handle. */

@@ -1,7 +1,7 @@
 /**
  * The shape of one call of the system, and what all of them share.
  */
-import type { CallDone, CallName, Calls } from "../Kernel.js"
+import type { CallDone, CallName, Calls } from "../Calls.js"
 
 export type Implementation<K extends CallName> = (arguments_: Calls[K][0], scratch: Scratch, done: CallDone<K>) => void
 

@@ -4,7 +4,7 @@
  * own then, and is served.
  */
 import * as C from "../../constants.js"
-import type { Calls } from "../Kernel.js"
+import type { Calls } from "../Calls.js"
 import type { Bindings } from "./bindings.js"
 import { reserve } from "./memory.js"
 import type { Security } from "./security.js"

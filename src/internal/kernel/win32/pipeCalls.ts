@@ -10,7 +10,7 @@ import {
   PIPE_TYPE_MESSAGE,
   PIPE_UNLIMITED_INSTANCES
 } from "../../constants.js"
-import type { PipeInformation } from "../Kernel.js"
+import type { PipeInformation } from "../Calls.js"
 import type { Bindings } from "./bindings.js"
 import type { Capabilities } from "./capabilities.js"
 import type { Answer, Implementation } from "./implementation.js"

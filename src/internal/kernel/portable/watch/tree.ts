@@ -35,6 +35,11 @@ export function watchTree(
   const NAME = 2
   const HALF = 4
 
+  const deaf = (folder: Folder): void => {
+    if (folder.watcher !== undefined) retire(folder.watcher)
+    folder.watcher = undefined
+  }
+
   return class Tree {
     readonly #root: Folder
     ended = false
@@ -90,15 +95,10 @@ export function watchTree(
       // Windows says so of a directory that is removed. One that is still there is listened to anew.
       watcher.on("error", () => {
         if (folder.watcher !== watcher) return
-        this.#deaf(folder)
+        deaf(folder)
         this.#all(folder)
         soon()
       })
-    }
-
-    #deaf(folder: Folder): void {
-      if (folder.watcher !== undefined) retire(folder.watcher)
-      folder.watcher = undefined
     }
 
     #heard(folder: Folder, said: number, name: string | null): void {
@@ -233,7 +233,7 @@ export function watchTree(
     /** Not where it was. Its parent finds out what has become of it, and then this goes on. */
     #astray(folder: Folder, names: ReadonlyMap<string, number>, fresh: boolean): void {
       if (fresh) {
-        this.#deaf(folder)
+        deaf(folder)
         this.#whole.add(folder)
       }
       for (const [name, said] of names) this.#keep(folder, name, said)
@@ -263,7 +263,7 @@ export function watchTree(
     #leave(folder: Folder, problem: Problem): void {
       const limit = problem.code === "ENOSPC" || problem.code === "EMFILE"
       if (folder === this.#root || (limit && !this.#begun)) return this.fail(problem)
-      this.#deaf(folder)
+      deaf(folder)
       this.#whole.delete(folder)
       for (const [name, entry] of folder.entries) this.#remove(folder, name, entry, false)
       folder.entries.clear()
@@ -368,7 +368,7 @@ export function watchTree(
 
     #forget(folder: Folder): void {
       folder.gone = true
-      this.#deaf(folder)
+      deaf(folder)
       this.#whole.delete(folder)
       this.#queue.delete(folder)
       this.#waiting -= folder.dirty.size
