@@ -4,64 +4,36 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import { dual } from "effect/Function"
 import type * as Pipeable from "effect/Pipeable"
-import { pipeArguments } from "effect/Pipeable"
-import * as Schedule from "effect/Schedule"
-import * as Scope from "effect/Scope"
-import * as Sink from "effect/Sink"
-import * as Stream from "effect/Stream"
+import type * as Scope from "effect/Scope"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
 import type { PoolBuffer } from "./BufferPool.js"
 import type { Completion } from "./Completion.js"
-import {
-  aBigint,
-  aBoolean,
-  aFunction,
-  aMode,
-  aNumber,
-  anything,
-  badPath,
-  failNotA,
-  ioKinds,
-  isAnEffect,
-  listOf,
-  oneOf,
-  optionsOf,
-  pathProblem,
-  refusal,
-  Wrong,
-  wrong
-} from "./internal/arguments.js"
-import { call, callIn } from "./internal/call.js"
-import * as c from "./internal/constants.js"
+import * as attributes from "./internal/file/attributes.js"
 import * as chunks from "./internal/file/chunks.js"
-import { copyFile } from "./internal/file/copyFile.js"
 import * as locks from "./internal/file/locks.js"
 import * as many from "./internal/file/many.js"
-import { type Issuable, misaligned, move, moveAll } from "./internal/file/moveAll.js"
-import { joined, nameProblem } from "./internal/file/names.js"
+import * as opening from "./internal/file/opening.js"
+import * as renaming from "./internal/file/renaming.js"
+import * as internal from "./internal/file/self.js"
 import * as sinks from "./internal/file/sink.js"
 import * as sparse from "./internal/file/sparse.js"
-import type { Calls, FileInformation, StorageInformation } from "./internal/kernel/Calls.js"
-import { advance, offsetProblem } from "./internal/offset.js"
-import { bindOrClose, openHandleIn, orClose } from "./internal/openHandle.js"
-import { isOperation } from "./internal/operation.js"
-import type { Restore } from "./internal/settle.js"
-import { close } from "./internal/threadpoolIo.js"
-import { carries, isA, isList } from "./internal/values.js"
-import { Kernel } from "./Kernel.js"
-import * as Operation from "./Operation.js"
-import * as ThreadpoolIo from "./ThreadpoolIo.js"
-import * as Win32Error from "./Win32Error.js"
+import * as transfer from "./internal/file/transfer.js"
+import type { FileInformation, StorageInformation } from "./internal/kernel/Calls.js"
+import type { Kernel } from "./Kernel.js"
+import type * as Operation from "./Operation.js"
+import type * as ThreadpoolIo from "./ThreadpoolIo.js"
+import type * as Win32Error from "./Win32Error.js"
 
 /**
  * @since 0.1.0
  * @category symbols
  */
-export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/File")
+export const TypeId: unique symbol = internal.TypeId
 
 /**
  * @since 0.1.0
@@ -174,79 +146,11 @@ export interface Stat extends FileInformation {}
  * @since 0.1.0
  * @category guards
  */
-export const isFile = (u: unknown): u is File => carries(u, TypeId)
-
-/** Before anything is asked of one: types are not kept when the program runs. */
-const isOurs = (u: unknown): boolean => isA(u, TypeId, "io")
-
-const notAFile = (syscall: string, u: unknown) => failNotA("File", syscall, u)
+export const isFile: (u: unknown) => u is File = internal.isFile
 
 // -----------------------------------------------------------------------------
 // opening
 // -----------------------------------------------------------------------------
-
-/** FILE_GENERIC_WRITE without FILE_WRITE_DATA. */
-const APPEND = c.FILE_APPEND_DATA | c.FILE_WRITE_ATTRIBUTES | c.FILE_WRITE_EA | c.STANDARD_RIGHTS_WRITE | c.SYNCHRONIZE
-
-const accessBits = {
-  read: c.GENERIC_READ,
-  write: c.GENERIC_WRITE,
-  readwrite: (c.GENERIC_READ | c.GENERIC_WRITE) >>> 0,
-  append: APPEND,
-  readappend: (c.GENERIC_READ | APPEND) >>> 0
-}
-const shareBits = { read: c.FILE_SHARE_READ, write: c.FILE_SHARE_WRITE, delete: c.FILE_SHARE_DELETE }
-const dispositions = {
-  openExisting: c.OPEN_EXISTING,
-  createNew: c.CREATE_NEW,
-  createAlways: c.CREATE_ALWAYS,
-  openAlways: c.OPEN_ALWAYS,
-  truncateExisting: c.TRUNCATE_EXISTING
-}
-
-const lookAtOptions = optionsOf<OpenOptions>({
-  access: oneOf(...Object.keys(accessBits)),
-  share: listOf(oneOf(...Object.keys(shareBits))),
-  disposition: oneOf(...Object.keys(dispositions)),
-  writeThrough: aBoolean,
-  hint: oneOf("sequential", "random"),
-  unbuffered: aBoolean,
-  deletable: aBoolean,
-  noFollow: aBoolean,
-  mode: aMode,
-  ...ioKinds
-})
-
-const OWNER_WRITES = 0o200
-
-const attributesOf = (mode = OWNER_WRITES): number =>
-  (mode & OWNER_WRITES) === 0 ? c.FILE_ATTRIBUTE_READONLY : c.FILE_ATTRIBUTE_NORMAL
-
-const createFileArguments = (path: string, options: OpenOptions) => {
-  const access = options.access ?? "read"
-  const share = options.share ??
-    (access === "read" ? ["read", "write", "delete"] as const : ["read", "delete"] as const)
-  return {
-    path,
-    access: (accessBits[access] | (options.deletable === true ? c.DELETE : 0)) >>> 0,
-    share: share.reduce((bits, one) => bits | shareBits[one], 0),
-    disposition: dispositions[options.disposition ?? "openExisting"],
-    flags: (attributesOf(options.mode) |
-      (options.writeThrough === true ? c.FILE_FLAG_WRITE_THROUGH : 0) |
-      (options.unbuffered === true ? c.FILE_FLAG_NO_BUFFERING : 0) |
-      (options.hint === "sequential" ? c.FILE_FLAG_SEQUENTIAL_SCAN : 0) |
-      (options.hint === "random" ? c.FILE_FLAG_RANDOM_ACCESS : 0) |
-      (options.noFollow === true ? c.FILE_FLAG_OPEN_REPARSE_POINT : 0)) >>> 0,
-    mode: options.mode ?? 0o666
-  }
-}
-
-const Proto = {
-  [TypeId]: TypeId,
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
-}
 
 /**
  * `CreateFileW` with `FILE_FLAG_OVERLAPPED`, off the JavaScript thread, then `ThreadpoolIo.make` on the handle with
@@ -275,19 +179,10 @@ const Proto = {
  * @since 0.1.0
  * @category constructors
  */
-export const open = (
+export const open: (
   path: string,
-  options: OpenOptions = {}
-): Effect.Effect<File, Win32Error.Win32Error, Kernel | Scope.Scope> =>
-  Effect.flatMap(
-    Kernel,
-    (kernel) =>
-      Effect.flatMap(Scope.Scope, (scope) =>
-        Effect.uninterruptibleMask((restore) =>
-          Effect.tap(acquire(restore, kernel, path, options), ({ io }) =>
-            Scope.addFinalizer(scope, close(io)))
-        ))
-  )
+  options?: OpenOptions
+) => Effect.Effect<File, Win32Error.Win32Error, Kernel | Scope.Scope> = opening.open
 
 /**
  * Opens a file for the length of `use`, and closes it as `open` does when `use` ends, however it ends. Without the
@@ -303,107 +198,15 @@ export const open = (
  * @since 0.1.0
  * @category constructors
  */
-export const withFile = <A, E, R>(
+export const withFile: <A, E, R>(
   path: string,
   options: OpenOptions,
   use: (file: File) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E | Win32Error.Win32Error, R | Kernel> =>
-  Effect.flatMap(
-    Kernel,
-    (kernel): Effect.Effect<A, E | Win32Error.Win32Error, R> => {
-      const problem = wrong("use", use, aFunction)
-      if (problem !== undefined) return Effect.fail(refusal("CreateFileW", problem, { path }))
-      return Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(acquire(restore, kernel, path, options), (file) =>
-          Effect.matchCauseEffect(
-            restore(Effect.suspend(() => answerOf("use", use(file), file))),
-            {
-              onSuccess: (value) => Effect.as(close(file.io), value),
-              onFailure: (cause) =>
-                Effect.matchCauseEffect(close(file.io), {
-                  onSuccess: () => Effect.failCause(cause),
-                  onFailure: (defect) => Effect.failCause(Cause.sequential(cause, defect))
-                })
-            }
-          ))
-      )
-    }
-  )
-
-/** Fails where the caller's function has not answered an effect. */
-const answerOf = <A, E, R>(
-  name: string,
-  effect: Effect.Effect<A, E, R>,
-  { path }: File
-): Effect.Effect<A, E | Win32Error.Win32Error, R> => {
-  const problem = wrong(`what ${name} answers`, effect, isAnEffect)
-  return problem === undefined ? effect : Effect.fail(refusal("CreateFileW", problem, { path }))
-}
-
-const acquire = (
-  restore: Restore,
-  kernel: Kernel.Service,
-  path: string,
-  given: OpenOptions
-): Effect.Effect<File, Win32Error.Win32Error> => {
-  const options = lookAtOptions(given)
-  if (options instanceof Wrong) return Effect.fail(refusal("CreateFileW", options, { path }))
-  return Effect.flatMap(
-    openHandle(restore, kernel, path, options),
-    (handle) => {
-      if (options.unbuffered !== true) return bind(kernel, handle, path, options, 1)
-      return Effect.flatMap(
-        orClose(kernel, handle, alignmentOf(restore, kernel, path, handle)),
-        (alignment) => bind(kernel, handle, path, options, alignment)
-      )
-    }
-  )
-}
-
-/** The sector size of a file that is read and written past the cache. */
-const alignmentOf = (
-  restore: Restore,
-  kernel: Kernel.Service,
-  path: string,
-  handle: number
-): Effect.Effect<number, Win32Error.Win32Error> =>
-  Effect.match(
-    callIn(restore, kernel, "GetStorageInformation", { handle }, { path, handle }),
-    { onSuccess: (sectors) => sectors.logicalBytesPerSector || c.LARGEST_SECTOR, onFailure: () => c.LARGEST_SECTOR }
-  )
-
-const bind = (
-  kernel: Kernel.Service,
-  handle: number,
-  path: string,
-  { drainTimeout, maxInFlight, skipMode, spans, unbuffered }: OpenOptions,
-  alignment: number
-): Effect.Effect<File, Win32Error.Win32Error> =>
-  Effect.map(
-    bindOrClose(kernel, handle, { path, skipMode, maxInFlight, drainTimeout, spans }),
-    (io) => Object.assign(Object.create(Proto), { path, io, alignment, kernel, unbuffered: unbuffered === true })
-  )
-
-const openHandle = (restore: Restore, kernel: Kernel.Service, path: string, options: OpenOptions) => {
-  const problem = pathProblem(path)
-  if (problem !== undefined) return Effect.fail(badPath("CreateFileW", path, problem))
-  if (options.disposition === "truncateExisting" && !/write/.test(options.access ?? "read")) {
-    return Effect.fail(Win32Error.make({
-      code: c.ERROR_INVALID_PARAMETER,
-      syscall: "CreateFileW",
-      path,
-      detail: "truncateExisting needs write access."
-    }))
-  }
-  return openHandleIn(restore, kernel, "CreateFileW", createFileArguments(path, options))
-}
+) => Effect.Effect<A, E | Win32Error.Win32Error, R | Kernel> = opening.withFile
 
 // -----------------------------------------------------------------------------
 // reading and writing
 // -----------------------------------------------------------------------------
-
-const refused = (self: File, syscall: string, detail: string, code = c.ERROR_INVALID_PARAMETER) =>
-  Win32Error.make({ code, syscall, path: self.path, handle: self.io.handle, detail })
 
 /**
  * Submits an operation of `Operation.read`, `write`, `append`, `readVectored`, `writeVectored` or `deviceIoControl`:
@@ -424,30 +227,7 @@ const refused = (self: File, syscall: string, detail: string, code = c.ERROR_INV
 export const submit: {
   (operation: Operation.Safe): (self: File) => Effect.Effect<Completion, Win32Error.Win32Error>
   (self: File, operation: Operation.Safe): Effect.Effect<Completion, Win32Error.Win32Error>
-} = dual(
-  2,
-  (self: File, operation: Operation.Safe) =>
-    isOurs(self) && isOperation(operation)
-      ? misaligned(self, operation) ?? ThreadpoolIo.submit(self.io, operation)
-      : ThreadpoolIo.submit(isOurs(self) ? self.io : self as never, operation)
-)
-
-/** The same for the bytes transferred. */
-const transfer = (self: File, operation: Issuable): Effect.Effect<number, Win32Error.Win32Error> =>
-  isOurs(self) ? move(self, operation) : notAFile(operation.request.syscall, self)
-
-/** The same at a position. `Operation` takes one that is missing for 0; here it is a mistake. */
-const transferAt = (
-  self: File,
-  offset: number | bigint | undefined,
-  operation: Issuable
-): Effect.Effect<number, Win32Error.Win32Error> =>
-  offset === undefined && isOurs(self)
-    ? Effect.fail(refused(self, operation.request.syscall, "Refused: the offset is missing."))
-    : transfer(self, operation)
-
-/** A file comes first, also where what comes after it is missing: that is told, and no function is the answer. */
-const takesFile = (arguments_: IArguments): boolean => arguments_.length >= 3 || isOurs(arguments_[0])
+} = dual(2, transfer.submit)
 
 /**
  * `ReadFile` at `offset` (bytes; a `bigint` beyond 2^53 - 1). Succeeds with the bytes read: fewer than the buffer holds
@@ -473,11 +253,7 @@ export const read: {
     self: File
   ) => Effect.Effect<number, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(
-  takesFile,
-  (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-    transferAt(self, offset, Operation.read({ buffer, offset }))
-)
+} = dual(internal.takesFile, transfer.read)
 
 /**
  * Fills the whole buffer from `offset`, in as many reads as it takes. Fails with `EndOfFile` (38) when the file ends
@@ -496,15 +272,7 @@ export const read: {
 export const readExact: {
   (buffer: PoolBuffer | Uint8Array, offset: number | bigint): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(
-  takesFile,
-  (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-    Effect.flatMap(
-      whole(self, buffer, offset, Operation.read),
-      (isWhole) =>
-        isWhole ? Effect.void : Effect.fail(refused(self, "ReadFile", "The file ends there.", c.ERROR_HANDLE_EOF))
-    )
-)
+} = dual(internal.takesFile, transfer.readExact)
 
 /**
  * `WriteFile` at `offset` (bytes). Succeeds with the bytes written. Writing past the end extends the file.
@@ -528,11 +296,7 @@ export const write: {
     self: File
   ) => Effect.Effect<number, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(
-  takesFile,
-  (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-    transferAt(self, offset, Operation.write({ buffer, offset }))
-)
+} = dual(internal.takesFile, transfer.write)
 
 /**
  * Writes the whole buffer at `offset`, in as many writes as it takes. Nothing to write succeeds.
@@ -555,36 +319,7 @@ export const write: {
 export const writeAll: {
   (buffer: PoolBuffer | Uint8Array, offset: number | bigint): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(
-  takesFile,
-  (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint) =>
-    Effect.asVoid(whole(self, buffer, offset, Operation.write))
-)
-
-/** The most that one operation of `whole` moves: what a copy of the caller's memory costs stays bounded. */
-const PIECE = 4 << 20
-
-/** Moves the whole buffer; answers whether the file held as much. */
-const whole = (
-  self: File,
-  buffer: PoolBuffer | Uint8Array,
-  offset: number | bigint,
-  make: (options: Operation.Options) => Operation.Safe
-): Effect.Effect<boolean, Win32Error.Win32Error> => {
-  const size = Operation.sizeOf(buffer)
-  // It says what is wrong with it.
-  if (size === undefined || !isOurs(self) || offsetProblem(offset, size) !== undefined) {
-    return Effect.as(transferAt(self, offset, make({ buffer, offset })), true)
-  }
-  return Effect.map(
-    moveAll(
-      self,
-      size,
-      (done) => make({ buffer, start: done, length: Math.min(PIECE, size - done), offset: advance(offset, done) })
-    ),
-    (moved) => moved === size
-  )
-}
+} = dual(internal.takesFile, transfer.writeAll)
 
 /**
  * Writes at the end of the file, wherever that is at that moment (`Offset` and `OffsetHigh` 0xFFFFFFFF): one
@@ -604,10 +339,7 @@ const whole = (
 export const append: {
   (buffer: PoolBuffer | Uint8Array): (self: File) => Effect.Effect<number, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(
-  2,
-  (self: File, buffer: PoolBuffer | Uint8Array) => transfer(self, Operation.append({ buffer }))
-)
+} = dual(2, transfer.append)
 
 /**
  * One read into several buffers, in their order (`readv`). Succeeds with the bytes read in all: each buffer is full
@@ -641,11 +373,7 @@ export const readVectored: {
     buffers: ReadonlyArray<Operation.Segment>,
     offset: number | bigint
   ): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(
-  takesFile,
-  (self: File, buffers: ReadonlyArray<Operation.Segment>, offset: number | bigint) =>
-    transferVectored(self, "read", buffers, offset)
-)
+} = dual(internal.takesFile, transfer.readVectored)
 
 /**
  * One write of several buffers, in their order (`writev`). Succeeds with the bytes written in all. It is one operation:
@@ -674,21 +402,7 @@ export const writeVectored: {
     buffers: ReadonlyArray<Operation.Segment>,
     offset: number | bigint
   ): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(
-  takesFile,
-  (self: File, buffers: ReadonlyArray<Operation.Segment>, offset: number | bigint) =>
-    transferVectored(self, "write", buffers, offset)
-)
-
-const transferVectored = (
-  self: File,
-  kind: "read" | "write",
-  buffers: ReadonlyArray<Operation.Segment>,
-  offset: number | bigint
-): Effect.Effect<number, Win32Error.Win32Error> => {
-  const inPlace = isOurs(self) && self.unbuffered && self.kernel.engine.kernel.passesCache === true
-  return transferAt(self, offset, Operation.vectored(kind, { buffers, offset }, inPlace))
-}
+} = dual(internal.takesFile, transfer.writeVectored)
 
 // -----------------------------------------------------------------------------
 // chunk by chunk
@@ -771,11 +485,7 @@ export const forEachChunk: {
     options: ForEachChunkOptions,
     f: (chunk: LentChunk) => Effect.Effect<unknown, E, R>
   ): Effect.Effect<bigint, E | Win32Error.Win32Error, R>
-} = dual(
-  3,
-  <E, R>(self: File, options: ForEachChunkOptions, f: (chunk: LentChunk) => Effect.Effect<unknown, E, R>) =>
-    isOurs(self) ? chunks.forEachChunk(self, options, f) : notAFile("ReadFile", self)
-)
+} = dual(3, chunks.forEachChunk)
 
 /**
  * The file, or a range of it, as a stream of chunks in file order, with `inFlight` reads ahead. Each chunk is memory of
@@ -799,8 +509,7 @@ export const forEachChunk: {
  * @since 0.1.0
  * @category streaming
  */
-export const stream = (self: File, options: ChunkOptions = {}): Stream.Stream<Uint8Array, Win32Error.Win32Error> =>
-  isOurs(self) ? chunks.stream(self, options) : Stream.fromEffect(notAFile("ReadFile", self))
+export const stream: (self: File, options?: ChunkOptions) => Stream.Stream<Uint8Array, Win32Error.Win32Error> = chunks.stream
 
 /**
  * Like `stream`, with memory that goes round: each chunk is lent until the next one is asked for, or the stream ends.
@@ -821,11 +530,10 @@ export const stream = (self: File, options: ChunkOptions = {}): Stream.Stream<Ui
  * @since 0.1.0
  * @category streaming
  */
-export const streamRecycled = (
+export const streamRecycled: (
   self: File,
-  options: ChunkOptions = {}
-): Stream.Stream<LentChunk, Win32Error.Win32Error> =>
-  isOurs(self) ? chunks.streamRecycled(self, options) : Stream.fromEffect(notAFile("ReadFile", self))
+  options?: ChunkOptions
+) => Stream.Stream<LentChunk, Win32Error.Win32Error> = chunks.streamRecycled
 
 /**
  * How a sink writes.
@@ -869,11 +577,10 @@ export interface SinkOptions {
  * @since 0.1.0
  * @category streaming
  */
-export const sink = (
+export const sink: (
   self: File,
-  options: SinkOptions = {}
-): Sink.Sink<bigint, Uint8Array, never, Win32Error.Win32Error> =>
-  isOurs(self) ? sinks.sink(self, options, sync) : Sink.fromEffect(notAFile("WriteFile", self))
+  options?: SinkOptions
+) => Sink.Sink<bigint, Uint8Array, never, Win32Error.Win32Error> = sinks.sink
 
 // -----------------------------------------------------------------------------
 // many at once
@@ -916,9 +623,6 @@ export interface ManyOptions {
    */
   readonly mode?: "default" | "either" | undefined
 }
-
-/** The requests come last where a list comes first. */
-const takesFileFirst = (arguments_: IArguments): boolean => !isList(arguments_[0])
 
 /**
  * Many reads as one effect, each result by index: the bytes that were there, fewer than asked for where the file ends.
@@ -966,11 +670,7 @@ export const readMany: {
     requests: ReadonlyArray<ReadRequest>,
     options?: ManyOptions & { readonly mode?: "default" | undefined }
   ): Effect.Effect<Array<Uint8Array>, Win32Error.Win32Error>
-} = dual(
-  takesFileFirst,
-  (self: File, requests: ReadonlyArray<ReadRequest>, options?: ManyOptions) =>
-    isOurs(self) ? many.readMany(self, requests, options) : notAFile("ReadFile", self)
-)
+} = dual(internal.takesFileFirst, many.readMany)
 
 /**
  * Many writes as one effect, in no order; each result, by index, is the bytes written. Otherwise as `readMany`. Nothing
@@ -1006,11 +706,7 @@ export const writeMany: {
     requests: ReadonlyArray<WriteRequest>,
     options?: ManyOptions & { readonly mode?: "default" | undefined }
   ): Effect.Effect<Array<number>, Win32Error.Win32Error>
-} = dual(
-  takesFileFirst,
-  (self: File, requests: ReadonlyArray<WriteRequest>, options?: ManyOptions) =>
-    isOurs(self) ? many.writeMany(self, requests, options) : notAFile("WriteFile", self)
-)
+} = dual(internal.takesFileFirst, many.writeMany)
 
 // -----------------------------------------------------------------------------
 // locks
@@ -1082,11 +778,7 @@ export const withLock: {
     options: LockOptions,
     effect: Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | Win32Error.Win32Error, R>
-} = dual(
-  3,
-  <A, E, R>(self: File, options: LockOptions, effect: Effect.Effect<A, E, R>) =>
-    isOurs(self) ? locks.withLock(self, options, effect) : notAFile("LockFileEx", self)
-)
+} = dual(3, locks.withLock)
 
 /**
  * Locks a range of the file until the scope closes: `withLock` for what does not nest. A lock that is gone by then is a
@@ -1110,10 +802,7 @@ export const withLock: {
 export const lock: {
   (options: LockOptions): (self: File) => Effect.Effect<void, Win32Error.Win32Error, Scope.Scope>
   (self: File, options: LockOptions): Effect.Effect<void, Win32Error.Win32Error, Scope.Scope>
-} = dual(
-  2,
-  (self: File, options: LockOptions) => isOurs(self) ? locks.lock(self, options) : notAFile("LockFileEx", self)
-)
+} = dual(2, locks.lock)
 
 // -----------------------------------------------------------------------------
 // control codes, and holes
@@ -1144,22 +833,7 @@ export const lock: {
 export const deviceIoControl: {
   (options: DeviceIoControlOptions): (self: File) => Effect.Effect<Uint8Array, Win32Error.Win32Error>
   (self: File, options: DeviceIoControlOptions): Effect.Effect<Uint8Array, Win32Error.Win32Error>
-} = dual(2, (self: File, options: DeviceIoControlOptions) =>
-  Effect.suspend(() => {
-    if (!isOurs(self)) return notAFile("DeviceIoControl", self)
-    const looked = lookAtIoControl(options)
-    if (looked instanceof Wrong) return Effect.fail(refusal("DeviceIoControl", looked, self))
-    const { code, input, outputSize = 0 } = looked
-    if (!Number.isInteger(outputSize) || outputSize < 0 || outputSize > c.MAXDWORD) {
-      return Effect.fail(refused(self, "DeviceIoControl", `Refused: ${outputSize} is no size for the output.`))
-    }
-    const output = outputSize === 0 ? undefined : new Uint8Array(outputSize)
-    const operation = Operation.deviceIoControl({ code, input, output })
-    return Effect.flatMap(ThreadpoolIo.submit(self.io, operation), ({ bytesTransferred, status }) =>
-      status === c.ERROR_MORE_DATA
-        ? Effect.fail(refused(self, operation.request.syscall, `outputSize of ${outputSize} is too small.`, status))
-        : Effect.succeed(output === undefined ? new Uint8Array(0) : output.subarray(0, bytesTransferred)))
-  }))
+} = dual(2, attributes.deviceIoControl)
 
 /**
  * @since 0.1.0
@@ -1171,8 +845,6 @@ export interface DeviceIoControlOptions {
   /** How many bytes may come out. Default 0. */
   readonly outputSize?: number | undefined
 }
-
-const lookAtIoControl = optionsOf<DeviceIoControlOptions>({ code: anything, input: anything, outputSize: aNumber })
 
 /**
  * `FSCTL_SET_SPARSE`: ranges that nobody has written, or that `zeroRange` has taken back, need take no room from now
@@ -1197,15 +869,7 @@ const lookAtIoControl = optionsOf<DeviceIoControlOptions>({ code: anything, inpu
 export const setSparse: {
   (sparse: boolean): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, sparse: boolean): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(2, (self: File, value: boolean) =>
-  Effect.suspend(() => {
-    const problem = wrong("sparse", value, aBoolean)
-    return !isOurs(self)
-      ? notAFile("DeviceIoControl", self)
-      : problem !== undefined
-      ? Effect.fail(refusal("DeviceIoControl", problem, self))
-      : sparse.setSparse(self, value)
-  }))
+} = dual(2, sparse.setSparse)
 
 /**
  * Makes `length` bytes from `offset` on read as zeros. It never extends the file. Succeeds with how it was done:
@@ -1235,13 +899,7 @@ export const zeroRange: {
     offset: number | bigint,
     length: number | bigint
   ): Effect.Effect<"system" | "written", Win32Error.Win32Error>
-} = dual(
-  takesFile,
-  (self: File, offset: number | bigint, length: number | bigint) =>
-    isOurs(self)
-      ? sparse.zeroRange(self, offset, length, { size, writeAll })
-      : notAFile("DeviceIoControl", self)
-)
+} = dual(internal.takesFile, sparse.zeroRange)
 
 /**
  * `FSCTL_QUERY_ALLOCATED_RANGES`, asked as often as it takes: the ranges that may hold something else than zeros, in
@@ -1263,11 +921,7 @@ export const zeroRange: {
 export const allocatedRanges: {
   (options: RangeOptions): (self: File) => Effect.Effect<ReadonlyArray<AllocatedRange>, Win32Error.Win32Error>
   (self: File, options: RangeOptions): Effect.Effect<ReadonlyArray<AllocatedRange>, Win32Error.Win32Error>
-} = dual(
-  2,
-  (self: File, options: RangeOptions) =>
-    isOurs(self) ? sparse.allocatedRanges(self, options) : notAFile("DeviceIoControl", self)
-)
+} = dual(2, sparse.allocatedRanges)
 
 /**
  * A part of a file, in bytes.
@@ -1297,35 +951,6 @@ export interface AllocatedRange {
 // what takes no OVERLAPPED
 // -----------------------------------------------------------------------------
 
-/** A call on the handle of a file. */
-const callOn = <K extends HandleCall>(
-  self: File,
-  name: K,
-  arguments_: Omit<Calls[K][0], "handle">,
-  detail?: string
-): Effect.Effect<Calls[K][1], Win32Error.Win32Error> =>
-  isOurs(self)
-    ? call(self.kernel, name, { ...arguments_, handle: self.io.handle } as Calls[K][0], {
-      path: self.path,
-      handle: self.io.handle,
-      object: self.io.object,
-      detail
-    })
-    : notAFile(name, self)
-
-type HandleCall =
-  | "FlushFileBuffers"
-  | "GetFileInformationByHandle"
-  | "GetStorageInformation"
-  | "SetAllocationInformation"
-  | "SetBasicInformation"
-  | "SetDispositionInformation"
-  | "SetEndOfFile"
-  | "SetRenameInformation"
-
-const refuse = (self: File, syscall: string, problem: Wrong | undefined) =>
-  problem === undefined || !isOurs(self) ? undefined : Effect.fail(refusal(syscall, problem, self))
-
 /**
  * `GetFileInformationByHandle`: size, times, attributes, and which file it is. Windows is asked once more for
  * `changedTimeNs` (`FileBasicInfo`).
@@ -1342,8 +967,7 @@ const refuse = (self: File, syscall: string, problem: Wrong | undefined) =>
  * @since 0.1.0
  * @category accessors
  */
-export const stat = (self: File): Effect.Effect<Stat, Win32Error.Win32Error> =>
-  callOn(self, "GetFileInformationByHandle", { changes: true })
+export const stat: (self: File) => Effect.Effect<Stat, Win32Error.Win32Error> = attributes.stat
 
 /**
  * The size of the file in bytes, as the file system says. Some say 0, or too much, of what they make up when it is
@@ -1360,8 +984,7 @@ export const stat = (self: File): Effect.Effect<Stat, Win32Error.Win32Error> =>
  * @since 0.1.0
  * @category accessors
  */
-export const size = (self: File): Effect.Effect<bigint, Win32Error.Win32Error> =>
-  Effect.map(callOn(self, "GetFileInformationByHandle", {}), ({ size }) => size)
+export const size: (self: File) => Effect.Effect<bigint, Win32Error.Win32Error> = attributes.size
 
 /**
  * `SetFileInformationByHandle(FileEndOfFileInfo)`: cuts the file to `length` bytes, or extends it with zeros.
@@ -1382,11 +1005,7 @@ export const size = (self: File): Effect.Effect<bigint, Win32Error.Win32Error> =
 export const truncate: {
   (length: number | bigint): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, length: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(2, (self: File, length: number | bigint) => {
-  const problem = offsetProblem(length)
-  return refuse(self, "SetEndOfFile", problem === undefined ? undefined : new Wrong(problem)) ??
-    callOn(self, "SetEndOfFile", { length: problem === undefined ? BigInt(length) : 0n })
-})
+} = dual(2, attributes.truncate)
 
 /**
  * `SetFileInformationByHandle(FileAllocationInfo)`: takes room on the disk for a file of `length` bytes, so that
@@ -1410,11 +1029,7 @@ export const truncate: {
 export const allocate: {
   (length: number | bigint): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, length: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(2, (self: File, length: number | bigint) => {
-  const problem = offsetProblem(length)
-  return refuse(self, "SetAllocationInformation", problem === undefined ? undefined : new Wrong(problem)) ??
-    callOn(self, "SetAllocationInformation", { length: problem === undefined ? BigInt(length) : 0n })
-})
+} = dual(2, attributes.allocate)
 
 /**
  * The sectors of the file's volume (`FileStorageInfo`; `FileFsSizeInformation` on systems before Windows 8 and
@@ -1432,8 +1047,7 @@ export const allocate: {
  * @since 0.1.0
  * @category accessors
  */
-export const sectors = (self: File): Effect.Effect<Sectors, Win32Error.Win32Error> =>
-  callOn(self, "GetStorageInformation", {})
+export const sectors: (self: File) => Effect.Effect<Sectors, Win32Error.Win32Error> = attributes.sectors
 
 /**
  * Sector sizes, in bytes: `logicalBytesPerSector` is what unbuffered I/O must be aligned to, `physicalBytesPerSector`
@@ -1460,7 +1074,7 @@ export interface Sectors extends StorageInformation {}
  * @since 0.1.0
  * @category writing
  */
-export const sync = (self: File): Effect.Effect<void, Win32Error.Win32Error> => callOn(self, "FlushFileBuffers", {})
+export const sync: (self: File) => Effect.Effect<void, Win32Error.Win32Error> = attributes.sync
 
 /**
  * `SetFileInformationByHandle(FileBasicInfo)`: times in nanoseconds since 1970, the read-only attribute, and on POSIX
@@ -1482,15 +1096,7 @@ export const sync = (self: File): Effect.Effect<void, Win32Error.Win32Error> => 
 export const setBasicInfo: {
   (info: BasicInfo): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, info: BasicInfo): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(2, (self: File, info: BasicInfo) =>
-  Effect.suspend(() => {
-    const looked = lookAtBasicInfo(info)
-    if (looked instanceof Wrong) {
-      return refuse(self, "SetBasicInformation", looked) ?? notAFile("SetBasicInformation", self)
-    }
-    const { accessTimeNs, mode, modifiedTimeNs, readOnly } = looked
-    return callOn(self, "SetBasicInformation", { accessTimeNs, modifiedTimeNs, readOnly, mode })
-  }))
+} = dual(2, attributes.setBasicInfo)
 
 /**
  * @since 0.1.0
@@ -1502,13 +1108,6 @@ export interface BasicInfo {
   readonly readOnly?: boolean | undefined
   readonly mode?: number | undefined
 }
-
-const lookAtBasicInfo = optionsOf<BasicInfo>({
-  accessTimeNs: aBigint,
-  modifiedTimeNs: aBigint,
-  readOnly: aBoolean,
-  mode: aMode
-})
 
 // -----------------------------------------------------------------------------
 // names
@@ -1549,26 +1148,7 @@ const lookAtBasicInfo = optionsOf<BasicInfo>({
 export const joinName: {
   (name: string): (directory: string) => Effect.Effect<string, Win32Error.Win32Error>
   (directory: string, name: string): Effect.Effect<string, Win32Error.Win32Error>
-} = dual(2, (directory: string, name: string) =>
-  Effect.suspend(() => {
-    const where = pathProblem(directory, "directory")
-    if (where !== undefined) return Effect.fail(badPath("joinName", directory, where))
-    const problem = nameProblem(name)
-    return problem === undefined
-      ? Effect.succeed(joined(directory, name))
-      : Effect.fail(badPath("joinName", name, problem))
-  }))
-
-/** Another program (an antivirus, an indexer) looks at the file: it soon lets go. About three seconds in all. */
-const untilFree = Schedule.exponential("20 millis").pipe(Schedule.jittered, Schedule.intersect(Schedule.recurs(7)))
-
-const isTransient = (error: Win32Error.Win32Error): boolean =>
-  error.code === c.ERROR_ACCESS_DENIED || error.code === c.ERROR_SHARING_VIOLATION ||
-  error.code === c.ERROR_DELETE_PENDING
-
-/** Only on Windows does looking at a file stand in anybody's way. */
-const whileBusy = <A>(attempt: Effect.Effect<A, Win32Error.Win32Error>): Effect.Effect<A, Win32Error.Win32Error> =>
-  process.platform === "win32" ? Effect.retry(attempt, { schedule: untilFree, while: isTransient }) : attempt
+} = dual(2, renaming.joinName)
 
 /**
  * `MoveFileExW`: gives a file another name, atomically. Without `replace` (the default) a name that is taken fails with
@@ -1596,31 +1176,11 @@ const whileBusy = <A>(attempt: Effect.Effect<A, Win32Error.Win32Error>): Effect.
  * @since 0.1.0
  * @category names
  */
-export const rename = (
+export const rename: (
   from: string,
   to: string,
-  options: { readonly replace?: boolean | undefined } = {}
-): Effect.Effect<void, Win32Error.Win32Error, Kernel> =>
-  Effect.flatMap(Kernel, (kernel) => {
-    const problem = pathsProblem("MoveFileExW", from, to)
-    if (problem !== undefined) return Effect.fail(problem)
-    const looked = lookAtRename(options)
-    if (looked instanceof Wrong) return Effect.fail(refusal("MoveFileExW", looked, { path: from }))
-    return call(kernel, "MoveFileExW", { from, to, replace: looked.replace ?? false }, {
-      path: from,
-      detail: `The new name: ${to}`
-    }).pipe(whileBusy)
-  })
-
-/** Checks both paths of a rename or a copy. */
-const pathsProblem = (syscall: string, from: string, to: string): Win32Error.Win32Error | undefined => {
-  const [ofOld, ofNew] = [pathProblem(from), pathProblem(to, "new name")]
-  return ofOld !== undefined
-    ? badPath(syscall, from, ofOld)
-    : ofNew === undefined
-    ? undefined
-    : Win32Error.make({ ...badPath(syscall, to, ofNew), path: from })
-}
+  options?: { readonly replace?: boolean | undefined }
+) => Effect.Effect<void, Win32Error.Win32Error, Kernel> = renaming.rename
 
 /**
  * `SetFileInformationByHandle(FileRenameInfo)`: gives the open file another name, whatever it is called by now,
@@ -1654,18 +1214,7 @@ const pathsProblem = (syscall: string, from: string, to: string): Win32Error.Win
 export const renameTo: {
   (to: string, options: RenameOptions): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, to: string, options: RenameOptions): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(3, (self: File, to: string, options: RenameOptions) => {
-  if (!isOurs(self)) return notAFile("SetRenameInformation", self)
-  const problem = pathProblem(to, "new name")
-  if (problem !== undefined) {
-    const { code } = badPath("SetRenameInformation", to, problem)
-    return Effect.fail(refused(self, "SetRenameInformation", problem, code))
-  }
-  const looked = lookAtRename(options)
-  if (looked instanceof Wrong) return Effect.fail(refusal("SetRenameInformation", looked, self))
-  const { replace = false } = looked
-  return callOn(self, "SetRenameInformation", { to, replace }, `The new name: ${to}`).pipe(whileBusy)
-})
+} = dual(3, renaming.renameTo)
 
 /**
  * @since 0.1.0
@@ -1675,8 +1224,6 @@ export interface RenameOptions {
   /** Default `false`. */
   readonly replace?: boolean | undefined
 }
-
-const lookAtRename = optionsOf<RenameOptions>({ replace: aBoolean })
 
 /**
  * `SetFileInformationByHandle(FileDispositionInfo)`: the file is deleted when this `File` is closed, or, with `false`,
@@ -1705,12 +1252,7 @@ const lookAtRename = optionsOf<RenameOptions>({ replace: aBoolean })
 export const setDeleteOnClose: {
   (remove: boolean): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, remove: boolean): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(
-  2,
-  (self: File, remove: boolean) =>
-    refuse(self, "SetDispositionInformation", wrong("remove", remove, aBoolean)) ??
-      callOn(self, "SetDispositionInformation", { remove })
-)
+} = dual(2, attributes.setDeleteOnClose)
 
 /**
  * `CopyFileW`: makes `to` from `from`, in one call of the system: what is in it, its time of modification, and its
@@ -1736,14 +1278,7 @@ export const setDeleteOnClose: {
  * @since 0.1.0
  * @category names
  */
-export const copy = (from: string, to: string): Effect.Effect<void, Win32Error.Win32Error, Kernel> =>
-  Effect.flatMap(Kernel, (kernel) => {
-    const problem = pathsProblem("CopyFileW", from, to)
-    if (problem !== undefined) return Effect.fail(problem)
-    return kernel.engine.kernel.copiesFiles === true
-      ? call(kernel, "CopyFileW", { from, to }, { path: from, detail: `The copy: ${to}` })
-      : copyFile(kernel, from, to, { setBasicInfo, setDeleteOnClose, stat, withFile })
-  })
+export const copy: (from: string, to: string) => Effect.Effect<void, Win32Error.Win32Error, Kernel> = renaming.copy
 
 /**
  * `DeleteFileW`, retried like `rename`.
@@ -1759,10 +1294,4 @@ export const copy = (from: string, to: string): Effect.Effect<void, Win32Error.W
  * @since 0.1.0
  * @category names
  */
-export const remove = (path: string): Effect.Effect<void, Win32Error.Win32Error, Kernel> =>
-  Effect.flatMap(Kernel, (kernel) => {
-    const problem = pathProblem(path)
-    return problem !== undefined
-      ? Effect.fail(badPath("DeleteFileW", path, problem))
-      : call(kernel, "DeleteFileW", { path }, { path }).pipe(whileBusy)
-  })
+export const remove: (path: string) => Effect.Effect<void, Win32Error.Win32Error, Kernel> = renaming.remove

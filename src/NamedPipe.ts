@@ -4,54 +4,33 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import type * as Pipeable from "effect/Pipeable"
-import { pipeArguments } from "effect/Pipeable"
-import * as Scope from "effect/Scope"
-import * as Sink from "effect/Sink"
-import * as Stream from "effect/Stream"
-import * as BufferPool from "./BufferPool.js"
+import type * as Scope from "effect/Scope"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
+import type * as BufferPool from "./BufferPool.js"
 import type { Completion } from "./Completion.js"
-import {
-  aBoolean,
-  aDuration,
-  aNumber,
-  aString,
-  failNotA,
-  ioKinds,
-  oneOf,
-  optionsOf,
-  refusal,
-  Wrong
-} from "./internal/arguments.js"
-import { call, callIn } from "./internal/call.js"
-import * as c from "./internal/constants.js"
-import { moveAll } from "./internal/file/moveAll.js"
-import type { Calls, PipeInformation } from "./internal/kernel/Calls.js"
+import type { PipeInformation } from "./internal/kernel/Calls.js"
 import type { PipePeek } from "./internal/kernel/Kernel.js"
-import { bindOrClose, openHandleIn } from "./internal/openHandle.js"
-import * as flushing from "./internal/pipe/flush.js"
-import { Messages } from "./internal/pipe/Messages.js"
-import { nameProblem, pathOf } from "./internal/pipe/name.js"
-import * as server from "./internal/pipe/server.js"
-import type { Restore } from "./internal/settle.js"
-import { spanned } from "./internal/spans.js"
-import * as life from "./internal/threadpoolIo.js"
-import { carries, isA } from "./internal/values.js"
-import { Kernel } from "./Kernel.js"
-import * as Operation from "./Operation.js"
-import * as ThreadpoolIo from "./ThreadpoolIo.js"
-import * as Win32Error from "./Win32Error.js"
+import * as connecting from "./internal/pipe/connecting.js"
+import * as internal from "./internal/pipe/connection.js"
+import * as listening from "./internal/pipe/listening.js"
+import type { Messages } from "./internal/pipe/Messages.js"
+import * as reading from "./internal/pipe/reading.js"
+import type * as server from "./internal/pipe/server.js"
+import type { Kernel } from "./Kernel.js"
+import type * as ThreadpoolIo from "./ThreadpoolIo.js"
+import type * as Win32Error from "./Win32Error.js"
 
 /**
  * @since 0.1.0
  * @category symbols
  */
-export const TypeId: unique symbol = Symbol.for("effect-threadpool-io/NamedPipe")
+export const TypeId: unique symbol = internal.TypeId
 
 /**
  * @since 0.1.0
@@ -63,7 +42,7 @@ export type TypeId = typeof TypeId
  * @since 0.1.0
  * @category symbols
  */
-export const ServerTypeId: unique symbol = Symbol.for("effect-threadpool-io/NamedPipe/Server")
+export const ServerTypeId: unique symbol = listening.ServerTypeId
 
 /**
  * @since 0.1.0
@@ -208,65 +187,11 @@ export interface Peek extends PipePeek {}
  * @since 0.1.0
  * @category guards
  */
-export const isConnection = (u: unknown): u is Connection => carries(u, TypeId)
-
-const isOurs = (u: unknown): boolean => isA(u, TypeId, "io")
-
-const notAConnection = (syscall: string, u: unknown) => failNotA("Connection", syscall, u)
-
-const Proto = {
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
-}
-
-const makeConnection = (
-  kernel: Kernel.Service,
-  io: ThreadpoolIo.ThreadpoolIo,
-  path: string,
-  side: "server" | "client",
-  messages: boolean
-): Connection =>
-  Object.assign(Object.create(Proto), {
-    [TypeId]: TypeId,
-    path,
-    side,
-    messages,
-    io,
-    kernel,
-    unfinished: new Messages()
-  })
-
-const ioOptions = (options: Options): ThreadpoolIo.Options => ({
-  maxInFlight: options.maxInFlight,
-  drainTimeout: options.drainTimeout,
-  spans: options.spans,
-  skipMode: options.skipMode ?? options.messages !== true
-})
-
-const invalid = (syscall: string, path: string, detail: string, code = c.ERROR_INVALID_PARAMETER) =>
-  Effect.fail(Win32Error.make({ code, syscall, path, detail }))
+export const isConnection: (u: unknown) => u is Connection = internal.isConnection
 
 // -----------------------------------------------------------------------------
 // the server
 // -----------------------------------------------------------------------------
-
-const listenProblem = (path: string, settings: server.Settings): Effect.Effect<never, Win32Error.Win32Error> | void => {
-  const refuse = (detail: string) => invalid("CreateNamedPipeW", path, detail)
-  const { backlog, inBufferSize, maxInstances, outBufferSize, security } = settings
-  const between = (value: number, least: number, most: number) =>
-    Number.isInteger(value) && value >= least && value <= most
-  if (!between(maxInstances, 1, c.PIPE_UNLIMITED_INSTANCES)) {
-    return refuse(`maxInstances must be 1 to ${c.PIPE_UNLIMITED_INSTANCES}, not ${maxInstances}.`)
-  }
-  if (!between(backlog, 1, c.PIPE_UNLIMITED_INSTANCES)) {
-    return refuse(`backlog must be 1 to ${c.PIPE_UNLIMITED_INSTANCES}, not ${backlog}.`)
-  }
-  for (const size of [outBufferSize, inBufferSize]) {
-    if (!between(size, 0, c.MAXDWORD)) return refuse(`A buffer cannot have ${size} bytes.`)
-  }
-  if (security?.includes("\0") === true) return refuse("The security descriptor has a NUL character.")
-}
 
 /**
  * `CreateNamedPipeW`: takes the name and keeps `backlog` instances waiting for clients (`ConnectNamedPipe`), until the
@@ -302,49 +227,10 @@ const listenProblem = (path: string, settings: server.Settings): Effect.Effect<n
  * @since 0.1.0
  * @category constructors
  */
-export const listen = (
+export const listen: (
   name: string,
-  given: ListenOptions = {}
-): Effect.Effect<Server, Win32Error.Win32Error, Kernel | Scope.Scope> =>
-  Effect.flatMap(Kernel, (kernel) =>
-    Effect.flatMap(Scope.Scope, (scope) =>
-      Effect.uninterruptibleMask((restore) => {
-        const options = lookAtListen(given)
-        if (options instanceof Wrong) return Effect.fail(refusal("CreateNamedPipeW", options, { path: name }))
-        const path = pathOf(name)
-        const settings: server.Settings = {
-          path,
-          messages: options.messages ?? false,
-          maxInstances: options.maxInstances ?? c.PIPE_UNLIMITED_INSTANCES,
-          backlog: options.backlog ?? 4,
-          outBufferSize: options.outBufferSize ?? 65_536,
-          inBufferSize: options.inBufferSize ?? 65_536,
-          security: options.security,
-          io: ioOptions(options)
-        }
-        const problem = nameProblem(path)
-        if (problem !== undefined) return invalid("CreateNamedPipeW", path, problem, c.ERROR_INVALID_NAME)
-        return listenProblem(path, settings) ?? Effect.flatMap(server.openIn(restore, kernel, settings), (opened) =>
-          Effect.as(
-            Scope.addFinalizer(scope, server.close(opened)),
-            Object.assign(Object.create(Proto), {
-              [ServerTypeId]: ServerTypeId,
-              path,
-              messages: settings.messages,
-              server: opened
-            }) as Server
-          ))
-      })))
-
-const lookAtListen = optionsOf<ListenOptions>({
-  messages: aBoolean,
-  backlog: aNumber,
-  maxInstances: aNumber,
-  outBufferSize: aNumber,
-  inBufferSize: aNumber,
-  security: aString,
-  ...ioKinds
-})
+  options?: ListenOptions
+) => Effect.Effect<Server, Win32Error.Win32Error, Kernel | Scope.Scope> = listening.listen
 
 /**
  * The next client, in the order of arrival. Closing the scope closes the connection (`CloseHandle`): what was written
@@ -370,92 +256,11 @@ const lookAtListen = optionsOf<ListenOptions>({
  * @since 0.1.0
  * @category accepting
  */
-export const accept = (self: Server): Effect.Effect<Connection, Win32Error.Win32Error, Scope.Scope> =>
-  spanned("NamedPipe.accept", isA(self, ServerTypeId, "server") ? { pipe: self.path } : {}, acceptOne(self))
-
-const acceptOne = (self: Server): Effect.Effect<Connection, Win32Error.Win32Error, Scope.Scope> =>
-  Effect.flatMap(
-    Scope.Scope,
-    (scope) =>
-      Effect.uninterruptibleMask((restore) =>
-        isA(self, ServerTypeId, "server")
-          ? Effect.flatMap(server.acceptIn(restore, self.server), (accepted) =>
-            Effect.as(
-              Scope.addFinalizer(scope, server.closeAccepted(accepted)),
-              makeConnection(self.server.kernel, accepted.io, self.path, "server", self.messages)
-            ))
-          : failNotA("Server", "ConnectNamedPipe", self)
-      )
-  )
+export const accept: (self: Server) => Effect.Effect<Connection, Win32Error.Win32Error, Scope.Scope> = listening.accept
 
 // -----------------------------------------------------------------------------
 // the client
 // -----------------------------------------------------------------------------
-
-const impersonationLevels = {
-  anonymous: c.SECURITY_ANONYMOUS,
-  identification: c.SECURITY_IDENTIFICATION,
-  impersonation: c.SECURITY_IMPERSONATION,
-  delegation: c.SECURITY_DELEGATION
-}
-
-const lookAtConnect = optionsOf<ConnectOptions>({
-  messages: aBoolean,
-  timeout: aDuration,
-  waitForServer: aBoolean,
-  impersonation: oneOf(...Object.keys(impersonationLevels)),
-  ...ioKinds
-})
-
-const SHORTEST_PAUSE = 1
-const LONGEST_PAUSE = 50
-
-/**
- * `CreateFileW` on a pipe. While it is busy, or not there and that is to be waited for, it tries again after a pause
- * that grows. Not `WaitNamedPipe`, which blocks a thread of libuv's for all that time, cannot be interrupted, and
- * promises nothing: another client may still be faster.
- */
-const openIn = (
-  restore: Restore,
-  kernel: Kernel.Service,
-  path: string,
-  options: ConnectOptions
-): Effect.Effect<number, Win32Error.Win32Error> => {
-  const timeout = Duration.toMillis(options.timeout ?? "5 seconds")
-  const level = impersonationLevels[options.impersonation ?? "identification"]
-  const arguments_ = {
-    path,
-    access: (c.GENERIC_READ | c.GENERIC_WRITE) >>> 0,
-    share: 0,
-    disposition: c.OPEN_EXISTING,
-    flags: (c.SECURITY_SQOS_PRESENT | level) >>> 0,
-    mode: 0
-  }
-  const open = openHandleIn(restore, kernel, "CreateFileW", arguments_)
-  const passes = ({ code }: Win32Error.Win32Error) =>
-    code === c.ERROR_PIPE_BUSY || (options.waitForServer === true && code === c.ERROR_FILE_NOT_FOUND)
-  const attempt = (deadline: number, pause: number): Effect.Effect<number, Win32Error.Win32Error> =>
-    Effect.catchAll(open, (error) =>
-      !passes(error) || timeout === 0
-        ? Effect.fail(error)
-        : Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          now >= deadline
-            ? Effect.fail(Win32Error.make({
-              code: c.ERROR_SEM_TIMEOUT,
-              syscall: "CreateFileW",
-              path,
-              text: kernel.engine.kernel.message(c.ERROR_SEM_TIMEOUT),
-              detail: error.code === c.ERROR_PIPE_BUSY
-                ? `Busy for ${timeout} ms.`
-                : `Not there for ${timeout} ms.`,
-              cause: error
-            }))
-            : Effect.zipRight(
-              restore(Effect.sleep(Math.min(pause, Math.max(deadline - now, SHORTEST_PAUSE)))),
-              attempt(deadline, Math.min(pause * 2, LONGEST_PAUSE))
-            )))
-  return Effect.flatMap(Clock.currentTimeMillis, (now) => attempt(now + timeout, SHORTEST_PAUSE))
-}
 
 /**
  * `CreateFileW` on a pipe, with `SECURITY_SQOS_PRESENT` and, for messages, `SetNamedPipeHandleState`. Closing
@@ -481,46 +286,10 @@ const openIn = (
  * @since 0.1.0
  * @category constructors
  */
-export const connect = (
+export const connect: (
   name: string,
-  given: ConnectOptions = {}
-): Effect.Effect<Connection, Win32Error.Win32Error, Kernel | Scope.Scope> =>
-  spanned("NamedPipe.connect", { pipe: name }, connectOne(name, given))
-
-const connectOne = (
-  name: string,
-  given: ConnectOptions
-): Effect.Effect<Connection, Win32Error.Win32Error, Kernel | Scope.Scope> =>
-  Effect.flatMap(Kernel, (kernel) =>
-    Effect.flatMap(Scope.Scope, (scope) =>
-      Effect.uninterruptibleMask((restore) => {
-        const options = lookAtConnect(given)
-        if (options instanceof Wrong) return Effect.fail(refusal("CreateFileW", options, { path: name }))
-        const path = pathOf(name)
-        const messages = options.messages ?? false
-        const problem = nameProblem(path)
-        if (problem !== undefined) return invalid("CreateFileW", path, problem, c.ERROR_INVALID_NAME)
-        return openIn(restore, kernel, path, options).pipe(
-          Effect.flatMap((handle) => bindOrClose(kernel, handle, { ...ioOptions(options), path })),
-          Effect.tap((io) =>
-            messages
-              ? Effect.onError(
-                callIn(restore, kernel, "SetNamedPipeHandleState", { handle: io.handle, messages }, {
-                  path,
-                  handle: io.handle
-                }),
-                () => life.close(io)
-              )
-              : Effect.void
-          ),
-          Effect.flatMap((io) =>
-            Effect.as(
-              Scope.addFinalizer(scope, life.close(io)),
-              makeConnection(kernel, io, path, "client", messages)
-            )
-          )
-        )
-      })))
+  options?: ConnectOptions
+) => Effect.Effect<Connection, Win32Error.Win32Error, Kernel | Scope.Scope> = connecting.connect
 
 // -----------------------------------------------------------------------------
 // reading
@@ -555,11 +324,7 @@ export const read: {
     buffer: BufferPool.PoolBuffer | Uint8Array
   ): (self: Connection) => Effect.Effect<Completion, Win32Error.Win32Error>
   (self: Connection, buffer: BufferPool.PoolBuffer | Uint8Array): Effect.Effect<Completion, Win32Error.Win32Error>
-} = dual(
-  2,
-  (self: Connection, buffer: BufferPool.PoolBuffer | Uint8Array) =>
-    isOurs(self) ? ThreadpoolIo.submit(self.io, Operation.read({ buffer })) : notAConnection("ReadFile", self)
-)
+} = dual(2, internal.read)
 
 /**
  * How long a message may be, in bytes.
@@ -571,78 +336,6 @@ export interface MessageOptions {
   /** Default 1 MiB. A longer one is read to its end, dropped, and fails with `MoreData` (234). */
   readonly maximum?: number | undefined
 }
-
-const DEFAULT_MAXIMUM = 1 << 20
-/** The size of one read of a message: most messages come whole. */
-const MESSAGE_READ = 64 << 10
-
-const poolBuffer = (self: Connection, size: number) => Effect.provideService(BufferPool.make(size), Kernel, self.kernel)
-
-/** Runs with a buffer, as the only one who reads messages from the connection. */
-const asReader = <A>(
-  self: Connection,
-  syscall: string,
-  options: MessageOptions,
-  run: (buffer: BufferPool.PoolBuffer, maximum: number) => Effect.Effect<A, Win32Error.Win32Error>
-): Effect.Effect<A, Win32Error.Win32Error> => {
-  if (!isOurs(self)) return notAConnection(syscall, self)
-  const looked = lookAtMessage(options)
-  if (looked instanceof Wrong) return Effect.fail(refusal(syscall, looked, self))
-  const { maximum = DEFAULT_MAXIMUM } = looked
-  return !self.messages
-    ? invalid(syscall, self.path, "It is a pipe of bytes: open both ends with `messages`.")
-    : !(Number.isInteger(maximum) && maximum >= 0)
-    ? invalid(syscall, self.path, `A message cannot have ${maximum} bytes.`)
-    : Effect.uninterruptibleMask((restore) => {
-      if (self.unfinished.reading) {
-        return invalid(syscall, self.path, "Another fiber reads a message from this connection.", c.ERROR_BUSY)
-      }
-      self.unfinished.reading = true
-      return Effect.ensuring(
-        restore(Effect.scoped(
-          Effect.flatMap(poolBuffer(self, Math.min(MESSAGE_READ, maximum + 1)), (buffer) => run(buffer, maximum))
-        )),
-        Effect.sync(() => {
-          self.unfinished.reading = false
-        })
-      )
-    })
-}
-
-const lookAtMessage = optionsOf<MessageOptions>({ maximum: aNumber })
-
-/** One piece, kept by the connection before anything can interrupt. Answers whether the end was found instead. */
-const readPiece = (self: Connection, buffer: BufferPool.PoolBuffer, maximum: number, operation: Operation.Operation) =>
-  Effect.uninterruptible(
-    Effect.map(ThreadpoolIo.cancellable(self.io, operation), ({ bytesTransferred, endOfFile, status }) => {
-      if (!endOfFile) {
-        self.unfinished.add(buffer.bytes.subarray(0, bytesTransferred), status === c.ERROR_MORE_DATA, maximum)
-      }
-      return endOfFile
-    })
-  )
-
-const finishMessage = (
-  self: Connection,
-  buffer: BufferPool.PoolBuffer,
-  maximum: number
-): Effect.Effect<Option.Option<Uint8Array>, Win32Error.Win32Error> =>
-  Effect.suspend(() => {
-    const { unfinished } = self
-    if (!unfinished.whole) {
-      return Effect.flatMap(readPiece(self, buffer, maximum, Operation.read({ buffer })), (endOfFile) =>
-        endOfFile ? Effect.succeed(Option.none()) : finishMessage(self, buffer, maximum))
-    }
-    const { length } = unfinished
-    const message = unfinished.take()
-    return message !== undefined ? Effect.succeed(Option.some(message)) : Effect.fail(Win32Error.make({
-      code: c.ERROR_MORE_DATA,
-      syscall: "ReadFile",
-      path: self.path,
-      handle: self.io.handle,
-      detail: `The message has ${length} bytes; ${maximum} were allowed. It has been dropped.`
-    }))
-  })
 
 /**
  * The next whole message, in memory of your own, put together from as many reads as it takes (234 `ERROR_MORE_DATA`);
@@ -667,11 +360,10 @@ const finishMessage = (
  * @since 0.1.0
  * @category reading
  */
-export const readMessage = (
+export const readMessage: (
   self: Connection,
-  options: MessageOptions = {}
-): Effect.Effect<Option.Option<Uint8Array>, Win32Error.Win32Error> =>
-  asReader(self, "ReadFile", options, (buffer, maximum) => finishMessage(self, buffer, maximum))
+  options?: MessageOptions
+) => Effect.Effect<Option.Option<Uint8Array>, Win32Error.Win32Error> = reading.readMessage
 
 /**
  * `TransactNamedPipe`: writes one message and reads the one that answers it, as `readMessage` does. Fails with
@@ -689,30 +381,11 @@ export const readMessage = (
  * @since 0.1.0
  * @category reading
  */
-export const transact = (
+export const transact: (
   self: Connection,
   request: Uint8Array,
-  options: MessageOptions = {}
-): Effect.Effect<Uint8Array, Win32Error.Win32Error> =>
-  asReader(self, "TransactNamedPipe", options, (buffer, maximum) =>
-    self.unfinished.length > 0 || self.unfinished.whole
-      ? invalid(
-        "TransactNamedPipe",
-        self.path,
-        "A message has been read in part: finish it with `readMessage` first.",
-        c.ERROR_BUSY
-      )
-      : Effect.zipRight(
-        readPiece(self, buffer, maximum, Operation.transact({ message: request, buffer })),
-        Effect.flatMap(
-          finishMessage(self, buffer, maximum),
-          Option.match({
-            onSome: Effect.succeed,
-            onNone: () =>
-              invalid("TransactNamedPipe", self.path, "It ended in the middle of the answer.", c.ERROR_BROKEN_PIPE)
-          })
-        )
-      ))
+  options?: MessageOptions
+) => Effect.Effect<Uint8Array, Win32Error.Win32Error> = reading.transact
 
 // -----------------------------------------------------------------------------
 // writing
@@ -739,16 +412,7 @@ export const transact = (
 export const write: {
   (buffer: BufferPool.PoolBuffer | Uint8Array): (self: Connection) => Effect.Effect<number, Win32Error.Win32Error>
   (self: Connection, buffer: BufferPool.PoolBuffer | Uint8Array): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(2, (self: Connection, buffer: BufferPool.PoolBuffer | Uint8Array) =>
-  isOurs(self)
-    ? Effect.map(
-      ThreadpoolIo.submit(self.io, Operation.write({ buffer })),
-      (completion) => completion.bytesTransferred
-    )
-    : notAConnection("WriteFile", self))
-
-/** The most that one write of `writeAll` takes: what a copy of the caller's memory costs stays bounded. */
-const PIECE = 256 << 10
+} = dual(2, internal.write)
 
 /**
  * Writes the whole buffer: a pipe of bytes in pieces of at most 256 KiB, a message in one. One fiber at a time: the
@@ -767,18 +431,7 @@ const PIECE = 256 << 10
 export const writeAll: {
   (buffer: BufferPool.PoolBuffer | Uint8Array): (self: Connection) => Effect.Effect<void, Win32Error.Win32Error>
   (self: Connection, buffer: BufferPool.PoolBuffer | Uint8Array): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(2, (self: Connection, buffer: BufferPool.PoolBuffer | Uint8Array) => {
-  if (!isOurs(self)) return notAConnection("WriteFile", self)
-  const size = Operation.sizeOf(buffer)
-  // It says what is wrong with it.
-  if (size === undefined) return Effect.asVoid(write(self, buffer))
-  // An empty message is a message.
-  if (size === 0 && self.messages) return Effect.asVoid(write(self, buffer))
-  const piece = self.messages ? size : PIECE
-  return Effect.asVoid(
-    moveAll(self, size, (start) => Operation.write({ buffer, start, length: Math.min(piece, size - start) }))
-  )
-})
+} = dual(2, internal.writeAll)
 
 // -----------------------------------------------------------------------------
 // streams
@@ -803,36 +456,10 @@ export const writeAll: {
  * @since 0.1.0
  * @category streaming
  */
-export const stream = (
+export const stream: (
   self: Connection,
-  given: MessageOptions & { readonly bufferSize?: number | undefined } = {}
-): Stream.Stream<Uint8Array, Win32Error.Win32Error> => {
-  if (!isOurs(self)) return Stream.fromEffect(notAConnection("ReadFile", self))
-  const options = lookAtStream(given)
-  if (options instanceof Wrong) return Stream.fail(refusal("ReadFile", options, self))
-  return self.messages
-    ? Stream.repeatEffectOption(Effect.flatMap(
-      Effect.mapError(readMessage(self, options), Option.some),
-      Option.match({ onNone: () => Effect.fail(Option.none()), onSome: Effect.succeed })
-    ))
-    : Stream.unwrapScoped(Effect.map(poolBuffer(self, options.bufferSize ?? 65_536), (buffer) => {
-      const next: Effect.Effect<Uint8Array, Option.Option<Win32Error.Win32Error>> = Effect.flatMap(
-        Effect.mapError(read(self, buffer), Option.some),
-        ({ bytesTransferred, endOfFile }) =>
-          endOfFile
-            ? Effect.fail(Option.none())
-            : bytesTransferred === 0
-            ? next
-            : Effect.succeed(buffer.bytes.slice(0, bytesTransferred))
-      )
-      return Stream.repeatEffectOption(next)
-    }))
-}
-
-const lookAtStream = optionsOf<MessageOptions & { readonly bufferSize?: number | undefined }>({
-  maximum: aNumber,
-  bufferSize: aNumber
-})
+  options?: MessageOptions & { readonly bufferSize?: number | undefined }
+) => Stream.Stream<Uint8Array, Win32Error.Win32Error> = reading.stream
 
 /**
  * Writes what comes, one element after the other (`writeAll`; on a pipe of messages each is one message), and takes the
@@ -851,25 +478,11 @@ const lookAtStream = optionsOf<MessageOptions & { readonly bufferSize?: number |
  * @since 0.1.0
  * @category streaming
  */
-export const sink = (self: Connection): Sink.Sink<void, Uint8Array, never, Win32Error.Win32Error> =>
-  Sink.forEach((bytes: Uint8Array) => writeAll(self, bytes))
+export const sink: (self: Connection) => Sink.Sink<void, Uint8Array, never, Win32Error.Win32Error> = internal.sink
 
 // -----------------------------------------------------------------------------
 // what takes no OVERLAPPED
 // -----------------------------------------------------------------------------
-
-/** A call on the handle of a connection. */
-const callOn = <K extends "DisconnectNamedPipe" | "GetNamedPipeInfo">(
-  self: Connection,
-  name: K
-): Effect.Effect<Calls[K][1], Win32Error.Win32Error> =>
-  isOurs(self)
-    ? call(self.kernel, name, { handle: self.io.handle } as Calls[K][0], {
-      path: self.path,
-      handle: self.io.handle,
-      object: self.io.object
-    })
-    : notAConnection(name, self)
 
 /**
  * How many bytes could be read at once, and how many are left of the message that is read next. Takes nothing. Fails
@@ -890,22 +503,7 @@ const callOn = <K extends "DisconnectNamedPipe" | "GetNamedPipeInfo">(
  * @since 0.1.0
  * @category accessors
  */
-export const peek = (self: Connection): Effect.Effect<Peek, Win32Error.Win32Error> =>
-  Effect.suspend(() => {
-    const buffer = new Uint8Array(c.FILE_PIPE_PEEK_BUFFER.size)
-    const peeking = Operation.peek(buffer)
-    return isOurs(self)
-      ? Effect.map(ThreadpoolIo.transfer(self.io, peeking), () => peekOf(buffer))
-      : notAConnection(peeking.request.syscall, self)
-  })
-
-const peekOf = (buffer: Uint8Array): Peek => {
-  const view = new DataView(buffer.buffer)
-  return {
-    bytesAvailable: view.getUint32(c.FILE_PIPE_PEEK_BUFFER.ReadDataAvailable, true),
-    bytesLeftInMessage: view.getUint32(c.FILE_PIPE_PEEK_BUFFER.MessageLength, true)
-  }
-}
+export const peek: (self: Connection) => Effect.Effect<Peek, Win32Error.Win32Error> = internal.peek
 
 /**
  * `GetNamedPipeInfo`, `GetNamedPipeHandleStateW`, and the process at the other end where the system tells.
@@ -923,8 +521,7 @@ const peekOf = (buffer: Uint8Array): Peek => {
  * @since 0.1.0
  * @category accessors
  */
-export const information = (self: Connection): Effect.Effect<Information, Win32Error.Win32Error> =>
-  callOn(self, "GetNamedPipeInfo")
+export const information: (self: Connection) => Effect.Effect<Information, Win32Error.Win32Error> = internal.information
 
 /**
  * `FlushFileBuffers`, at a server's end: waits until the client has read everything that was written. That is for
@@ -946,12 +543,7 @@ export const information = (self: Connection): Effect.Effect<Information, Win32E
  * @since 0.1.0
  * @category ending
  */
-export const flush = (self: Connection): Effect.Effect<void, Win32Error.Win32Error> =>
-  !isOurs(self)
-    ? notAConnection("FlushFileBuffers", self)
-    : self.side === "server"
-    ? flushing.flush(self.kernel, self.io)
-    : invalid("FlushFileBuffers", self.path, "A client's flush cannot be stopped: only a server's end can be flushed.")
+export const flush: (self: Connection) => Effect.Effect<void, Win32Error.Win32Error> = internal.flush
 
 /**
  * `DisconnectNamedPipe`, at a server's end: throws away what the client has not read, and ends its reads and writes.
@@ -967,5 +559,4 @@ export const flush = (self: Connection): Effect.Effect<void, Win32Error.Win32Err
  * @since 0.1.0
  * @category ending
  */
-export const disconnect = (self: Connection): Effect.Effect<void, Win32Error.Win32Error> =>
-  callOn(self, "DisconnectNamedPipe")
+export const disconnect: (self: Connection) => Effect.Effect<void, Win32Error.Win32Error> = internal.disconnect

@@ -5,29 +5,10 @@
  */
 import type { PoolBuffer } from "./BufferPool.js"
 import type { Handle } from "./Handle.js"
-import {
-  aBoolean,
-  aFunction,
-  anOffset,
-  aNumber,
-  anything,
-  aString,
-  listOf,
-  oneOf,
-  optionsOf,
-  Wrong,
-  wrong
-} from "./internal/arguments.js"
-import * as c from "./internal/constants.js"
+import type * as c from "./internal/constants.js"
 import type { Request } from "./internal/engine/Operation.js"
-import type { Segment as EngineSegment } from "./internal/engine/Segments.js"
-import { callersMemoryTrouble } from "./internal/engine/OperationMemory.js"
-import type { CustomIssue } from "./internal/kernel/Kernel.js"
-import { bits, notifications } from "./internal/notify.js"
-import { END_OF_FILE, high, low, offsetProblem } from "./internal/offset.js"
+import type { notifications } from "./internal/notify.js"
 import * as internal from "./internal/operation.js"
-import { PoolBufferImpl } from "./internal/PoolBuffer.js"
-import { isDetached, isInstance, isList, plainBytes, shown } from "./internal/values.js"
 
 /**
  * @since 0.1.0
@@ -224,83 +205,6 @@ export interface IoControlOptions {
   readonly length?: number | undefined
 }
 
-/** @internal The bytes that a buffer holds; `undefined`: it is none, is detached, or cannot be looked at. */
-export const sizeOf = (buffer: PoolBuffer | Uint8Array): number | undefined =>
-  isInstance(buffer, PoolBufferImpl) ? buffer.size : sizeOfBytes(plainBytes(buffer))
-
-const sizeOfBytes = (bytes: Uint8Array | undefined): number | undefined =>
-  bytes !== undefined && isDetached(bytes.buffer) ? undefined : bytes?.byteLength
-
-/** In the place of memory that is none. */
-const NOTHING = new Uint8Array(0)
-
-interface Window {
-  readonly memory: EngineSegment["memory"]
-  readonly start: number
-  readonly length: number
-  readonly problem: string | undefined
-}
-
-const window = (
-  given: PoolBuffer | Uint8Array,
-  options: { readonly start?: number | undefined; readonly length?: number | undefined }
-): Window => {
-  const pooled = isInstance(given, PoolBufferImpl)
-  const memory = pooled ? given.lease : plainBytes(given)
-  if (memory === undefined) {
-    const problem = `the buffer must be a PoolBuffer of this library or a Uint8Array, not ${shown(given)}`
-    return { memory: NOTHING, start: 0, length: 0, problem }
-  }
-  const size = pooled ? given.size : (memory as Uint8Array).byteLength
-  const start = options.start ?? 0
-  const length = options.length ?? (typeof start === "number" ? size - start : 0)
-  const problem =
-    !Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > size
-      ? `the window from ${shown(start)}, ${shown(length)} long, is not within the buffer of ${size} bytes`
-      : length > c.MAXDWORD
-      ? `a request is at most ${c.MAXDWORD} bytes long (a DWORD), not ${length}: split it`
-      : pooled
-      ? undefined
-      : callersMemoryTrouble(memory as Uint8Array, length)
-  return { memory, start, length, problem }
-}
-
-const transfer = (kind: "read" | "write", given: Options, atEnd: boolean): Request => {
-  const options = optionsRead(given)
-  const { length, memory, problem, start } = options instanceof Wrong
-    ? nowhere(options)
-    : window(options.buffer, options)
-  const offset = options instanceof Wrong || atEnd || options.offset === undefined ? 0 : options.offset
-  const wrong = problem ?? offsetProblem(offset, length)
-  return {
-    syscall: kind === "read" ? "ReadFile" : "WriteFile",
-    kind,
-    access: kind === "read" ? "kernel-writes" : "kernel-reads",
-    memory,
-    start,
-    length,
-    offsetLow: atEnd ? END_OF_FILE.low : wrong === undefined ? low(offset) : 0,
-    offsetHigh: atEnd ? END_OF_FILE.high : wrong === undefined ? high(offset) : 0,
-    parameters: undefined,
-    input: undefined,
-    trueIsPending: false,
-    doneStatus: undefined,
-    problem: wrong
-  }
-}
-
-const nowhere = ({ problem }: Wrong): Window => ({ memory: NOTHING, start: 0, length: 0, problem })
-
-/** Each option once. `window` and `offsetProblem` look at what they are: this is on the way of every operation. */
-const optionsRead = (given: Options): Options | Wrong => {
-  try {
-    const { buffer, length, offset, start } = given
-    return { buffer, length, offset, start }
-  } catch (cause) {
-    return new Wrong("the options cannot be read", cause)
-  }
-}
-
 /**
  * `ReadFile` at an offset. Ends with the bytes read; 0 at the end of the file is a success whose `endOfFile` is set,
  * and so is a pipe whose other end is gone. Never throws: bad arguments fail typed when it is submitted.
@@ -317,11 +221,7 @@ const optionsRead = (given: Options): Options | Wrong => {
  * @since 0.1.0
  * @category constructors
  */
-export const read = (options: Options): Read => ({
-  [TypeId]: TypeId,
-  _tag: "Read",
-  request: transfer("read", options, false)
-})
+export const read: (options: Options) => Read = internal.read
 
 /**
  * `WriteFile` at an offset. Ends with the bytes written. The bytes are taken when the operation is issued: do not
@@ -337,11 +237,7 @@ export const read = (options: Options): Read => ({
  * @since 0.1.0
  * @category constructors
  */
-export const write = (options: Options): Write => ({
-  [TypeId]: TypeId,
-  _tag: "Write",
-  request: transfer("write", options, false)
-})
+export const write: (options: Options) => Write = internal.write
 
 /**
  * `WriteFile` at the end of the file, wherever that is at that moment (`Offset` and `OffsetHigh` 0xFFFFFFFF). On the
@@ -357,11 +253,7 @@ export const write = (options: Options): Write => ({
  * @since 0.1.0
  * @category constructors
  */
-export const append = (options: Omit<Options, "offset">): Write => ({
-  [TypeId]: TypeId,
-  _tag: "Write",
-  request: transfer("write", options, true)
-})
+export const append: (options: Omit<Options, "offset">) => Write = internal.append
 
 /**
  * `ConnectNamedPipe` on a server's end of a named pipe. Ends when a client has come; one that came before (535
@@ -378,25 +270,7 @@ export const append = (options: Omit<Options, "offset">): Write => ({
  * @since 0.1.0
  * @category constructors
  */
-export const connect: Connect = {
-  [TypeId]: TypeId,
-  _tag: "Connect",
-  request: {
-    syscall: "ConnectNamedPipe",
-    kind: "connect",
-    access: "none",
-    memory: undefined,
-    start: 0,
-    length: 0,
-    offsetLow: 0,
-    offsetHigh: 0,
-    parameters: undefined,
-    input: undefined,
-    trueIsPending: false,
-    doneStatus: c.ERROR_PIPE_CONNECTED,
-    problem: undefined
-  }
-}
+export const connect: Connect = internal.connect
 
 /**
  * `TransactNamedPipe` on an end of a pipe of messages that reads them as such: writes `message` as one (it is copied
@@ -413,45 +287,12 @@ export const connect: Connect = {
  * @since 0.1.0
  * @category constructors
  */
-export const transact = (
+export const transact: (
   options: Omit<Options, "offset"> & {
     /** The message to write. It must not be shared, resizable or detached. */
     readonly message: Uint8Array
   }
-): Transact => {
-  const looked = lookAtTransact(options)
-  const { length, memory, problem, start } = looked instanceof Wrong ? nowhere(looked) : window(looked.buffer, looked)
-  const message = looked instanceof Wrong ? NOTHING : plainBytes(looked.message)
-  const trouble = message === undefined
-    ? "it must be a Uint8Array"
-    : callersMemoryTrouble(message, message.length)
-  return {
-    [TypeId]: TypeId,
-    _tag: "Transact",
-    request: {
-      syscall: "TransactNamedPipe",
-      kind: "transact",
-      access: "kernel-writes",
-      memory,
-      start,
-      length,
-      offsetLow: 0,
-      offsetHigh: 0,
-      parameters: undefined,
-      input: trouble === undefined ? new Uint8Array(message!) : NOTHING,
-      trueIsPending: false,
-      doneStatus: undefined,
-      problem: problem ?? (trouble === undefined ? undefined : `of the message: ${trouble}`)
-    }
-  }
-}
-
-const lookAtTransact = optionsOf<Omit<Options, "offset"> & { readonly message: Uint8Array }>({
-  message: anything,
-  buffer: anything,
-  start: aNumber,
-  length: aNumber
-})
+) => Transact = internal.transact
 
 /**
  * One read into several buffers, in their order: `readv` of other systems. It ends as `read` does, with the bytes read
@@ -472,10 +313,7 @@ const lookAtTransact = optionsOf<Omit<Options, "offset"> & { readonly message: U
  * @since 0.1.0
  * @category constructors
  */
-export const readVectored = (options: VectoredOptions): Read => ({
-  _tag: "Read",
-  ...vectored("read", options, false)
-})
+export const readVectored: (options: VectoredOptions) => Read = internal.readVectored
 
 /**
  * One write of several buffers, in their order: `writev` of other systems. It ends as `write` does, with the bytes
@@ -493,75 +331,7 @@ export const readVectored = (options: VectoredOptions): Read => ({
  * @since 0.1.0
  * @category constructors
  */
-export const writeVectored = (options: VectoredOptions): Write => ({
-  _tag: "Write",
-  ...vectored("write", options, false)
-})
-
-/**
- * @internal `inPlace`: by `ReadFileScatter` and `WriteFileGather`, where every segment is whole pages of the pool's.
- */
-export const vectored = (
-  kind: "read" | "write",
-  given: VectoredOptions,
-  inPlace: boolean
-): { readonly [TypeId]: typeof TypeId; readonly request: Request } => {
-  const looked = lookAtVectored(given)
-  const offset = looked instanceof Wrong ? 0 : looked.offset ?? 0
-  const windows = looked instanceof Wrong ? [nowhere(looked)] : windowsOf(looked.buffers)
-  const segments: ReadonlyArray<EngineSegment> = windows
-  const problem = windows.find(({ problem }) => problem !== undefined)?.problem
-  // A refused request may have lengths that cannot be added.
-  const length = problem === undefined ? windows.reduce((total, one) => total + one.length, 0) : 0
-  const wrong = problem ??
-    (length > c.MAXDWORD
-      ? `a request is at most ${c.MAXDWORD} bytes long (a DWORD), not ${length}: split it`
-      : undefined) ??
-    offsetProblem(offset, length)
-  const direct = inPlace && wrong === undefined && length > 0 && windows.every(isPages)
-  const request: Request = {
-    syscall: names[direct ? "inPlace" : "copied"][kind],
-    kind: direct ? kind === "read" ? "scatter" : "gather" : kind,
-    access: kind === "read" ? "kernel-writes" : "kernel-reads",
-    memory: undefined,
-    segments,
-    start: 0,
-    length,
-    offsetLow: wrong === undefined ? low(offset) : 0,
-    offsetHigh: wrong === undefined ? high(offset) : 0,
-    parameters: undefined,
-    input: undefined,
-    trueIsPending: false,
-    doneStatus: undefined,
-    problem: wrong
-  }
-  return { [TypeId]: TypeId, request }
-}
-
-const lookAtVectored = optionsOf<VectoredOptions>({ buffers: anything, offset: anOffset })
-
-const windowsOf = (buffers: ReadonlyArray<Segment>): ReadonlyArray<Window> => {
-  if (!isList(buffers)) return [nowhere(new Wrong(`the buffers must be a list, not ${shown(buffers)}`))]
-  try {
-    return Array.from(buffers as ReadonlyArray<Segment>, (segment) => {
-      if (isInstance(segment, PoolBufferImpl) || plainBytes(segment) !== undefined) {
-        return window(segment as PoolBuffer, {})
-      }
-      const { buffer, length, start } = segment as Exclude<Segment, PoolBuffer | Uint8Array>
-      return window(buffer, { length, start })
-    })
-  } catch (cause) {
-    return [nowhere(new Wrong("the buffers cannot be looked at", cause))]
-  }
-}
-
-const names = {
-  inPlace: { read: "ReadFileScatter", write: "WriteFileGather" },
-  copied: { read: "ReadFile", write: "WriteFile" }
-} as const
-
-const isPages = ({ length, memory, start }: EngineSegment): boolean =>
-  !(memory instanceof Uint8Array) && start % c.PAGE_SIZE === 0 && length % c.PAGE_SIZE === 0
+export const writeVectored: (options: VectoredOptions) => Write = internal.writeVectored
 
 /**
  * `DeviceIoControl`, of a code that is safe to ask for: one of those that the library knows, or one that
@@ -588,68 +358,7 @@ const isPages = ({ length, memory, start }: EngineSegment): boolean =>
  * @since 0.1.0
  * @category constructors
  */
-export const deviceIoControl = (options: IoControlOptions): DeviceIoControl => {
-  const looked = lookAtIoControl(options)
-  const { code, name } = looked instanceof Wrong ? UNKNOWN : codeOf(looked.code)
-  const given = looked instanceof Wrong ? undefined : looked.input
-  const input = given === undefined ? NOTHING : plainBytes(given)
-  const { length, memory, problem, start } = looked instanceof Wrong
-    ? { ...nowhere(looked), memory: undefined }
-    : looked.output === undefined
-    ? { memory: undefined, start: 0, length: 0, problem: undefined }
-    : window(looked.output, looked)
-  const wrong = problem ??
-    (input === undefined ? `the input must be a Uint8Array, not ${shown(given)}` : undefined) ??
-    callersMemoryTrouble(input!, input!.byteLength) ??
-    (!Number.isInteger(code) || code < 0 || code > c.MAXDWORD
-      ? `${shown(code)} is no code: codes are DWORDs`
-      : (code & c.METHOD_MASK) === c.METHOD_IN_DIRECT
-      ? "a code of METHOD_IN_DIRECT reads its second buffer: Operation.unsafeMake can make it"
-      : undefined)
-  return {
-    [TypeId]: TypeId,
-    _tag: "DeviceIoControl",
-    request: {
-      syscall: `DeviceIoControl(${name})`,
-      kind: "ioctl",
-      access: memory === undefined ? "none" : "kernel-writes",
-      memory,
-      start,
-      length,
-      offsetLow: 0,
-      offsetHigh: 0,
-      parameters: code,
-      input: wrong !== undefined || input!.byteLength === 0 ? undefined : new Uint8Array(input!),
-      trueIsPending: false,
-      doneStatus: undefined,
-      problem: wrong
-    }
-  }
-}
-
-const lookAtIoControl = optionsOf<IoControlOptions>({
-  code: anything,
-  input: anything,
-  output: anything,
-  start: aNumber,
-  length: aNumber
-})
-
-/** No code is NaN. */
-const UNKNOWN = { code: NaN, name: "?" }
-
-const codeOf = (code: IoControlOptions["code"]): { readonly code: number; readonly name: string } => {
-  if (typeof code === "string") {
-    return Object.hasOwn(c.IO_CONTROL_CODES, code) ? { code: c.IO_CONTROL_CODES[code], name: code } : UNKNOWN
-  }
-  return isInstance(code, VouchedCode) ? code : UNKNOWN
-}
-
-class VouchedCode implements IoControlCode {
-  readonly [TypeId]: typeof TypeId = TypeId
-  readonly _tag = "IoControlCode"
-  constructor(readonly name: string, readonly code: number) {}
-}
+export const deviceIoControl: (options: IoControlOptions) => DeviceIoControl = internal.deviceIoControl
 
 /**
  * Vouches for a code that the library does not know. **Unsafe**: whoever calls this says that neither buffer of the
@@ -668,51 +377,8 @@ class VouchedCode implements IoControlCode {
  * @since 0.1.0
  * @category unsafe
  */
-export const unsafeIoControlCode = (options: { readonly name: string; readonly code: number }): IoControlCode => {
-  const looked = lookAtCode(options)
-  return looked instanceof Wrong
-    ? new VouchedCode(UNKNOWN.name, UNKNOWN.code)
-    : new VouchedCode(looked.name ?? UNKNOWN.name, looked.code ?? UNKNOWN.code)
-}
-
-const lookAtCode = optionsOf<{ readonly name: string; readonly code: number }>({ name: aString, code: aNumber })
-
-/** @internal Not public: `NamedPipe.peek` reads what it brings. */
-export const peek = (buffer: Uint8Array): Proto & { readonly _tag: "Peek" } => ({
-  [TypeId]: TypeId,
-  _tag: "Peek",
-  request: {
-    ...transfer("read", { buffer }, false),
-    syscall: "DeviceIoControl(FSCTL_PIPE_PEEK)",
-    kind: "peek"
-  }
-})
-
-/** @internal Not public: who locks must unlock, which `File.withLock` and `File.lock` do. */
-export const lock = (options: {
-  readonly offset: number | bigint
-  readonly length: bigint
-  readonly flags: number
-  readonly problem: string | undefined
-}): Proto & { readonly _tag: "Lock" } => ({
-  [TypeId]: TypeId,
-  _tag: "Lock",
-  request: {
-    syscall: "LockFileEx",
-    kind: "lock",
-    access: "none",
-    memory: undefined,
-    start: 0,
-    length: 0,
-    offsetLow: options.problem === undefined ? low(options.offset) : 0,
-    offsetHigh: options.problem === undefined ? high(options.offset) : 0,
-    parameters: { flags: options.flags, lengthLow: low(options.length), lengthHigh: high(options.length) },
-    input: undefined,
-    trueIsPending: false,
-    doneStatus: undefined,
-    problem: options.problem
-  }
-})
+export const unsafeIoControlCode: (options: { readonly name: string; readonly code: number }) => IoControlCode =
+  internal.unsafeIoControlCode
 
 /**
  * `ReadDirectoryChangesW` on the handle of a directory: pends until there are changes, and ends with the bytes of its
@@ -731,52 +397,14 @@ export const lock = (options: {
  * @since 0.1.0
  * @category constructors
  */
-export const readDirectoryChanges = (options: {
+export const readDirectoryChanges: (options: {
   /** At a multiple of four bytes, and at most 64 KiB for a directory on another machine. */
   readonly buffer: PoolBuffer | Uint8Array
   readonly recursive: boolean
   readonly filter: ReadonlyArray<Notification>
   readonly start?: number | undefined
   readonly length?: number | undefined
-}): ReadDirectoryChanges => {
-  const looked = lookAtWatch(options)
-  const { length, memory, problem, start } = looked instanceof Wrong ? nowhere(looked) : window(looked.buffer, looked)
-  const filter = looked instanceof Wrong ? 0 : bits(looked.filter ?? [])
-  return {
-    [TypeId]: TypeId,
-    _tag: "ReadDirectoryChanges",
-    request: {
-      syscall: "ReadDirectoryChangesW",
-      kind: "watch",
-      access: "kernel-writes",
-      memory,
-      start,
-      length,
-      offsetLow: 0,
-      offsetHigh: 0,
-      parameters: { recursive: !(looked instanceof Wrong) && looked.recursive === true, filter },
-      input: undefined,
-      trueIsPending: true,
-      doneStatus: undefined,
-      problem: problem ??
-        (filter === 0
-          ? "the filter is empty"
-          : length === 0
-          ? "the buffer is empty"
-          : start % 4 !== 0 && !(memory instanceof Uint8Array)
-          ? `the window must begin at a multiple of four bytes, not at ${start}`
-          : undefined)
-    }
-  }
-}
-
-const lookAtWatch = optionsOf<Parameters<typeof readDirectoryChanges>[0]>({
-  buffer: anything,
-  recursive: aBoolean,
-  filter: listOf(oneOf(...Object.keys(notifications))),
-  start: aNumber,
-  length: aNumber
-})
+}) => ReadDirectoryChanges = internal.readDirectoryChanges
 
 /**
  * An overlapped function that the library does not know. **Unsafe**: `issue` must make exactly one overlapped call, on
@@ -802,7 +430,7 @@ const lookAtWatch = optionsOf<Parameters<typeof readDirectoryChanges>[0]>({
  * @since 0.1.0
  * @category unsafe
  */
-export const unsafeMake = (options: {
+export const unsafeMake: (options: {
   /** The name of the function, for errors and spans. */
   readonly syscall: string
   readonly issue: (arguments_: {
@@ -821,47 +449,4 @@ export const unsafeMake = (options: {
   readonly access?: "kernel-reads" | "kernel-writes" | undefined
   /** TRUE means pending here, not done (`ReadDirectoryChangesW`). Default `false`. */
   readonly trueIsPending?: boolean | undefined
-}): Unsafe => {
-  const looked = lookAtUnsafe(options)
-  const given: Partial<UnsafeOptions> = looked instanceof Wrong ? {} : looked
-  const offset = given.offset ?? 0
-  const { length, memory, problem, start } = given.buffer === undefined
-    ? { memory: undefined, start: 0, length: 0, problem: undefined }
-    : window(given.buffer, given)
-  const wrongs = looked instanceof Wrong
-    ? looked.problem
-    : (wrong("syscall", given.syscall, aString) ?? wrong("issue", given.issue, aFunction))?.problem
-  const trouble = wrongs ?? problem ?? offsetProblem(offset, length)
-  return {
-    [TypeId]: TypeId,
-    _tag: "Unsafe",
-    request: {
-      syscall: given.syscall ?? "an unknown function",
-      kind: "custom",
-      access: memory === undefined ? "none" : given.access ?? "kernel-writes",
-      memory,
-      start,
-      length,
-      offsetLow: trouble === undefined ? low(offset) : 0,
-      offsetHigh: trouble === undefined ? high(offset) : 0,
-      parameters: given.issue as CustomIssue,
-      input: undefined,
-      trueIsPending: given.trueIsPending ?? false,
-      doneStatus: undefined,
-      problem: trouble
-    }
-  }
-}
-
-type UnsafeOptions = Parameters<typeof unsafeMake>[0]
-
-const lookAtUnsafe = optionsOf<UnsafeOptions>({
-  syscall: aString,
-  issue: aFunction,
-  buffer: anything,
-  start: aNumber,
-  length: aNumber,
-  offset: anOffset,
-  access: oneOf("kernel-reads", "kernel-writes"),
-  trueIsPending: aBoolean
-})
+}) => Unsafe = internal.unsafeMake

@@ -1,7 +1,30 @@
 /**
- * Tells an operation from other values.
+ * Operations as the engine takes them: what each asks of the system, with what is wrong with it. Made by `Operation`.
  */
+import type { PoolBuffer } from "../BufferPool.js"
 import type * as Operation from "../Operation.js"
+import {
+  aBoolean,
+  aFunction,
+  anOffset,
+  aNumber,
+  anything,
+  aString,
+  listOf,
+  oneOf,
+  optionsOf,
+  Wrong,
+  wrong
+} from "./arguments.js"
+import * as c from "./constants.js"
+import type { Request } from "./engine/Operation.js"
+import { callersMemoryTrouble } from "./engine/OperationMemory.js"
+import type { Segment as EngineSegment } from "./engine/Segments.js"
+import type { CustomIssue } from "./kernel/Kernel.js"
+import { bits, notifications } from "./notify.js"
+import { END_OF_FILE, high, low, offsetProblem } from "./offset.js"
+import { PoolBufferImpl } from "./PoolBuffer.js"
+import { isDetached, isInstance, isList, plainBytes, shown } from "./values.js"
 
 export const TypeId: Operation.TypeId = Symbol.for("effect-threadpool-io/Operation") as Operation.TypeId
 
@@ -11,5 +34,437 @@ export const isOperation = (u: unknown): u is Operation.Operation => {
     return typeof u === "object" && u !== null && TypeId in u && typeof (u as Operation.Operation).request === "object"
   } catch {
     return false
+  }
+}
+
+interface Made {
+  readonly [TypeId]: Operation.TypeId
+  readonly request: Request
+}
+
+// --- windows of buffers
+
+/** The bytes that a buffer holds; `undefined`: it is none, is detached, or cannot be looked at. */
+export const sizeOf = (buffer: PoolBuffer | Uint8Array): number | undefined =>
+  isInstance(buffer, PoolBufferImpl) ? buffer.size : sizeOfBytes(plainBytes(buffer))
+
+const sizeOfBytes = (bytes: Uint8Array | undefined): number | undefined =>
+  bytes !== undefined && isDetached(bytes.buffer) ? undefined : bytes?.byteLength
+
+/** In the place of memory that is none. */
+const NOTHING = new Uint8Array(0)
+
+interface Window {
+  readonly memory: EngineSegment["memory"]
+  readonly start: number
+  readonly length: number
+  readonly problem: string | undefined
+}
+
+const window = (
+  given: PoolBuffer | Uint8Array,
+  options: { readonly start?: number | undefined; readonly length?: number | undefined }
+): Window => {
+  const pooled = isInstance(given, PoolBufferImpl)
+  const memory = pooled ? given.lease : plainBytes(given)
+  if (memory === undefined) {
+    const problem = `the buffer must be a PoolBuffer of this library or a Uint8Array, not ${shown(given)}`
+    return { memory: NOTHING, start: 0, length: 0, problem }
+  }
+  const size = pooled ? given.size : (memory as Uint8Array).byteLength
+  const start = options.start ?? 0
+  const length = options.length ?? (typeof start === "number" ? size - start : 0)
+  const problem =
+    !Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > size
+      ? `the window from ${shown(start)}, ${shown(length)} long, is not within the buffer of ${size} bytes`
+      : length > c.MAXDWORD
+      ? `a request is at most ${c.MAXDWORD} bytes long (a DWORD), not ${length}: split it`
+      : pooled
+      ? undefined
+      : callersMemoryTrouble(memory as Uint8Array, length)
+  return { memory, start, length, problem }
+}
+
+const transfer = (kind: "read" | "write", given: Operation.Options, atEnd: boolean): Request => {
+  const options = optionsRead(given)
+  const { length, memory, problem, start } = options instanceof Wrong
+    ? nowhere(options)
+    : window(options.buffer, options)
+  const offset = options instanceof Wrong || atEnd || options.offset === undefined ? 0 : options.offset
+  const wrong = problem ?? offsetProblem(offset, length)
+  return {
+    syscall: kind === "read" ? "ReadFile" : "WriteFile",
+    kind,
+    access: kind === "read" ? "kernel-writes" : "kernel-reads",
+    memory,
+    start,
+    length,
+    offsetLow: atEnd ? END_OF_FILE.low : wrong === undefined ? low(offset) : 0,
+    offsetHigh: atEnd ? END_OF_FILE.high : wrong === undefined ? high(offset) : 0,
+    parameters: undefined,
+    input: undefined,
+    trueIsPending: false,
+    doneStatus: undefined,
+    problem: wrong
+  }
+}
+
+const nowhere = ({ problem }: Wrong): Window => ({ memory: NOTHING, start: 0, length: 0, problem })
+
+/** Each option once. `window` and `offsetProblem` look at what they are: this is on the way of every operation. */
+const optionsRead = (given: Operation.Options): Operation.Options | Wrong => {
+  try {
+    const { buffer, length, offset, start } = given
+    return { buffer, length, offset, start }
+  } catch (cause) {
+    return new Wrong("the options cannot be read", cause)
+  }
+}
+
+// --- the constructors
+
+export const read = (options: Operation.Options): Operation.Read => ({
+  [TypeId]: TypeId,
+  _tag: "Read",
+  request: transfer("read", options, false)
+})
+
+export const write = (options: Operation.Options): Operation.Write => ({
+  [TypeId]: TypeId,
+  _tag: "Write",
+  request: transfer("write", options, false)
+})
+
+export const append = (options: Omit<Operation.Options, "offset">): Operation.Write => ({
+  [TypeId]: TypeId,
+  _tag: "Write",
+  request: transfer("write", options, true)
+})
+
+export const connect: Operation.Connect = {
+  [TypeId]: TypeId,
+  _tag: "Connect",
+  request: {
+    syscall: "ConnectNamedPipe",
+    kind: "connect",
+    access: "none",
+    memory: undefined,
+    start: 0,
+    length: 0,
+    offsetLow: 0,
+    offsetHigh: 0,
+    parameters: undefined,
+    input: undefined,
+    trueIsPending: false,
+    doneStatus: c.ERROR_PIPE_CONNECTED,
+    problem: undefined
+  }
+}
+
+type TransactOptions = Parameters<typeof Operation.transact>[0]
+
+const lookAtTransact = optionsOf<TransactOptions>({
+  message: anything,
+  buffer: anything,
+  start: aNumber,
+  length: aNumber
+})
+
+export const transact = (options: TransactOptions): Operation.Transact => {
+  const looked = lookAtTransact(options)
+  const { length, memory, problem, start } = looked instanceof Wrong ? nowhere(looked) : window(looked.buffer, looked)
+  const message = looked instanceof Wrong ? NOTHING : plainBytes(looked.message)
+  const trouble = message === undefined
+    ? "it must be a Uint8Array"
+    : callersMemoryTrouble(message, message.length)
+  return {
+    [TypeId]: TypeId,
+    _tag: "Transact",
+    request: {
+      syscall: "TransactNamedPipe",
+      kind: "transact",
+      access: "kernel-writes",
+      memory,
+      start,
+      length,
+      offsetLow: 0,
+      offsetHigh: 0,
+      parameters: undefined,
+      input: trouble === undefined ? new Uint8Array(message!) : NOTHING,
+      trueIsPending: false,
+      doneStatus: undefined,
+      problem: problem ?? (trouble === undefined ? undefined : `of the message: ${trouble}`)
+    }
+  }
+}
+
+export const readVectored = (options: Operation.VectoredOptions): Operation.Read => ({
+  _tag: "Read",
+  ...vectored("read", options, false)
+})
+
+export const writeVectored = (options: Operation.VectoredOptions): Operation.Write => ({
+  _tag: "Write",
+  ...vectored("write", options, false)
+})
+
+/**
+ * `inPlace`: by `ReadFileScatter` and `WriteFileGather`, where every segment is whole pages of the pool's.
+ */
+export const vectored = (
+  kind: "read" | "write",
+  given: Operation.VectoredOptions,
+  inPlace: boolean
+): Made => {
+  const looked = lookAtVectored(given)
+  const offset = looked instanceof Wrong ? 0 : looked.offset ?? 0
+  const windows = looked instanceof Wrong ? [nowhere(looked)] : windowsOf(looked.buffers)
+  const segments: ReadonlyArray<EngineSegment> = windows
+  const problem = windows.find(({ problem }) => problem !== undefined)?.problem
+  // A refused request may have lengths that cannot be added.
+  const length = problem === undefined ? windows.reduce((total, one) => total + one.length, 0) : 0
+  const wrong = problem ??
+    (length > c.MAXDWORD
+      ? `a request is at most ${c.MAXDWORD} bytes long (a DWORD), not ${length}: split it`
+      : undefined) ??
+    offsetProblem(offset, length)
+  const direct = inPlace && wrong === undefined && length > 0 && windows.every(isPages)
+  const request: Request = {
+    syscall: names[direct ? "inPlace" : "copied"][kind],
+    kind: direct ? kind === "read" ? "scatter" : "gather" : kind,
+    access: kind === "read" ? "kernel-writes" : "kernel-reads",
+    memory: undefined,
+    segments,
+    start: 0,
+    length,
+    offsetLow: wrong === undefined ? low(offset) : 0,
+    offsetHigh: wrong === undefined ? high(offset) : 0,
+    parameters: undefined,
+    input: undefined,
+    trueIsPending: false,
+    doneStatus: undefined,
+    problem: wrong
+  }
+  return { [TypeId]: TypeId, request }
+}
+
+const lookAtVectored = optionsOf<Operation.VectoredOptions>({ buffers: anything, offset: anOffset })
+
+const windowsOf = (buffers: ReadonlyArray<Operation.Segment>): ReadonlyArray<Window> => {
+  if (!isList(buffers)) return [nowhere(new Wrong(`the buffers must be a list, not ${shown(buffers)}`))]
+  try {
+    return Array.from(buffers as ReadonlyArray<Operation.Segment>, (segment) => {
+      if (isInstance(segment, PoolBufferImpl) || plainBytes(segment) !== undefined) {
+        return window(segment as PoolBuffer, {})
+      }
+      const { buffer, length, start } = segment as Exclude<Operation.Segment, PoolBuffer | Uint8Array>
+      return window(buffer, { length, start })
+    })
+  } catch (cause) {
+    return [nowhere(new Wrong("the buffers cannot be looked at", cause))]
+  }
+}
+
+const names = {
+  inPlace: { read: "ReadFileScatter", write: "WriteFileGather" },
+  copied: { read: "ReadFile", write: "WriteFile" }
+} as const
+
+const isPages = ({ length, memory, start }: EngineSegment): boolean =>
+  !(memory instanceof Uint8Array) && start % c.PAGE_SIZE === 0 && length % c.PAGE_SIZE === 0
+
+const lookAtIoControl = optionsOf<Operation.IoControlOptions>({
+  code: anything,
+  input: anything,
+  output: anything,
+  start: aNumber,
+  length: aNumber
+})
+
+export const deviceIoControl = (options: Operation.IoControlOptions): Operation.DeviceIoControl => {
+  const looked = lookAtIoControl(options)
+  const { code, name } = looked instanceof Wrong ? UNKNOWN : codeOf(looked.code)
+  const given = looked instanceof Wrong ? undefined : looked.input
+  const input = given === undefined ? NOTHING : plainBytes(given)
+  const { length, memory, problem, start } = looked instanceof Wrong
+    ? { ...nowhere(looked), memory: undefined }
+    : looked.output === undefined
+    ? { memory: undefined, start: 0, length: 0, problem: undefined }
+    : window(looked.output, looked)
+  const wrong = problem ??
+    (input === undefined ? `the input must be a Uint8Array, not ${shown(given)}` : undefined) ??
+    callersMemoryTrouble(input!, input!.byteLength) ??
+    (!Number.isInteger(code) || code < 0 || code > c.MAXDWORD
+      ? `${shown(code)} is no code: codes are DWORDs`
+      : (code & c.METHOD_MASK) === c.METHOD_IN_DIRECT
+      ? "a code of METHOD_IN_DIRECT reads its second buffer: Operation.unsafeMake can make it"
+      : undefined)
+  return {
+    [TypeId]: TypeId,
+    _tag: "DeviceIoControl",
+    request: {
+      syscall: `DeviceIoControl(${name})`,
+      kind: "ioctl",
+      access: memory === undefined ? "none" : "kernel-writes",
+      memory,
+      start,
+      length,
+      offsetLow: 0,
+      offsetHigh: 0,
+      parameters: code,
+      input: wrong !== undefined || input!.byteLength === 0 ? undefined : new Uint8Array(input!),
+      trueIsPending: false,
+      doneStatus: undefined,
+      problem: wrong
+    }
+  }
+}
+
+/** No code is NaN. */
+const UNKNOWN = { code: NaN, name: "?" }
+
+const codeOf = (code: Operation.IoControlOptions["code"]): { readonly code: number; readonly name: string } => {
+  if (typeof code === "string") {
+    return Object.hasOwn(c.IO_CONTROL_CODES, code) ? { code: c.IO_CONTROL_CODES[code], name: code } : UNKNOWN
+  }
+  return isInstance(code, VouchedCode) ? code : UNKNOWN
+}
+
+class VouchedCode implements Operation.IoControlCode {
+  readonly [TypeId]: typeof TypeId = TypeId
+  readonly _tag = "IoControlCode"
+  constructor(readonly name: string, readonly code: number) {}
+}
+
+const lookAtCode = optionsOf<{ readonly name: string; readonly code: number }>({ name: aString, code: aNumber })
+
+export const unsafeIoControlCode = (options: { readonly name: string; readonly code: number }): Operation.IoControlCode => {
+  const looked = lookAtCode(options)
+  return looked instanceof Wrong
+    ? new VouchedCode(UNKNOWN.name, UNKNOWN.code)
+    : new VouchedCode(looked.name ?? UNKNOWN.name, looked.code ?? UNKNOWN.code)
+}
+
+/** Not public: `NamedPipe.peek` reads what it brings. */
+export const peek = (buffer: Uint8Array): Made & { readonly _tag: "Peek" } => ({
+  [TypeId]: TypeId,
+  _tag: "Peek",
+  request: {
+    ...transfer("read", { buffer }, false),
+    syscall: "DeviceIoControl(FSCTL_PIPE_PEEK)",
+    kind: "peek"
+  }
+})
+
+/** Not public: who locks must unlock, which `File.withLock` and `File.lock` do. */
+export const lock = (options: {
+  readonly offset: number | bigint
+  readonly length: bigint
+  readonly flags: number
+  readonly problem: string | undefined
+}): Made & { readonly _tag: "Lock" } => ({
+  [TypeId]: TypeId,
+  _tag: "Lock",
+  request: {
+    syscall: "LockFileEx",
+    kind: "lock",
+    access: "none",
+    memory: undefined,
+    start: 0,
+    length: 0,
+    offsetLow: options.problem === undefined ? low(options.offset) : 0,
+    offsetHigh: options.problem === undefined ? high(options.offset) : 0,
+    parameters: { flags: options.flags, lengthLow: low(options.length), lengthHigh: high(options.length) },
+    input: undefined,
+    trueIsPending: false,
+    doneStatus: undefined,
+    problem: options.problem
+  }
+})
+
+type WatchOptions = Parameters<typeof Operation.readDirectoryChanges>[0]
+
+const lookAtWatch = optionsOf<WatchOptions>({
+  buffer: anything,
+  recursive: aBoolean,
+  filter: listOf(oneOf(...Object.keys(notifications))),
+  start: aNumber,
+  length: aNumber
+})
+
+export const readDirectoryChanges = (options: WatchOptions): Operation.ReadDirectoryChanges => {
+  const looked = lookAtWatch(options)
+  const { length, memory, problem, start } = looked instanceof Wrong ? nowhere(looked) : window(looked.buffer, looked)
+  const filter = looked instanceof Wrong ? 0 : bits(looked.filter ?? [])
+  return {
+    [TypeId]: TypeId,
+    _tag: "ReadDirectoryChanges",
+    request: {
+      syscall: "ReadDirectoryChangesW",
+      kind: "watch",
+      access: "kernel-writes",
+      memory,
+      start,
+      length,
+      offsetLow: 0,
+      offsetHigh: 0,
+      parameters: { recursive: !(looked instanceof Wrong) && looked.recursive === true, filter },
+      input: undefined,
+      trueIsPending: true,
+      doneStatus: undefined,
+      problem: problem ??
+        (filter === 0
+          ? "the filter is empty"
+          : length === 0
+          ? "the buffer is empty"
+          : start % 4 !== 0 && !(memory instanceof Uint8Array)
+          ? `the window must begin at a multiple of four bytes, not at ${start}`
+          : undefined)
+    }
+  }
+}
+
+type UnsafeOptions = Parameters<typeof Operation.unsafeMake>[0]
+
+const lookAtUnsafe = optionsOf<UnsafeOptions>({
+  syscall: aString,
+  issue: aFunction,
+  buffer: anything,
+  start: aNumber,
+  length: aNumber,
+  offset: anOffset,
+  access: oneOf("kernel-reads", "kernel-writes"),
+  trueIsPending: aBoolean
+})
+
+export const unsafeMake = (options: UnsafeOptions): Operation.Unsafe => {
+  const looked = lookAtUnsafe(options)
+  const given: Partial<UnsafeOptions> = looked instanceof Wrong ? {} : looked
+  const offset = given.offset ?? 0
+  const { length, memory, problem, start } = given.buffer === undefined
+    ? { memory: undefined, start: 0, length: 0, problem: undefined }
+    : window(given.buffer, given)
+  const wrongs = looked instanceof Wrong
+    ? looked.problem
+    : (wrong("syscall", given.syscall, aString) ?? wrong("issue", given.issue, aFunction))?.problem
+  const trouble = wrongs ?? problem ?? offsetProblem(offset, length)
+  return {
+    [TypeId]: TypeId,
+    _tag: "Unsafe",
+    request: {
+      syscall: given.syscall ?? "an unknown function",
+      kind: "custom",
+      access: memory === undefined ? "none" : given.access ?? "kernel-writes",
+      memory,
+      start,
+      length,
+      offsetLow: trouble === undefined ? low(offset) : 0,
+      offsetHigh: trouble === undefined ? high(offset) : 0,
+      parameters: given.issue as CustomIssue,
+      input: undefined,
+      trueIsPending: given.trueIsPending ?? false,
+      doneStatus: undefined,
+      problem: trouble
+    }
   }
 }

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as fc from "effect/FastCheck"
 import * as Runtime from "effect/Runtime"
 import { readFileSync } from "node:fs"
+import { vectored } from "../../src/internal/operation.js"
 import type { PoolBuffer } from "../../src/BufferPool.js"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as File from "../../src/File.js"
@@ -249,7 +250,7 @@ contract("several buffers", ({ claim, only }) => {
       const issued = yield* Effect.scoped(
         Effect.map(
           pages([32, 32]),
-          (buffers) => file.io.object.submit(Operation.vectored("read", { buffers, offset: 0 }, true).request)
+          (buffers) => file.io.object.submit(vectored("read", { buffers, offset: 0 }, true).request)
         )
       )
       yield* lab.eventually("read", () => issued.delivered)

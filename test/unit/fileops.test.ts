@@ -10,6 +10,7 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import type { YieldWrap } from "effect/Utils"
+import { vectored } from "../../src/internal/operation.js"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as File from "../../src/File.js"
 import * as C from "../../src/internal/constants.js"
@@ -351,7 +352,7 @@ describe("rule 27: pages in place", () => {
     const b = yield* BufferPool.make(16_384)
     control.otherwise = simulated.pend
     const buffers = [a, { buffer: b, start: 4096, length: 8192 }]
-    const { request } = Operation.vectored("read", { buffers, offset: 4096 }, true)
+    const { request } = vectored("read", { buffers, offset: 4096 }, true)
     const issued = file.io.object.submit(request)
     const pending = control.pending[0]!
     expect([pending.issue.kind, pending.issue.length, pending.issue.offsetLow]).toEqual(["scatter", 16_384, 4096])
@@ -381,7 +382,7 @@ describe("rule 27: pages in place", () => {
     const issued = yield* Effect.scoped(
       Effect.map(
         BufferPool.make(8192),
-        (buffer) => file.io.object.submit(Operation.vectored("write", { buffers: [buffer] }, true).request)
+        (buffer) => file.io.object.submit(vectored("write", { buffers: [buffer] }, true).request)
       )
     )
     expect(control.pending[0]!.issue.kind).toBe("gather")
@@ -396,7 +397,7 @@ describe("rule 27: pages in place", () => {
       const copied = yield* BufferPool.make(100)
       control.script(simulated.stuck, simulated.stuck)
       for (const [buffer, inPlace] of [[kept, true], [copied, false]] as const) {
-        const issued = file.io.object.submit(Operation.vectored("read", { buffers: [buffer] }, inPlace).request)
+        const issued = file.io.object.submit(vectored("read", { buffers: [buffer] }, inPlace).request)
         file.io.object.cancel(issued)
         yield* eventually("quarantined", () => issued.ending === "quarantined")
       }

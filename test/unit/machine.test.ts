@@ -4,6 +4,7 @@
  * when it was changed.
  */
 import { describe, expect, it } from "@effect/vitest"
+import { vectored as makeVectored } from "../../src/internal/operation.js"
 import * as C from "../../src/internal/constants.js"
 import { CleanupGroupObject, EnvironmentObject, ThreadpoolObject } from "../../src/internal/engine/Environment.js"
 import { Operation as Issued, type Request } from "../../src/internal/engine/Operation.js"
@@ -24,7 +25,7 @@ const contents = ({ control }: Bench) => {
 const starts = ({ control }: Bench) => control.log.filter((verb) => verb === "StartThreadpoolIo").length
 const write = (options: Operation.Options) => Operation.write(options).request
 const vectored = (kind: "read" | "write", buffers: ReadonlyArray<Operation.Segment>) =>
-  Operation.vectored(kind, { buffers }, false).request
+  makeVectored(kind, { buffers }, false).request
 const detached = () => {
   const memory = new Uint8Array(8)
   structuredClone(memory.buffer, { transfer: [memory.buffer] })

@@ -11,6 +11,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
 import type { YieldWrap } from "effect/Utils"
+import { vectored } from "../../src/internal/operation.js"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as CallbackEnvironment from "../../src/CallbackEnvironment.js"
 import * as Handle from "../../src/Handle.js"
@@ -252,7 +253,7 @@ describe("what an operation came to", () => {
   claim("a read that finds nothing more has succeeded, by whichever status; nothing else has", function*(bench) {
     const io = yield* ThreadpoolIo.make(bench.handle())
     const page = yield* BufferPool.make(4096)
-    const scatter = Operation.vectored("read", { buffers: [page] }, true) as Operation.Operation
+    const scatter = vectored("read", { buffers: [page] }, true) as Operation.Operation
     const vectored = Operation.readVectored({ buffers: [buffer()] })
     for (const status of [C.ERROR_HANDLE_EOF, C.ERROR_BROKEN_PIPE, C.ERROR_NO_DATA, C.ERROR_PIPE_NOT_CONNECTED]) {
       for (const operation of [read(), vectored, scatter]) {

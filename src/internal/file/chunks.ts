@@ -17,15 +17,13 @@ import { PoolBufferImpl } from "../PoolBuffer.js"
 import { type Restore, settleMany } from "../settle.js"
 import { copy, kept } from "./Copies.js"
 import { type Piece, type Range, ReadAhead } from "./ReadAhead.js"
+import { isOurs, notAFile, refused } from "./self.js"
 import type { Transfer } from "./Transfer.js"
 
 export const DEFAULT_CHUNK = 1 << 20
 export const DEFAULT_IN_FLIGHT = 4
 
 // --- what is asked for
-
-export const refused = (self: File, syscall: string, detail: string, code: number = c.ERROR_INVALID_PARAMETER) =>
-  Win32Error.make({ code, syscall, path: self.path, handle: self.io.handle, detail })
 
 /** Each has memory of its own: whoever asks for more has mistaken bytes for chunks, and would run out of it. */
 const MOST_IN_FLIGHT = 4096
@@ -155,8 +153,9 @@ export const forEachChunk = <E, R>(
   self: File,
   options: ForEachChunkOptions,
   f: (chunk: LentChunk) => Effect.Effect<unknown, E, R>
-): Effect.Effect<bigint, E | Win32Error.Win32Error, R> =>
-  Effect.uninterruptibleMask((restore) => {
+): Effect.Effect<bigint, E | Win32Error.Win32Error, R> => {
+  if (!isOurs(self)) return notAFile("ReadFile", self)
+  return Effect.uninterruptibleMask((restore) => {
     const problem = wrong("f", f, aFunction)
     if (problem !== undefined) return Effect.fail(refusal("ReadFile", problem, self))
     const ring = begin(self, options)
@@ -186,6 +185,7 @@ export const forEachChunk = <E, R>(
       () => BigInt(seen)
     )
   })
+}
 
 // --- as a stream
 
@@ -200,6 +200,7 @@ const streamOf = <A>(
 ): Stream.Stream<A, Win32Error.Win32Error> =>
   Stream.fromPull(
     Effect.suspend(() => {
+      if (!isOurs(self)) return Effect.succeed(Effect.mapError(notAFile("ReadFile", self), Option.some))
       const ring = begin(self, options, { ordered: true, toKeep })
       if (ring instanceof Win32Error.Win32Error) return Effect.succeed(Effect.fail(Option.some(ring)))
       const { next, release } = pull(ring)
@@ -215,7 +216,7 @@ const streamOf = <A>(
   )
 
 /** Pulls all chunks of a read at once; where each is a read of its own, all that are ready. */
-export const stream = (self: File, options: ChunkOptions): Stream.Stream<Uint8Array, Win32Error.Win32Error> =>
+export const stream = (self: File, options: ChunkOptions = {}): Stream.Stream<Uint8Array, Win32Error.Win32Error> =>
   streamOf(self, options, true, (ring) => {
     const chunkSize = ring.range.smallest
     /** The rest of several chunks, the first of which have been given. */
@@ -266,7 +267,10 @@ export const stream = (self: File, options: ChunkOptions): Stream.Stream<Uint8Ar
     return { next: pull, release }
   })
 
-export const streamRecycled = (self: File, options: ChunkOptions): Stream.Stream<LentChunk, Win32Error.Win32Error> =>
+export const streamRecycled = (
+  self: File,
+  options: ChunkOptions = {}
+): Stream.Stream<LentChunk, Win32Error.Win32Error> =>
   streamOf(self, options, false, (ring) => {
     let lent: Lent | undefined
     const giveBack = () => {

@@ -11,8 +11,10 @@ import * as Operation from "../../Operation.js"
 import * as Win32Error from "../../Win32Error.js"
 import { call } from "../call.js"
 import { ERROR_IO_DEVICE, ERROR_SHARING_VIOLATION } from "../constants.js"
+import { setBasicInfo, setDeleteOnClose, stat } from "./attributes.js"
 import { forEachOfAll, type Memory, stillIs } from "./everything.js"
 import { moveAll } from "./moveAll.js"
+import { withFile } from "./opening.js"
 import { KEPT, permissions, PRIVATE } from "./permissions.js"
 
 const CHUNK = 512 << 10
@@ -51,18 +53,6 @@ export const copyContents = (
   )
 }
 
-/** The functions of `File` that a copy by handles takes. */
-export interface Functions {
-  readonly setBasicInfo: (file: File.File, info: File.BasicInfo) => Failing<void>
-  readonly setDeleteOnClose: (file: File.File, remove: boolean) => Failing<void>
-  readonly stat: (file: File.File) => Failing<File.Stat>
-  readonly withFile: <A>(
-    path: string,
-    options: File.OpenOptions,
-    use: (file: File.File) => Failing<A>
-  ) => Effect.Effect<A, Win32Error.Win32Error, Kernel>
-}
-
 const changed = (from: string) =>
   Win32Error.make({
     code: ERROR_SHARING_VIOLATION,
@@ -74,10 +64,9 @@ const changed = (from: string) =>
 export const copyFile = (
   kernel: Kernel.Service,
   from: string,
-  to: string,
-  functions: Functions
+  to: string
 ): Effect.Effect<void, Win32Error.Win32Error> => {
-  const byHandles = copyByHandles(kernel, from, to, functions)
+  const byHandles = copyByHandles(kernel, from, to)
   if (kernel.engine.kernel.copiesSmallFiles?.() !== true) return byHandles
   const small = {
     from,
@@ -103,8 +92,7 @@ const explained = ({ cause, code, reason }: Win32Error.Win32Error, from: string,
 const copyByHandles = (
   kernel: Kernel.Service,
   from: string,
-  to: string,
-  { setBasicInfo, setDeleteOnClose, stat, withFile }: Functions
+  to: string
 ): Failing<void> => {
   const using = (path: string, options: File.OpenOptions, use: (file: File.File) => Failing<void>): Failing<void> =>
     Effect.provideService(withFile(path, options, use), Kernel, kernel)

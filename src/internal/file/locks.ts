@@ -6,14 +6,15 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import type { File, LockOptions } from "../../File.js"
-import * as Operation from "../../Operation.js"
 import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { aBoolean, anOffset, isAnEffect, optionsOf, refusal, Wrong, wrong } from "../arguments.js"
 import { call, callIn } from "../call.js"
 import * as c from "../constants.js"
 import { offsetProblem } from "../offset.js"
+import { lock as lockOperation } from "../operation.js"
 import type { Restore } from "../settle.js"
+import { isOurs, notAFile } from "./self.js"
 
 /** A lock may reach beyond any file: both ends are unsigned 64-bit numbers. */
 const END = 2n ** 64n
@@ -52,7 +53,7 @@ const take = (restore: Restore, self: File, options: LockOptions, range: Range):
   const { length, offset, problem } = range
   const { io, kernel } = self
   const exclusive = options.exclusive ?? true
-  const waiting = Operation.lock({ ...range, flags: exclusive ? c.LOCKFILE_EXCLUSIVE_LOCK : 0 })
+  const waiting = lockOperation({ ...range, flags: exclusive ? c.LOCKFILE_EXCLUSIVE_LOCK : 0 })
   // With skip mode no failure brings a packet: only then it goes through the port. What is refused, is refused there as
   // well.
   if (problem !== undefined || (options.wait !== false && kernel.engine.kernel.waitsForLocks && io.skipMode)) {
@@ -99,6 +100,7 @@ export const withLock = <A, E, R>(
   given: LockOptions,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | Win32Error, R> => {
+  if (!isOurs(self)) return notAFile("LockFileEx", self)
   const options = wrong("effect", effect, isAnEffect) ?? lookAtOptions(given)
   if (options instanceof Wrong) return Effect.fail(refusal("LockFileEx", options, self))
   const range = rangeOf(options)
@@ -116,6 +118,7 @@ export const withLock = <A, E, R>(
 }
 
 export const lock = (self: File, given: LockOptions): Effect.Effect<void, Win32Error, Scope.Scope> => {
+  if (!isOurs(self)) return notAFile("LockFileEx", self)
   const options = lookAtOptions(given)
   if (options instanceof Wrong) return Effect.fail(refusal("LockFileEx", options, self))
   const range = rangeOf(options)

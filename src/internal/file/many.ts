@@ -17,8 +17,9 @@ import { PoolBufferImpl } from "../PoolBuffer.js"
 import { Flight, settleMany } from "../settle.js"
 import { isList, plainBytes, shown } from "../values.js"
 import { alignmentProblem } from "./alignment.js"
-import { inFlightProblem, noMemory, refused, warn } from "./chunks.js"
+import { inFlightProblem, noMemory, warn } from "./chunks.js"
 import { Copies } from "./Copies.js"
+import { isOurs, notAFile, refused } from "./self.js"
 import { requestOf } from "./Transfer.js"
 
 const DEFAULT_IN_FLIGHT = 64
@@ -245,7 +246,7 @@ const run = <A, Q extends ReadRequest>(
   })
 
 export const readMany = (self: File, requests: ReadonlyArray<ReadRequest>, options: ManyOptions = {}) =>
-  run(self, "ReadFile", requests, options, Reads)
+  isOurs(self) ? run(self, "ReadFile", requests, options, Reads) : notAFile("ReadFile", self)
 
 export const writeMany = (self: File, requests: ReadonlyArray<WriteRequest>, options: ManyOptions = {}) =>
-  run(self, "WriteFile", requests, options, Writes)
+  isOurs(self) ? run(self, "WriteFile", requests, options, Writes) : notAFile("WriteFile", self)

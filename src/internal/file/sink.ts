@@ -12,8 +12,10 @@ import { aBoolean, anOffset, aNumber, optionsOf, Wrong } from "../arguments.js"
 import { offsetProblem } from "../offset.js"
 import type { Restore } from "../settle.js"
 import { isDetached, plainBytes, shown } from "../values.js"
-import { failureOf, noMemory, refused, shapeOf, warn } from "./chunks.js"
+import { sync } from "./attributes.js"
+import { failureOf, noMemory, shapeOf, warn } from "./chunks.js"
 import { nothingWritten } from "./moveAll.js"
+import { isOurs, notAFile, refused } from "./self.js"
 import { type Target, WriteBehind } from "./WriteBehind.js"
 
 export const DEFAULT_BLOCK = 512 << 10
@@ -51,10 +53,12 @@ const failed = (self: File, ring: WriteBehind): Push<never> => {
 
 export const sink = (
   self: File,
-  given: SinkOptions,
-  sync: (self: File) => Effect.Effect<void, Win32Error.Win32Error>
+  given: SinkOptions = {}
 ): Sink.Sink<bigint, Uint8Array, never, Win32Error.Win32Error> =>
   Sink.fromPush(Effect.uninterruptible(Effect.suspend(() => {
+    if (!isOurs(self)) {
+      return Effect.succeed(() => Effect.catchAll(notAFile("WriteFile", self), (error) => end(Either.left(error))))
+    }
     const looked = lookAtOptions(given)
     const options = looked instanceof Wrong ? {} : looked
     const target = looked instanceof Wrong ? looked.problem : targetOf(self, options)
@@ -69,7 +73,7 @@ export const sink = (
     return Effect.as(
       Effect.addFinalizer(() => stop),
       Option.match({
-        onNone: () => Effect.uninterruptibleMask((restore) => finish(restore, self, ring, options.sync === true, sync)),
+        onNone: () => Effect.uninterruptibleMask((restore) => finish(restore, self, ring, options.sync === true)),
         onSome: (bytes: Chunk.Chunk<Uint8Array>) =>
           Effect.uninterruptibleMask((restore) => take(restore, self, ring, Chunk.toReadonlyArray(bytes), 0, 0))
       })
@@ -107,8 +111,7 @@ const finish = (
   restore: Restore,
   self: File,
   ring: WriteBehind,
-  synced: boolean,
-  sync: (self: File) => Effect.Effect<void, Win32Error.Win32Error>
+  synced: boolean
 ): Push<never> => {
   const finished: Push<never> = Effect.suspend(() => {
     if (ring.over) return failed(self, ring)

@@ -7,15 +7,18 @@ import type { AllocatedRange, File, RangeOptions } from "../../File.js"
 import * as Operation from "../../Operation.js"
 import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import * as Win32Error from "../../Win32Error.js"
-import { anOffset, optionsOf, refusal, Wrong } from "../arguments.js"
+import { aBoolean, anOffset, optionsOf, refusal, Wrong, wrong } from "../arguments.js"
 import { FILE_ALLOCATED_RANGE_BUFFER } from "../constants.js"
 import * as c from "../constants.js"
 import { offsetProblem } from "../offset.js"
+import { size } from "./attributes.js"
+import { isOurs, notAFile, refused } from "./self.js"
+import { writeAll } from "./transfer.js"
 
 const LARGEST = 2n ** 63n - 1n
 
 const fail = (self: File, code: number, detail: string) =>
-  Effect.fail(Win32Error.make({ code, syscall: "DeviceIoControl", path: self.path, handle: self.io.handle, detail }))
+  Effect.fail(refused(self, "DeviceIoControl", detail, code))
 
 /** `FILE_ZERO_DATA_INFORMATION`, `FILE_ALLOCATED_RANGE_BUFFER`: two LARGE_INTEGERs. */
 const bytesOf = (...numbers: ReadonlyArray<bigint>): Uint8Array => {
@@ -39,12 +42,14 @@ const boundsOf = (offset: number | bigint, length: number | bigint | undefined):
  * back.
  */
 export const setSparse = (self: File, sparse: boolean): Effect.Effect<void, Win32Error.Win32Error> =>
-  !self.kernel.engine.kernel.sparseByRequest && sparse
-    ? Effect.void
-    : Effect.asVoid(ThreadpoolIo.submit(
-      self.io,
-      Operation.deviceIoControl({ code: "FSCTL_SET_SPARSE", input: new Uint8Array([sparse ? 1 : 0]) })
-    ))
+  Effect.suspend(() => {
+    if (!isOurs(self)) return notAFile("DeviceIoControl", self)
+    const problem = wrong("sparse", sparse, aBoolean)
+    if (problem !== undefined) return Effect.fail(refusal("DeviceIoControl", problem, self))
+    if (sparse && !self.kernel.engine.kernel.sparseByRequest) return Effect.void
+    const input = new Uint8Array([sparse ? 1 : 0])
+    return Effect.asVoid(ThreadpoolIo.submit(self.io, Operation.deviceIoControl({ code: "FSCTL_SET_SPARSE", input })))
+  })
 
 // --- zeros
 
@@ -56,16 +61,9 @@ let zeros: Uint8Array | undefined
 export const zeroRange = (
   self: File,
   offset: number | bigint,
-  length: number | bigint,
-  parts: {
-    readonly size: (self: File) => Effect.Effect<bigint, Win32Error.Win32Error>
-    readonly writeAll: (
-      self: File,
-      bytes: Uint8Array,
-      offset: bigint
-    ) => Effect.Effect<void, Win32Error.Win32Error>
-  }
+  length: number | bigint
 ): Effect.Effect<"system" | "written", Win32Error.Win32Error> => {
+  if (!isOurs(self)) return notAFile("DeviceIoControl", self)
   // Not to the end of everything, when the length is missing.
   const bounds = length === undefined ? "Refused: the length is missing." : boundsOf(offset, length)
   if (typeof bounds === "string") return fail(self, c.ERROR_INVALID_PARAMETER, bounds)
@@ -75,9 +73,9 @@ export const zeroRange = (
       if (at >= last) return Effect.void
       zeros ??= new Uint8Array(PIECE)
       const count = last - at < PIECE ? Number(last - at) : PIECE
-      return Effect.flatMap(parts.writeAll(self, zeros.subarray(0, count), at), () => write(at + BigInt(count), last))
+      return Effect.flatMap(writeAll(self, zeros.subarray(0, count), at), () => write(at + BigInt(count), last))
     })
-  const written = Effect.flatMap(parts.size(self), (size) => write(from, end < size ? end : size))
+  const written = Effect.flatMap(size(self), (size) => write(from, end < size ? end : size))
   const input = bytesOf(from, end)
   return ThreadpoolIo.submit(self.io, Operation.deviceIoControl({ code: "FSCTL_SET_ZERO_DATA", input })).pipe(
     Effect.as("system" as const),
@@ -97,6 +95,7 @@ export const allocatedRanges = (
   options: RangeOptions
 ): Effect.Effect<ReadonlyArray<AllocatedRange>, Win32Error.Win32Error> =>
   Effect.suspend(() => {
+    if (!isOurs(self)) return notAFile("DeviceIoControl", self)
     const looked = lookAtOptions(options)
     if (looked instanceof Wrong) return Effect.fail(refusal("DeviceIoControl", looked, self))
     const bounds = boundsOf(looked.offset ?? 0, looked.length)
