@@ -1,6 +1,5 @@
 // The program of `npm run example:cluster` as people meet it: runners, of which one is killed, and their remains.
 import { build } from "esbuild"
-import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -8,6 +7,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { parse } from "../../examples/cluster/options.js"
 import { makeTree } from "../../examples/cluster/tree.js"
+import { start as startProgram } from "../support/program.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -32,23 +32,8 @@ afterAll(() => {
   fs.rmSync(program, { force: true })
 })
 
-const start = (...args: ReadonlyArray<string>) => {
-  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"], env: environment })
-  let out = ""
-  let err = ""
-  child.stderr.on("data", (text) => (err += text))
-  const ended = new Promise<{ readonly code: number | string; readonly out: string; readonly err: string }>((resolve) =>
-    child.once("close", (code, signal) => resolve({ code: code ?? String(signal), out, err }))
-  )
-  const printed = (text: string) =>
-    new Promise<void>((resolve, reject) => {
-      const look = () => out.includes(text) && resolve()
-      child.stdout.on("data", look)
-      child.once("close", () => reject(new Error(`it ended without "${text}":\n${out}${err}`)))
-    })
-  child.stdout.on("data", (text) => (out += text))
-  return { child, ended, printed }
-}
+const start = (...args: ReadonlyArray<string>) =>
+  startProgram([program, ...args], { env: environment })
 
 const FILES = 120
 
@@ -85,8 +70,8 @@ describe.skipIf(process.platform === "win32")("the cluster example", () => {
   }, 300_000)
 
   it.skipIf(!fs.existsSync("/proc/self"))("Ctrl-C: 130, and no runner is left", async () => {
-    const { child, ended, printed } = start("--runners", "2", "--no-kill", source, join(directory, "interrupted"))
-    await printed("2 runners")
+    const { child, ended, until } = start("--runners", "2", "--no-kill", source, join(directory, "interrupted"))
+    await until("2 runners")
     child.kill("SIGINT")
     const { code, err } = await ended
     assert.deepStrictEqual([code, err], [130, ""])

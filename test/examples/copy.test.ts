@@ -1,5 +1,5 @@
 // The copy program as people meet it: as a process of its own, with files, failures and signals that are real.
-import { execFileSync, spawn, spawnSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from "vitest"
 import { bundle } from "../../examples/bundle.mjs"
+import { type Ended, start as startProgram } from "../support/program.js"
 import { removeTree } from "../support/removeTree.js"
 import { interruptAll } from "./interrupt.mjs"
 import { differences } from "./manifest.mjs"
@@ -38,24 +39,9 @@ beforeEach(() => {
 })
 afterEach(() => removeTree(base))
 
-interface Ended {
-  readonly code: number | string
-  readonly out: string
-  readonly err: string
-}
 
-const start = (args: ReadonlyArray<string>, command: ReadonlyArray<string> = []) => {
-  const [file = "", ...rest] = [...command, process.execPath, program, ...args]
-  const child = spawn(file, rest, { stdio: ["ignore", "pipe", "pipe"] })
-  let out = ""
-  let err = ""
-  child.stdout.on("data", (text) => (out += text))
-  child.stderr.on("data", (text) => (err += text))
-  const ended = new Promise<Ended>((resolve) =>
-    child.once("close", (code, signal) => resolve({ code: code ?? String(signal), out, err }))
-  )
-  return { child, ended }
-}
+const start = (args: ReadonlyArray<string>, command: ReadonlyArray<string> = []) =>
+  startProgram([program, ...args], {}, [...command, process.execPath])
 
 const run = (...args: ReadonlyArray<string>): Promise<Ended> => start(args).ended
 

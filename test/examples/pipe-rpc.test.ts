@@ -1,10 +1,10 @@
 // The program of `npm run example:pipe-rpc` as people meet it: two processes, their lines, and how they end.
-import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { bundle } from "../../examples/bundle.mjs"
+import { start as startProgram } from "../support/program.js"
 
 const directory = fs.mkdtempSync(join(tmpdir(), "pipe-rpc-"))
 const program = join(directory, "pipe-rpc.mjs")
@@ -17,37 +17,10 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => fs.rmSync(directory, { recursive: true }))
 
-interface Running {
-  readonly child: ChildProcess
-  readonly out: () => string
-  readonly ended: Promise<{ readonly code: number | string; readonly out: string; readonly err: string }>
-  /** Resolves once it has printed that. */
-  readonly printed: (text: string) => Promise<void>
-}
+const start = (...args: ReadonlyArray<string>) =>
+  startProgram([program, ...args], { env: { ...process.env, XDG_RUNTIME_DIR: runtime }, detached: true })
 
-const start = (...args: ReadonlyArray<string>): Running => {
-  const child = spawn(process.execPath, [program, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, XDG_RUNTIME_DIR: runtime },
-    detached: true
-  })
-  let out = ""
-  let err = ""
-  child.stdout.on("data", (text) => (out += text))
-  child.stderr.on("data", (text) => (err += text))
-  // "close": also of a server process that has inherited the two.
-  const ended = new Promise<{ code: number | string; out: string; err: string }>((resolve) =>
-    child.once("close", (code, signal) => resolve({ code: code ?? String(signal), out, err }))
-  )
-  const printed = (text: string) =>
-    new Promise<void>((resolve, reject) => {
-      const look = () => out.includes(text) && resolve()
-      child.stdout.on("data", look)
-      child.once("close", () => reject(new Error(`it ended without "${text}":\n${out}${err}`)))
-      look()
-    })
-  return { child, ended, printed, out: () => out }
-}
+type Running = ReturnType<typeof start>
 
 const sockets = () => fs.readdirSync(runtime, { recursive: true }).filter((name) => /rpc/.test(String(name)))
 
@@ -93,9 +66,9 @@ describe("pipe-rpc", () => {
   })
   it("a server whose client is killed ends by itself", async () => {
     const server = start("serve", "--pipe", "killed-rpc")
-    await server.printed("serves")
+    await server.until("serves")
     const client = start("call", "--pipe", "killed-rpc")
-    await client.printed("84 / 2")
+    await client.until("84 / 2")
     client.child.kill("SIGKILL")
     const { code, err, out } = await server.ended
     assert.deepStrictEqual([code, err], [0, ""])
@@ -103,8 +76,8 @@ describe("pipe-rpc", () => {
   })
   for (const [title, everybody] of [["on the terminal", true], ["for the first process alone", false]] as const) {
     it(`Ctrl-C ${title}: 130, nothing left`, async () => {
-      const { child, ended, printed } = start()
-      await printed("client: 84 / 2")
+      const { child, ended, until } = start()
+      await until("client: 84 / 2")
       process.kill(everybody ? -child.pid! : child.pid!, "SIGINT")
       const { code, err, out } = await ended
       assert.deepStrictEqual([code, err], [130, ""])
@@ -114,7 +87,7 @@ describe("pipe-rpc", () => {
   }
   it("a name that is taken is one sentence, and exit code 1", async () => {
     const first = start("serve", "--pipe", "taken-rpc")
-    await first.printed("serves")
+    await first.until("serves")
     const { code, err } = await start("serve", "--pipe", "taken-rpc").ended
     assert.strictEqual(code, 1)
     assert.match(err, /^Serving taken-rpc failed: [^\n]+\.\n$/)

@@ -1,6 +1,5 @@
 // `--resume` after a real kill -9, at random moments of the copy of a large file and of a tree, by another process each
 // time.
-import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -8,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { bundle } from "../../examples/bundle.mjs"
 import { partialsIn, takenOver } from "../support/partials.js"
+import { start as startProgram } from "../support/program.js"
 import { differences } from "./manifest.mjs"
 
 const MiB = 1 << 20
@@ -18,13 +18,8 @@ beforeAll(() => bundle("examples/copy/main.ts", program))
 afterAll(() => fs.rmSync(base, { recursive: true }))
 
 const start = (args: ReadonlyArray<string>) => {
-  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] })
-  let output = ""
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output += text))
-  const ended = new Promise<{ readonly code: number | string; readonly output: string }>((resolve) =>
-    child.once("close", (code, signal) => resolve({ code: code ?? String(signal), output }))
-  )
-  return { child, ended }
+  const { child, ended } = startProgram([program, ...args])
+  return { child, ended: ended.then(({ code, err, out }) => ({ code, output: out + err })) }
 }
 
 /** Bytes that the partial files of a directory have. */

@@ -1,11 +1,10 @@
 // The watch program as people meet it: as a process of its own.
-import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { bundle } from "../../examples/bundle.mjs"
+import { start as startProgram } from "../support/program.js"
 
 const home = mkdtempSync(join(tmpdir(), "watch-program-"))
 const program = join(home, "watch.mjs")
@@ -13,27 +12,14 @@ const program = join(home, "watch.mjs")
 beforeAll(() => bundle("examples/watch/main.ts", program), 30_000)
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
-const start = (...args: ReadonlyArray<string>) => {
-  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] })
-  const told = { out: "", err: "" }
-  child.stdout.on("data", (text) => (told.out += text))
-  child.stderr.on("data", (text) => (told.err += text))
-  const ended = new Promise<number | null>((resolve) => child.once("close", resolve))
-  const until = async (text: string) => {
-    for (let waited = 0; !told.out.includes(text); waited += 10) {
-      if (waited > 10_000) throw new Error(`not told: ${text}. Told: ${told.out}${told.err}`)
-      await sleep(10)
-    }
-  }
-  return { child, told, ended, until }
-}
+const start = (...args: ReadonlyArray<string>) => startProgram([program, ...args])
 
 describe("the watch program", () => {
   it("without a directory shows what it can do, and ends by itself", async () => {
-    const { ended, told } = start()
-    expect(await ended).toBe(0)
-    expect(told.err).toBe("")
-    const lines = told.out.trimEnd().split("\n")
+    const { ended, printed } = start()
+    expect((await ended).code).toBe(0)
+    expect(printed.err).toBe("")
+    const lines = printed.out.trimEnd().split("\n")
     expect(lines[0]).toMatch(/^Watching ".*watch-\w+"\.$/)
     for (
       const line of [
@@ -50,31 +36,31 @@ describe("the watch program", () => {
 
   it("watches a directory until Ctrl-C, which ends it with 130", async () => {
     const directory = mkdtempSync(join(home, "directory-"))
-    const { child, ended, told, until } = start(directory)
+    const { child, ended, printed, until } = start(directory)
     await until("Ctrl-C ends it.")
     writeFileSync(join(directory, "a \u001b[2J name"), "")
     await until("created  \"a \\x1b[2J name\"")
     child.kill("SIGINT")
-    expect(await ended).toBe(130)
-    expect(told.err).toBe("")
+    expect((await ended).code).toBe(130)
+    expect(printed.err).toBe("")
   }, 30_000)
 
   it("ends with 1 and a sentence when the directory is removed, or is none", async () => {
     const directory = mkdtempSync(join(home, "directory-"))
-    const { ended, told, until } = start(directory)
+    const { ended, printed, until } = start(directory)
     await until("Ctrl-C ends it.")
     rmSync(directory, { recursive: true })
-    expect(await ended).toBe(1)
-    expect(told.err).toMatch(/has been removed/)
+    expect((await ended).code).toBe(1)
+    expect(printed.err).toMatch(/has been removed/)
     const missing = start(join(home, "missing"))
-    expect(await missing.ended).toBe(1)
-    expect(missing.told.err).toMatch(/ERROR_FILE_NOT_FOUND/)
+    expect((await missing.ended).code).toBe(1)
+    expect(missing.printed.err).toMatch(/ERROR_FILE_NOT_FOUND/)
   }, 30_000)
 
   it("says what it can be asked for", async () => {
-    const { ended, told } = start("--help")
-    expect(await ended).toBe(0)
-    expect(told.out).toMatch(/ReadDirectoryChangesW/)
-    expect(told.out).toMatch(/--flat/)
+    const { ended, printed } = start("--help")
+    expect((await ended).code).toBe(0)
+    expect(printed.out).toMatch(/ReadDirectoryChangesW/)
+    expect(printed.out).toMatch(/--flat/)
   }, 30_000)
 })
