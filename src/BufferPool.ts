@@ -87,7 +87,7 @@ export const make = (size: number): Effect.Effect<PoolBuffer, Win32Error.Win32Er
           return Effect.fail(Win32Error.make({
             code: ERROR_INVALID_PARAMETER,
             syscall: "VirtualAlloc",
-            detail: `A buffer of ${shown(size)} bytes cannot be made: 1 to 4294967295 can.`
+            detail: `A buffer has 1 to 4294967295 bytes, not ${shown(size)}.`
           }))
         }
         const lease = kernel.engine.buffers.lease(size)

@@ -236,8 +236,8 @@ const partProblem = (
 ): Win32Error.Win32Error | undefined =>
   part === undefined || (part.engine === kernel.engine && part.open) ? undefined : Win32Error.make(
     part.open
-      ? { code: ERROR_INVALID_PARAMETER, syscall, detail: "It was made by another kernel." }
-      : { code: ERROR_INVALID_HANDLE, reason: "Closed", syscall, detail: "Its scope has closed." }
+      ? { code: ERROR_INVALID_PARAMETER, syscall, detail: "The pool or group was made by another kernel." }
+      : { code: ERROR_INVALID_HANDLE, reason: "Closed", syscall, detail: "The scope of the pool or group has closed." }
   )
 
 const close = ({ cleanupGroup, environment, threadpool }: Own): Effect.Effect<void> =>

@@ -553,10 +553,10 @@ export interface SinkOptions {
 }
 
 /**
- * Writes what comes, one after the other from `offset` on, and succeeds with the bytes written. The bytes are copied
- * when they come, gathered into blocks of `chunkSize` and written with `inFlight` writes behind: at most so many
- * blocks, and then the stream waits. The file is not cut: what it had behind stays (`truncate`, or a `disposition` that
- * empties it).
+ * A sink that writes the chunks of a stream one after the other, from `offset` on, and succeeds with the bytes written.
+ * Chunks are copied when they come, and gathered into blocks of `chunkSize`; at most `inFlight` blocks are being
+ * written, and then the stream waits. The sink does not cut the file: older bytes behind the last chunk stay. To lose
+ * them, `truncate` the file, or open it with a `disposition` that empties it.
  *
  * Interrupted means stopped: once the interruption, or the failure of the stream, has settled, nothing more is written.
  * What was written by then is in the file, and need not be without gaps, because writes are in flight together; the

@@ -269,7 +269,7 @@ export const errorOf = (io: ThreadpoolIo, operation: Issued): Win32Error.Win32Er
       : ending === "quarantined"
       ? {
         reason: "TimedOut",
-        detail: "It did not settle after its cancellation; its memory is kept for good."
+        detail: "The operation did not settle after its cancellation; its memory is kept for good."
       }
       : {})
   })

@@ -193,7 +193,7 @@ export const transact = (options: TransactOptions): Operation.Transact => {
       input: trouble === undefined ? new Uint8Array(message!) : NOTHING,
       trueIsPending: false,
       doneStatus: undefined,
-      problem: problem ?? (trouble === undefined ? undefined : `of the message: ${trouble}`)
+      problem: problem ?? (trouble === undefined ? undefined : `the message cannot be sent: ${trouble}`)
     }
   }
 }
@@ -295,7 +295,7 @@ export const deviceIoControl = (options: Operation.IoControlOptions): Operation.
     (input === undefined ? `the input must be a Uint8Array, not ${shown(given)}` : undefined) ??
     callersMemoryTrouble(input!, input!.byteLength) ??
     (!Number.isInteger(code) || code < 0 || code > c.MAXDWORD
-      ? `${shown(code)} is no code: codes are DWORDs`
+      ? `a control code is a whole number from 0 to ${c.MAXDWORD}, not ${shown(code)}`
       : (code & c.METHOD_MASK) === c.METHOD_IN_DIRECT
       ? "a code of METHOD_IN_DIRECT reads its second buffer: Operation.unsafeMake can make it"
       : undefined)

@@ -30,20 +30,20 @@ const DEFAULT_WAITING_CALLBACKS = 8
 const bindingErrors = {
   "already-bound": {
     reason: "AlreadyBound",
-    detail: "Its file has a completion port already, through this handle or a duplicate; a file has one."
+    detail: "The file has a completion port already, through this handle or a duplicate; a file has one."
   },
   "not-overlapped": {
     reason: "NotOverlapped",
-    detail: "It was opened without FILE_FLAG_OVERLAPPED: open it again with that flag."
+    detail: "The handle was opened without FILE_FLAG_OVERLAPPED: open it again with that flag."
   },
   invalid: {
     reason: "InvalidHandle",
-    detail: "It is not a handle of this process, or has been closed: bind it while its owner keeps it open."
+    detail: "The number is not a handle of this process, or that handle has been closed: bind it while its owner keeps it open."
   },
   unsupported: {
     reason: "Unsupported",
     detail:
-      "It is a handle, and of nothing that a completion port can be bound to: it takes a file, a pipe, a directory or a device."
+      "The handle is of nothing that a completion port can be bound to: it takes a file, a pipe, a directory or a device."
   }
 } as const
 

@@ -34,7 +34,7 @@ export const move = (self: Movable, operation: Issuable): Effect.Effect<number, 
 
 /** A write that succeeds with 0 bytes: to try again would never end. */
 export const nothingWritten = (self: Movable): Win32Error.Win32Error =>
-  refused(self, "WriteFile", ERROR_WRITE_FAULT, "Nothing was written.")
+  refused(self, "WriteFile", ERROR_WRITE_FAULT, "The write succeeded with 0 bytes; another try would not end.")
 
 export interface Options {
   /** Hears of each operation that succeeds. */

@@ -19,7 +19,7 @@ const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00
 export const nameProblem = (name: unknown): string | undefined => {
   if (typeof name !== "string") return `The name must be a string, not ${shown(name)}.`
   if (name === "") return "The name is empty."
-  if (isDots(name)) return "It names a directory, not what is in one."
+  if (isDots(name)) return "The name stands for a directory: \".\" and \"..\" are no names of files."
   if (/[\\/]/.test(name)) return "The name has a separator."
   if (name.includes(":")) return "The name has a colon, which Windows has for drives and streams."
 

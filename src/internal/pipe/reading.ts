@@ -32,7 +32,7 @@ const asReader = <A>(
   if (looked instanceof Wrong) return Effect.fail(refusal(syscall, looked, self))
   const { maximum = DEFAULT_MAXIMUM } = looked
   return !self.messages
-    ? invalid(syscall, self.path, "It is a pipe of bytes: open both ends with `messages`.")
+    ? invalid(syscall, self.path, "The connection is a pipe of bytes: open both ends with `messages`.")
     : !(Number.isInteger(maximum) && maximum >= 0)
     ? invalid(syscall, self.path, `A message cannot have ${maximum} bytes.`)
     : Effect.uninterruptibleMask((restore) => {
@@ -112,7 +112,7 @@ export const transact = (
           Option.match({
             onSome: Effect.succeed,
             onNone: () =>
-              invalid("TransactNamedPipe", self.path, "It ended in the middle of the answer.", c.ERROR_BROKEN_PIPE)
+              invalid("TransactNamedPipe", self.path, "The pipe ended in the middle of the answer.", c.ERROR_BROKEN_PIPE)
           })
         )
       ))
