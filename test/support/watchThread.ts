@@ -10,6 +10,7 @@ import { watchOutbox } from "../../src/internal/kernel/portable/watch/outbox.js"
 import type { News, Order, Problem, Told } from "../../src/internal/kernel/portable/watch/protocol.js"
 import { watchThread } from "../../src/internal/kernel/portable/watch/thread.js"
 import { watchTree } from "../../src/internal/kernel/portable/watch/tree.js"
+import { settingsOf } from "../../src/internal/kernel/portable/watch/watcher.js"
 
 export const NAMES = C.FILE_NOTIFY_CHANGE_FILE_NAME | C.FILE_NOTIFY_CHANGE_DIR_NAME
 export const EVERYTHING = NAMES | C.FILE_NOTIFY_CHANGE_SIZE | C.FILE_NOTIFY_CHANGE_LAST_WRITE |
@@ -55,20 +56,6 @@ export class Watched {
 
   constructor(readonly path: string, readonly options: Options = {}) {
     const { manual = false, queue = Infinity, system } = options
-    const settings = {
-      added: C.FILE_ACTION_ADDED,
-      removed: C.FILE_ACTION_REMOVED,
-      modified: C.FILE_ACTION_MODIFIED,
-      oldName: C.FILE_ACTION_RENAMED_OLD_NAME,
-      newName: C.FILE_ACTION_RENAMED_NEW_NAME,
-      fileName: C.FILE_NOTIFY_CHANGE_FILE_NAME,
-      directoryName: C.FILE_NOTIFY_CHANGE_DIR_NAME,
-      attributes: C.FILE_NOTIFY_CHANGE_ATTRIBUTES,
-      size: C.FILE_NOTIFY_CHANGE_SIZE,
-      lastWrite: C.FILE_NOTIFY_CHANGE_LAST_WRITE,
-      security: C.FILE_NOTIFY_CHANGE_SECURITY,
-      queue
-    }
     const loop = {
       tell: (news: News) => this.#hear(news),
       turn: (run: () => void) => void setImmediate(run),
@@ -78,7 +65,7 @@ export class Watched {
       },
       now: () => manual ? this.#now : performance.now()
     }
-    this.#send = watchThread({ ...fs, ...system }, nodePath, settings, loop, { watchEntries, watchOutbox, watchTree })
+    this.#send = watchThread({ ...fs, ...system }, nodePath, settingsOf(queue), loop, { watchEntries, watchOutbox, watchTree })
     const { filter = EVERYTHING, recursive = true } = options
     this.#send({ kind: "watch", id: 1, path, parameters: { recursive, filter } })
   }

@@ -100,7 +100,7 @@ export class Watcher {
   }
 }
 
-const settingsOf = (queue: number): Settings => ({
+export const settingsOf = (queue: number): Settings => ({
   added: C.FILE_ACTION_ADDED,
   removed: C.FILE_ACTION_REMOVED,
   modified: C.FILE_ACTION_MODIFIED,
