@@ -70,6 +70,19 @@ export const whole = (least: number, most: number, initial: number, description:
   description
 })
 
+export const decimal = (least: number, most: number, initial: number, description: string): Valued<number> => ({
+  _tag: "Valued",
+  kind: "number",
+  parse: (text) => {
+    const value = /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : -1
+    return value >= least && value <= most ? value : undefined
+  },
+  takes: `a number from ${least} to ${most}`,
+  initial,
+  shown: String(initial),
+  description
+})
+
 export const choice = <const A extends string>(
   choices: ReadonlyArray<A>,
   initial: NoInfer<A>,
@@ -178,6 +191,15 @@ export const read = <O extends Options, S extends object>(
   if (parsed._tag === "Wrong") return { wrong: parsed.sentence }
   const settings = settingsOf(parsed.values, parsed.arguments)
   return typeof settings === "string" ? { wrong: settings } : settings
+}
+
+/** The values that the words give, for a program that ends at once where there is only something to print. */
+export const valuesOrExit = <O extends Options>(grammar: Grammar<O>, args = process.argv.slice(2)): Values<O> => {
+  const parsed = parse(grammar, args)
+  if (parsed._tag === "Values") return parsed.values
+  if (parsed._tag === "Print") process.stdout.write(parsed.text)
+  else process.stderr.write(`${parsed.sentence}\n`)
+  process.exit(parsed._tag === "Print" ? 0 : 1)
 }
 
 // --- the help

@@ -2,23 +2,24 @@
 // the ledgers balanced, and the resident memory flat. Exit code 1 when anything of that does not hold.
 //   npm run stress -- [--operations 100000] [--seed N] [--kernel auto|win32|portable]; npm run stress:kernel32
 import * as Effect from "effect/Effect"
-import { parseArgs } from "node:util"
+import { kernel as kernelOption, valuesOrExit, whole } from "../../examples/commandLine.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as Ledger from "../../src/Ledger.js"
 import { run } from "../support/interruptions.js"
 import { collectGarbage } from "./harness/garbage.js"
 import { mebibytes } from "./soak/measures.js"
 
-const { values } = parseArgs({
+const { kernel, operations, seed } = valuesOrExit({
+  name: "stress",
+  before: ["Interrupts very many operations on a pipe and on a file, and accounts for every byte."],
+  arguments: [],
   options: {
-    operations: { type: "string", default: "100000" },
-    seed: { type: "string", default: String(Date.now() % 2 ** 31) },
-    kernel: { type: "string", default: "auto" }
-  }
+    operations: whole(1, 999_999_999, 100_000, "How many operations."),
+    seed: whole(0, 999_999_999, Date.now() % 1e9, "The seed of all that is drawn."),
+    kernel: kernelOption("is put under stress")
+  },
+  after: ["Exit code: 0 when every byte is accounted for, 1 otherwise."]
 })
-
-const operations = Number(values.operations)
-const seed = Number(values.seed)
 
 const ROUNDS = 20
 
@@ -59,5 +60,4 @@ const program = Effect.gen(function*() {
   return problems.length
 })
 
-const kernel = values.kernel as "auto" | "win32" | "portable"
 process.exitCode = await Effect.runPromise(Effect.provide(program, Kernel.layerOptions({ kernel }))) === 0 ? 0 : 1

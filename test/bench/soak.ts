@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
+import { decimal, kernel as kernelOption, valuesOrExit, whole } from "../../examples/commandLine.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as Ledger from "../../src/Ledger.js"
 import { writeContents } from "../support/endings.js"
@@ -20,26 +20,17 @@ import { close } from "./soak/closing.js"
 import { type Measures, measuring, mebibytes } from "./soak/measures.js"
 import type { WorkersReport } from "./soak/workers.js"
 
-const HELP = `The library for minutes, with everything ended in the middle of its work.
-
-  npm run soak -- [options], npm run soak:kernel32 -- [options]
-
-  --minutes M   how long (10)
-  --seed N      of what is drawn
-  --kernel K    auto, win32, portable
-  --help`
-
-const { values } = parseArgs({
+const { kernel, minutes, seed } = valuesOrExit({
+  name: "soak",
+  before: ["Runs the library for minutes, with everything ended in the middle of its work."],
+  arguments: [],
   options: {
-    minutes: { type: "string", default: "10" },
-    seed: { type: "string", default: String(Date.now() % 2 ** 31) },
-    kernel: { type: "string", default: "auto" },
-    help: { type: "boolean", default: false }
-  }
+    minutes: decimal(0, 100_000, 10, "How long."),
+    seed: whole(0, 999_999_999, Date.now() % 1e9, "The seed of all that is drawn."),
+    kernel: kernelOption("is soaked")
+  },
+  after: ["Exit code: 0 when everything holds, 1 otherwise, 130 after Ctrl-C."]
 })
-
-const minutes = Number(values.minutes)
-const seed = Number(values.seed)
 
 /** Operations of one round of interruptions, of which there are as many as the others of a round take. */
 const HALF = 500
@@ -205,14 +196,10 @@ const program = Effect.gen(function*() {
   return wrong.length
 }).pipe(Effect.scoped)
 
-if (values.help) console.log(HELP)
-else {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      stopped = true
-    })
-  }
-  const kernel = values.kernel as "auto" | "win32" | "portable"
-  const wrong = await Effect.runPromise(Effect.provide(program, Kernel.layerOptions({ kernel })))
-  process.exitCode = wrong > 0 ? 1 : stopped ? 130 : 0
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    stopped = true
+  })
 }
+const wrong = await Effect.runPromise(Effect.provide(program, Kernel.layerOptions({ kernel })))
+process.exitCode = wrong > 0 ? 1 : stopped ? 130 : 0
