@@ -18,11 +18,11 @@ import * as chunks from "./internal/file/chunks.js"
 import * as locks from "./internal/file/locks.js"
 import * as many from "./internal/file/many.js"
 import * as opening from "./internal/file/opening.js"
+import * as readWrite from "./internal/file/readWrite.js"
 import * as renaming from "./internal/file/renaming.js"
 import * as internal from "./internal/file/self.js"
 import * as sinks from "./internal/file/sink.js"
 import * as sparse from "./internal/file/sparse.js"
-import * as transfer from "./internal/file/transfer.js"
 import type { FileInformation, StorageInformation } from "./internal/kernel/Calls.js"
 import type { Kernel } from "./Kernel.js"
 import type * as Operation from "./Operation.js"
@@ -227,7 +227,7 @@ export const withFile: <A, E, R>(
 export const submit: {
   (operation: Operation.Safe): (self: File) => Effect.Effect<Completion, Win32Error.Win32Error>
   (self: File, operation: Operation.Safe): Effect.Effect<Completion, Win32Error.Win32Error>
-} = dual(2, transfer.submit)
+} = dual(2, readWrite.submit)
 
 /**
  * `ReadFile` at `offset` (bytes; a `bigint` beyond 2^53 - 1). Succeeds with the bytes read: fewer than the buffer holds
@@ -253,7 +253,7 @@ export const read: {
     self: File
   ) => Effect.Effect<number, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(internal.takesFile, transfer.read)
+} = dual(internal.takesFile, readWrite.read)
 
 /**
  * Fills the whole buffer from `offset`, in as many reads as it takes. Fails with `EndOfFile` (38) when the file ends
@@ -272,7 +272,7 @@ export const read: {
 export const readExact: {
   (buffer: PoolBuffer | Uint8Array, offset: number | bigint): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(internal.takesFile, transfer.readExact)
+} = dual(internal.takesFile, readWrite.readExact)
 
 /**
  * `WriteFile` at `offset` (bytes). Succeeds with the bytes written. Writing past the end extends the file.
@@ -296,7 +296,7 @@ export const write: {
     self: File
   ) => Effect.Effect<number, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(internal.takesFile, transfer.write)
+} = dual(internal.takesFile, readWrite.write)
 
 /**
  * Writes the whole buffer at `offset`, in as many writes as it takes. Nothing to write succeeds.
@@ -319,7 +319,7 @@ export const write: {
 export const writeAll: {
   (buffer: PoolBuffer | Uint8Array, offset: number | bigint): (self: File) => Effect.Effect<void, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array, offset: number | bigint): Effect.Effect<void, Win32Error.Win32Error>
-} = dual(internal.takesFile, transfer.writeAll)
+} = dual(internal.takesFile, readWrite.writeAll)
 
 /**
  * Writes at the end of the file, wherever that is at that moment (`Offset` and `OffsetHigh` 0xFFFFFFFF): one
@@ -339,7 +339,7 @@ export const writeAll: {
 export const append: {
   (buffer: PoolBuffer | Uint8Array): (self: File) => Effect.Effect<number, Win32Error.Win32Error>
   (self: File, buffer: PoolBuffer | Uint8Array): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(2, transfer.append)
+} = dual(2, readWrite.append)
 
 /**
  * One read into several buffers, in their order (`readv`). Succeeds with the bytes read in all: each buffer is full
@@ -373,7 +373,7 @@ export const readVectored: {
     buffers: ReadonlyArray<Operation.Segment>,
     offset: number | bigint
   ): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(internal.takesFile, transfer.readVectored)
+} = dual(internal.takesFile, readWrite.readVectored)
 
 /**
  * One write of several buffers, in their order (`writev`). Succeeds with the bytes written in all. It is one operation:
@@ -402,7 +402,7 @@ export const writeVectored: {
     buffers: ReadonlyArray<Operation.Segment>,
     offset: number | bigint
   ): Effect.Effect<number, Win32Error.Win32Error>
-} = dual(internal.takesFile, transfer.writeVectored)
+} = dual(internal.takesFile, readWrite.writeVectored)
 
 // -----------------------------------------------------------------------------
 // chunk by chunk

@@ -9,6 +9,7 @@ import type * as c from "./internal/constants.js"
 import type { Request } from "./internal/engine/Operation.js"
 import type { notifications } from "./internal/notify.js"
 import * as internal from "./internal/operation.js"
+import * as controlCodes from "./internal/operation/controlCodes.js"
 
 /**
  * @since 0.1.0
@@ -358,7 +359,7 @@ export const writeVectored: (options: VectoredOptions) => Write = internal.write
  * @since 0.1.0
  * @category constructors
  */
-export const deviceIoControl: (options: IoControlOptions) => DeviceIoControl = internal.deviceIoControl
+export const deviceIoControl: (options: IoControlOptions) => DeviceIoControl = controlCodes.deviceIoControl
 
 /**
  * Vouches for a code that the library does not know. **Unsafe**: whoever calls this says that neither buffer of the
@@ -378,7 +379,7 @@ export const deviceIoControl: (options: IoControlOptions) => DeviceIoControl = i
  * @category unsafe
  */
 export const unsafeIoControlCode: (options: { readonly name: string; readonly code: number }) => IoControlCode =
-  internal.unsafeIoControlCode
+  controlCodes.unsafeIoControlCode
 
 /**
  * `ReadDirectoryChangesW` on the handle of a directory: pends until there are changes, and ends with the bytes of its

@@ -23,8 +23,9 @@ import type { Segment as EngineSegment } from "./engine/Segments.js"
 import type { CustomIssue } from "./kernel/Kernel.js"
 import { bits, notifications } from "./notify.js"
 import { END_OF_FILE, high, low, offsetProblem } from "./offset.js"
+import { NOTHING, nowhere, type Window, window } from "./operation/window.js"
 import { PoolBufferImpl } from "./PoolBuffer.js"
-import { isDetached, isInstance, isList, plainBytes, shown } from "./values.js"
+import { isInstance, isList, plainBytes, shown } from "./values.js"
 
 export const TypeId: Operation.TypeId = Symbol.for("effect-threadpool-io/Operation") as Operation.TypeId
 
@@ -40,49 +41,6 @@ export const isOperation = (u: unknown): u is Operation.Operation => {
 interface Made {
   readonly [TypeId]: Operation.TypeId
   readonly request: Request
-}
-
-// --- windows of buffers
-
-/** The bytes that a buffer holds; `undefined`: it is none, is detached, or cannot be looked at. */
-export const sizeOf = (buffer: PoolBuffer | Uint8Array): number | undefined =>
-  isInstance(buffer, PoolBufferImpl) ? buffer.size : sizeOfBytes(plainBytes(buffer))
-
-const sizeOfBytes = (bytes: Uint8Array | undefined): number | undefined =>
-  bytes !== undefined && isDetached(bytes.buffer) ? undefined : bytes?.byteLength
-
-/** In the place of memory that is none. */
-const NOTHING = new Uint8Array(0)
-
-interface Window {
-  readonly memory: EngineSegment["memory"]
-  readonly start: number
-  readonly length: number
-  readonly problem: string | undefined
-}
-
-const window = (
-  given: PoolBuffer | Uint8Array,
-  options: { readonly start?: number | undefined; readonly length?: number | undefined }
-): Window => {
-  const pooled = isInstance(given, PoolBufferImpl)
-  const memory = pooled ? given.lease : plainBytes(given)
-  if (memory === undefined) {
-    const problem = `the buffer must be a PoolBuffer of this library or a Uint8Array, not ${shown(given)}`
-    return { memory: NOTHING, start: 0, length: 0, problem }
-  }
-  const size = pooled ? given.size : (memory as Uint8Array).byteLength
-  const start = options.start ?? 0
-  const length = options.length ?? (typeof start === "number" ? size - start : 0)
-  const problem =
-    !Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > size
-      ? `the window from ${shown(start)}, ${shown(length)} long, is not within the buffer of ${size} bytes`
-      : length > c.MAXDWORD
-      ? `a request is at most ${c.MAXDWORD} bytes long (a DWORD), not ${length}: split it`
-      : pooled
-      ? undefined
-      : callersMemoryTrouble(memory as Uint8Array, length)
-  return { memory, start, length, problem }
 }
 
 const transfer = (kind: "read" | "write", given: Operation.Options, atEnd: boolean): Request => {
@@ -108,8 +66,6 @@ const transfer = (kind: "read" | "write", given: Operation.Options, atEnd: boole
     problem: wrong
   }
 }
-
-const nowhere = ({ problem }: Wrong): Window => ({ memory: NOTHING, start: 0, length: 0, problem })
 
 /** Each option once. `window` and `offsetProblem` look at what they are: this is on the way of every operation. */
 const optionsRead = (given: Operation.Options): Operation.Options | Wrong => {
@@ -272,78 +228,6 @@ const names = {
 
 const isPages = ({ length, memory, start }: EngineSegment): boolean =>
   !(memory instanceof Uint8Array) && start % c.PAGE_SIZE === 0 && length % c.PAGE_SIZE === 0
-
-const lookAtIoControl = optionsOf<Operation.IoControlOptions>({
-  code: anything,
-  input: anything,
-  output: anything,
-  start: aNumber,
-  length: aNumber
-})
-
-export const deviceIoControl = (options: Operation.IoControlOptions): Operation.DeviceIoControl => {
-  const looked = lookAtIoControl(options)
-  const { code, name } = looked instanceof Wrong ? UNKNOWN : codeOf(looked.code)
-  const given = looked instanceof Wrong ? undefined : looked.input
-  const input = given === undefined ? NOTHING : plainBytes(given)
-  const { length, memory, problem, start } = looked instanceof Wrong
-    ? { ...nowhere(looked), memory: undefined }
-    : looked.output === undefined
-    ? { memory: undefined, start: 0, length: 0, problem: undefined }
-    : window(looked.output, looked)
-  const wrong = problem ??
-    (input === undefined ? `the input must be a Uint8Array, not ${shown(given)}` : undefined) ??
-    callersMemoryTrouble(input!, input!.byteLength) ??
-    (!Number.isInteger(code) || code < 0 || code > c.MAXDWORD
-      ? `a control code is a whole number from 0 to ${c.MAXDWORD}, not ${shown(code)}`
-      : (code & c.METHOD_MASK) === c.METHOD_IN_DIRECT
-      ? "a code of METHOD_IN_DIRECT reads its second buffer: Operation.unsafeMake can make it"
-      : undefined)
-  return {
-    [TypeId]: TypeId,
-    _tag: "DeviceIoControl",
-    request: {
-      syscall: `DeviceIoControl(${name})`,
-      kind: "ioctl",
-      access: memory === undefined ? "none" : "kernel-writes",
-      memory,
-      start,
-      length,
-      offsetLow: 0,
-      offsetHigh: 0,
-      parameters: code,
-      input: wrong !== undefined || input!.byteLength === 0 ? undefined : new Uint8Array(input!),
-      trueIsPending: false,
-      doneStatus: undefined,
-      problem: wrong
-    }
-  }
-}
-
-/** No code is NaN. */
-const UNKNOWN = { code: NaN, name: "?" }
-
-const codeOf = (code: Operation.IoControlOptions["code"]): { readonly code: number; readonly name: string } => {
-  if (typeof code === "string") {
-    return Object.hasOwn(c.IO_CONTROL_CODES, code) ? { code: c.IO_CONTROL_CODES[code], name: code } : UNKNOWN
-  }
-  return isInstance(code, VouchedCode) ? code : UNKNOWN
-}
-
-class VouchedCode implements Operation.IoControlCode {
-  readonly [TypeId]: typeof TypeId = TypeId
-  readonly _tag = "IoControlCode"
-  constructor(readonly name: string, readonly code: number) {}
-}
-
-const lookAtCode = optionsOf<{ readonly name: string; readonly code: number }>({ name: aString, code: aNumber })
-
-export const unsafeIoControlCode = (options: { readonly name: string; readonly code: number }): Operation.IoControlCode => {
-  const looked = lookAtCode(options)
-  return looked instanceof Wrong
-    ? new VouchedCode(UNKNOWN.name, UNKNOWN.code)
-    : new VouchedCode(looked.name ?? UNKNOWN.name, looked.code ?? UNKNOWN.code)
-}
 
 /** Not public: `NamedPipe.peek` reads what it brings. */
 export const peek = (buffer: Uint8Array): Made & { readonly _tag: "Peek" } => ({

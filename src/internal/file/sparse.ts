@@ -13,7 +13,7 @@ import * as c from "../constants.js"
 import { offsetProblem } from "../offset.js"
 import { size } from "./attributes.js"
 import { isOurs, notAFile, refused } from "./self.js"
-import { writeAll } from "./transfer.js"
+import { writeAll } from "./readWrite.js"
 
 const LARGEST = 2n ** 63n - 1n
 
