@@ -21,13 +21,13 @@ import {
   wrong
 } from "./internal/arguments.js"
 import { ERROR_CALL_NOT_IMPLEMENTED } from "./internal/constants.js"
-import { Engine } from "./internal/engine/Engine.js"
+import type { Engine } from "./internal/engine/Engine.js"
 import type { EnvironmentObject } from "./internal/engine/Environment.js"
-import { type Form, formOf } from "./internal/forms.js"
-import * as Host from "./internal/kernel/Host.js"
+import type { Form } from "./internal/forms.js"
 import type * as Internal from "./internal/kernel/Kernel.js"
 import type { LoadFailure } from "./internal/kernel/win32.js"
 import * as internalMetrics from "./internal/metrics.js"
+import { serve } from "./internal/serve.js"
 import type { Ledger } from "./Ledger.js"
 import * as Win32Error from "./Win32Error.js"
 
@@ -128,38 +128,10 @@ export declare namespace Kernel {
  */
 export class Kernel extends Context.Tag("effect-threadpool-io/Kernel")<Kernel, Kernel.Service>() {}
 
-/** @internal */
-export const fromInternal = (
+const layerOf = (
   load: Effect.Effect<Internal.Kernel, Win32Error.Win32Error>,
-  options: Kernel.Options = {},
-  host: Host.Host = Host.node
-): Layer.Layer<Kernel, Win32Error.Win32Error> =>
-  Layer.scoped(
-    Kernel,
-    Effect.gen(function*() {
-      const kernel = yield* load
-      const engine = new Engine(kernel, host)
-      const publishLast = internalMetrics.publisher(engine)
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          engine.close()
-          publishLast()
-        })
-      )
-      const drainTimeout = Duration.decode(options.drainTimeout ?? "5 seconds")
-      if (kernel.completions?.reason !== undefined) {
-        yield* Effect.logDebug(`completions come by ${kernel.completions.way}: ${kernel.completions.reason}`)
-      }
-      return {
-        name: kernel.name,
-        drainTimeout,
-        completions: kernel.completions,
-        engine,
-        environment: undefined,
-        form: formOf(options.submit)
-      }
-    })
-  )
+  options: Kernel.Options = {}
+): Layer.Layer<Kernel, Win32Error.Win32Error> => Layer.scoped(Kernel, serve(load, options))
 
 const loadWin32 = ({ completions = "auto", relayLibrary }: Kernel.Options) =>
   Effect.flatMap(
@@ -225,7 +197,7 @@ export const layerOptions = (given: Kernel.Options): Layer.Layer<Kernel, Win32Er
     return Layer.fail(refusal("LoadLibraryW", new Wrong(problem.replace(/\.$/, "")), { path: relayLibrary }))
   }
   const win32 = options.kernel === "win32" || (options.kernel !== "portable" && process.platform === "win32")
-  return fromInternal(win32 ? loadWin32(options) : loadPortable, options)
+  return layerOf(win32 ? loadWin32(options) : loadPortable, options)
 }
 
 /**
@@ -262,7 +234,7 @@ export const layer: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOptions({}
  * @since 0.1.0
  * @category layers
  */
-export const layerWin32: Layer.Layer<Kernel, Win32Error.Win32Error> = fromInternal(loadWin32({}))
+export const layerWin32: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOf(loadWin32({}))
 
 /**
  * The embedded kernel: real files through `node:fs`, with the accounting of Windows: Start counts, packets, skip mode,
@@ -281,7 +253,7 @@ export const layerWin32: Layer.Layer<Kernel, Win32Error.Win32Error> = fromIntern
  * @since 0.1.0
  * @category layers
  */
-export const layerPortable: Layer.Layer<Kernel, Win32Error.Win32Error> = fromInternal(loadPortable)
+export const layerPortable: Layer.Layer<Kernel, Win32Error.Win32Error> = layerOf(loadPortable)
 
 /**
  * The options from the environment: `TPIO_KERNEL` (`auto`, `win32`, `portable`), `TPIO_DRAIN_TIMEOUT` (a duration as

@@ -19,11 +19,10 @@ import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import { run } from "../fuzz/inputs.js"
 import { targets, uncovered, uncoveredMethods } from "../fuzz/targets.js"
 import { contract, failureOf, fileOf, freshPath, refused } from "../support/claims.js"
-import { internalExports } from "../support/internalExports.js"
 import * as lab from "../support/lab.js"
 
 it("every public function has its turn", () => {
-  expect(uncovered(internalExports)).toEqual([])
+  expect(uncovered()).toEqual([])
 })
 
 lab.on(["portable", "win32"], "worlds of real files and pipes are for kernels that have both")(it)(

@@ -8,6 +8,7 @@ import * as Kernel from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import * as lab from "../support/lab.js"
+import { layerOf } from "../support/layerOf.js"
 import * as pipe from "../support/pipe.js"
 import * as simulated from "../support/simulated.js"
 
@@ -71,7 +72,7 @@ describe(`a 10 ms timer fires within 50 ms while ${OPERATIONS} operations comple
     return Effect.flatMap(
       ThreadpoolIo.make(Handle.make(control.borrowedHandle("inline")), { skipMode: true }),
       (io) => check(io, () => Effect.void)
-    ).pipe(Effect.provide(Kernel.fromInternal(Effect.succeed(kernel))))
+    ).pipe(Effect.provide(layerOf(Effect.succeed(kernel))))
   }, 60_000)
 
   const SENT_AT_ONCE = 32_768

@@ -11,6 +11,7 @@ import { over } from "../../src/internal/kernel/win32.js"
 import { bind, type Native } from "../../src/internal/kernel/win32/bindings.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as NamedPipe from "../../src/NamedPipe.js"
+import { layerOf } from "../support/layerOf.js"
 import { completions } from "./loadKernel.js"
 
 /** So many clients come as soon as there is an instance for each, before its creation has returned. */
@@ -51,7 +52,7 @@ describe("a client that comes while the name is being taken", () => {
         yield* NamedPipe.read(accepted, buffer)
         expect(buffer[0]).toBe(7)
       })
-      const layer = Kernel.fromInternal(Effect.succeed(kernel), {})
+      const layer = layerOf(Effect.succeed(kernel), {})
       await Effect.runPromise(program.pipe(Effect.scoped, Effect.timeout("10 seconds"), Effect.provide(layer)))
       // Where an instance can hold the name that no client can reach, there was none.
       if (process.env.WINEPREFIX !== undefined) expect(clients.length).toBe(racers)

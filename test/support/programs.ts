@@ -15,6 +15,7 @@ import * as Ledger from "../../src/Ledger.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import * as lab from "./lab.js"
+import { layerOf } from "./layerOf.js"
 import * as pipe from "./pipe.js"
 import * as simulated from "./simulated.js"
 
@@ -32,7 +33,7 @@ const world = (() => {
   const { control, kernel } = simulated.make()
   control.otherwise = simulated.pend
   return {
-    layer: Kernel.fromInternal(Effect.succeed(kernel), { drainTimeout: DRAIN, submit: lab.submit }),
+    layer: layerOf(Effect.succeed(kernel), { drainTimeout: DRAIN, submit: lab.submit }),
     handle: Effect.sync(() => Handle.make(control.borrowedHandle("held"))),
     pending: Operation.read({ buffer: new Uint8Array(64) }),
     control

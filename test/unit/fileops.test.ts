@@ -17,11 +17,13 @@ import * as C from "../../src/internal/constants.js"
 import type { Calls } from "../../src/internal/kernel/Calls.js"
 import type { Block, Issue, Kernel as Internal, LockParameters } from "../../src/internal/kernel/Kernel.js"
 import { DONE_WITHOUT_PACKET } from "../../src/internal/kernel/Kernel.js"
+import { vectored } from "../../src/internal/operation.js"
 import { leaseOf } from "../../src/internal/PoolBuffer.js"
 import * as Kernel from "../../src/Kernel.js"
 import { isBalanced } from "../../src/Ledger.js"
 import * as Operation from "../../src/Operation.js"
 import { eventually } from "../support/lab.js"
+import { layerOf } from "../support/layerOf.js"
 import * as simulated from "../support/simulated.js"
 
 type Lock = Calls["LockFileEx"][0]
@@ -88,7 +90,7 @@ const claim = (
       expect([isBalanced(ledger), ledger.inFlight, ledger.queued]).toEqual([true, 0, 0])
       if (options.quarantines !== true) expect([ledger.quarantined, engine.buffers.lentBytes]).toEqual([0, 0])
     }).pipe(
-      Effect.provide(Kernel.fromInternal(Effect.succeed(kernel), { drainTimeout: 50 })),
+      Effect.provide(layerOf(Effect.succeed(kernel), { drainTimeout: 50 })),
       Effect.provide(Logger.replace(Logger.defaultLogger, Logger.none))
     )
   }, 5000)

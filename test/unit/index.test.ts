@@ -5,13 +5,12 @@ import { describe, expect, it } from "@effect/vitest"
 import * as ErrorSchema from "../../src/ErrorSchema.js"
 import * as library from "../../src/index.js"
 import * as testing from "../../src/testing.js"
-import { internalExports } from "../support/internalExports.js"
 
 const surface: Record<string, ReadonlyArray<string>> = {
   BufferPool: ["TypeId", "isPoolBuffer", "make"],
   CallbackEnvironment: ["TypeId", "isCallbackEnvironment", "layer", "make", "provide"],
   CleanupGroup: ["TypeId", "isCleanupGroup", "make", "members"],
-  Directory: ["TypeId", "changes", "isDirectory", "match", "open", "watch"],
+  Directory: ["TypeId", "changes", "entries", "isDirectory", "match", "open", "watch"],
   File: [
     "TypeId",
     "allocate",
@@ -133,7 +132,7 @@ describe("the index", () => {
   })
   for (const [name, module] of Object.entries(library)) {
     it(`${name} has these values`, () => {
-      expect(Object.keys(module).sort()).toEqual([...surface[name]!, ...internalExports[name] ?? []].sort())
+      expect(Object.keys(module).sort()).toEqual(surface[name])
     })
   }
 })

@@ -37,6 +37,7 @@ import { isBalanced } from "../../src/Ledger.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import { directory, eventually, submit } from "../support/lab.js"
+import { layerOf } from "../support/layerOf.js"
 import * as simulated from "../support/simulated.js"
 
 interface Bench {
@@ -63,7 +64,7 @@ const claim = (name: string, body: Body) =>
       const ledger = yield* Kernel.ledger
       expect([isBalanced(ledger), ledger.inFlight, ledger.queued]).toEqual([true, 0, 0])
     }).pipe(
-      Effect.provide(Kernel.fromInternal(Effect.succeed(kernel), { drainTimeout: DRAIN_MS, submit })),
+      Effect.provide(layerOf(Effect.succeed(kernel), { drainTimeout: DRAIN_MS, submit })),
       Effect.provide(Logger.replace(Logger.defaultLogger, logger))
     )
   }, 5000)
@@ -138,7 +139,7 @@ describe("an append on the portable kernel that is cancelled", () => {
   type OnLog = (home: string, log: File.File) => Effect.Effect<void, unknown, Kernel.Kernel | Scope.Scope>
 
   const appends = (title: string, threads: number, body: OnLog) => {
-    const layer = Kernel.fromInternal(Effect.sync(() => Portable.make({ threads })))
+    const layer = layerOf(Effect.sync(() => Portable.make({ threads })))
     const test = Effect.gen(function*() {
       const home = yield* directory
       const log = yield* File.open(join(home, "log"), { access: "write", disposition: "createNew" })
@@ -731,7 +732,7 @@ describe("metrics", () => {
       for (const one of [...control.pending]) one.complete(done)
     }
     const built = (kernel: Internal) =>
-      Layer.build(Kernel.fromInternal(Effect.succeed(kernel), { drainTimeout: DRAIN_MS, submit }))
+      Layer.build(layerOf(Effect.succeed(kernel), { drainTimeout: DRAIN_MS, submit }))
     return Effect.scoped(Effect.gen(function*() {
       const [inFlight, retained] = yield* values
       const firstContext = yield* built(one)

@@ -18,11 +18,13 @@ import * as Handle from "../../src/Handle.js"
 import * as C from "../../src/internal/constants.js"
 import * as Host from "../../src/internal/kernel/Host.js"
 import type { Diagnosis, Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
+import { vectored } from "../../src/internal/operation.js"
 import { Flight, settle, settleMany, type Ticket } from "../../src/internal/settle.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import { eventually, submit } from "../support/lab.js"
+import { layerOf } from "../support/layerOf.js"
 import * as simulated from "../support/simulated.js"
 
 interface Logged {
@@ -67,7 +69,7 @@ const claim = (name: string, body: Body) =>
     })
     const handle = () => Handle.make(control.borrowedHandle("file"))
     return Effect.scoped(Effect.gen(() => body({ control, kernel, logged, handle }))).pipe(
-      Effect.provide(Kernel.fromInternal(Effect.succeed(kernel), { drainTimeout: DRAIN_MS, submit }, inTurns)),
+      Effect.provide(layerOf(Effect.succeed(kernel), { drainTimeout: DRAIN_MS, submit }, inTurns)),
       Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
       Logger.withMinimumLogLevel(LogLevel.All)
     )

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { ChunkOptions, File, ForEachChunkOptions, LentChunk } from "../../File.js"
-import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import * as Win32Error from "../../Win32Error.js"
 import { aBoolean, aFunction, anOffset, aNumber, isAnEffect, optionsOf, refusal, Wrong, wrong } from "../arguments.js"
 import * as c from "../constants.js"
@@ -15,6 +14,7 @@ import type { Operation as Issued } from "../engine/Operation.js"
 import { offsetProblem } from "../offset.js"
 import { PoolBufferImpl } from "../PoolBuffer.js"
 import { type Restore, settleMany } from "../settle.js"
+import { failure, quarantineOf } from "../submit.js"
 import { copy, kept } from "./Copies.js"
 import { type Piece, type Range, ReadAhead } from "./ReadAhead.js"
 import { isOurs, notAFile, refused } from "./self.js"
@@ -109,13 +109,13 @@ const begin = (
 
 /** Why a transfer has not been made. */
 export const failureOf = (self: File, { failed }: Transfer): Effect.Effect<never, Win32Error.Win32Error> =>
-  ThreadpoolIo.failure(self.io, failed!)
+  failure(self.io, failed!)
 
 export const noMemory = () => Win32Error.make({ code: c.ERROR_NOT_ENOUGH_MEMORY, syscall: "VirtualAlloc" })
 
 /** Names what did not settle in time (rule 19). */
 export const warn = (self: File, operations: ReadonlyArray<Issued | undefined>): Effect.Effect<void> => {
-  const warnings = operations.flatMap((one) => one === undefined ? [] : ThreadpoolIo.quarantineOf(self.io, one) ?? [])
+  const warnings = operations.flatMap((one) => one === undefined ? [] : quarantineOf(self.io, one) ?? [])
   return warnings.length === 0 ? Effect.void : Effect.all(warnings, { discard: true })
 }
 

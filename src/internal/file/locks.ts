@@ -6,7 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import type { File, LockOptions } from "../../File.js"
-import * as ThreadpoolIo from "../../ThreadpoolIo.js"
+import type * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { aBoolean, anOffset, isAnEffect, optionsOf, refusal, Wrong, wrong } from "../arguments.js"
 import { call, callIn } from "../call.js"
@@ -14,6 +14,7 @@ import * as c from "../constants.js"
 import { offsetProblem } from "../offset.js"
 import { lock as lockOperation } from "../operation.js"
 import type { Restore } from "../settle.js"
+import { cancellableIn } from "../submit.js"
 import { isOurs, notAFile } from "./self.js"
 
 /** A lock may reach beyond any file: both ends are unsigned 64-bit numbers. */
@@ -57,7 +58,7 @@ const take = (restore: Restore, self: File, options: LockOptions, range: Range):
   // With skip mode no failure brings a packet: only then it goes through the port. What is refused, is refused there as
   // well.
   if (problem !== undefined || (options.wait !== false && kernel.engine.kernel.waitsForLocks && io.skipMode)) {
-    return Effect.asVoid(ThreadpoolIo.cancellableIn(restore, io, waiting))
+    return Effect.asVoid(cancellableIn(restore, io, waiting))
   }
   const { handle, object } = io
   const attempt = callIn(restore, kernel, "LockFileEx", { handle, offset, length, exclusive }, {

@@ -6,7 +6,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { File, ManyOptions, ReadRequest, WriteRequest } from "../../File.js"
 import * as Operation from "../../Operation.js"
-import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { aNumber, oneOf, optionsOf, refusal, Wrong } from "../arguments.js"
 import * as c from "../constants.js"
@@ -15,6 +14,7 @@ import type { Operation as Issued, Request } from "../engine/Operation.js"
 import { offsetProblem } from "../offset.js"
 import { PoolBufferImpl } from "../PoolBuffer.js"
 import { Flight, settleMany } from "../settle.js"
+import { errorOf, failure } from "../submit.js"
 import { isList, plainBytes, shown } from "../values.js"
 import { alignmentProblem } from "./alignment.js"
 import { inFlightProblem, noMemory, warn } from "./chunks.js"
@@ -81,8 +81,8 @@ abstract class Batch<A> {
     this.ended(index, bytes)
     if (ending === "completed" && (status === c.ERROR_SUCCESS || atEnd)) return
     if (ending === "quarantined") this.quarantined.push(operation)
-    if (ending === "defect") this.#fail(ThreadpoolIo.failure(this.self.io, operation))
-    else this.#failed(index, ThreadpoolIo.errorOf(this.self.io, operation))
+    if (ending === "defect") this.#fail(failure(this.self.io, operation))
+    else this.#failed(index, errorOf(this.self.io, operation))
   }
 
   #failed(index: number, error: Win32Error): void {

@@ -4,9 +4,10 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Operation from "../../Operation.js"
-import * as ThreadpoolIo from "../../ThreadpoolIo.js"
+import type * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import * as Win32Error from "../../Win32Error.js"
 import { ERROR_INVALID_PARAMETER, ERROR_WRITE_FAULT } from "../constants.js"
+import { transfer } from "../submit.js"
 import { alignmentProblem } from "./alignment.js"
 
 export interface Movable {
@@ -30,7 +31,7 @@ export const misaligned = (self: Movable, { request }: Issuable) => {
 
 /** One operation, for the bytes that it transfers. */
 export const move = (self: Movable, operation: Issuable): Effect.Effect<number, Win32Error.Win32Error> =>
-  misaligned(self, operation) ?? ThreadpoolIo.transfer(self.io, operation)
+  misaligned(self, operation) ?? transfer(self.io, operation)
 
 /** A write that succeeds with 0 bytes: to try again would never end. */
 export const nothingWritten = (self: Movable): Win32Error.Win32Error =>

@@ -18,6 +18,7 @@ import { moveAll } from "../file/moveAll.js"
 import type { Calls } from "../kernel/Calls.js"
 import { peek as peekOperation } from "../operation.js"
 import { sizeOf } from "../operation/window.js"
+import { transfer } from "../submit.js"
 import { carries, isA } from "../values.js"
 import * as flushing from "./flush.js"
 import { Messages } from "./Messages.js"
@@ -113,7 +114,7 @@ export const peek = (self: Connection): Effect.Effect<Peek, Win32Error.Win32Erro
     const buffer = new Uint8Array(c.FILE_PIPE_PEEK_BUFFER.size)
     const peeking = peekOperation(buffer)
     return isOurs(self)
-      ? Effect.map(ThreadpoolIo.transfer(self.io, peeking), () => peekOf(buffer))
+      ? Effect.map(transfer(self.io, peeking), () => peekOf(buffer))
       : notAConnection(peeking.request.syscall, self)
   })
 

@@ -33,7 +33,7 @@ export const parts = {
     without: SLOW
   },
   submit: {
-    mutate: ["src/internal/settle.ts", "src/internal/threadpoolIo.ts", "src/ThreadpoolIo.ts"],
+    mutate: ["src/internal/settle.ts", "src/internal/threadpoolIo.ts", "src/internal/submit.ts"],
     tests: unit("submit", "settling", "fileops", "exhaustive"),
     without: SLOW
   },
