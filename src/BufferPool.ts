@@ -60,6 +60,8 @@ export const isPoolBuffer = (u: unknown): u is PoolBuffer => carries(u, TypeId)
  * Borrows a buffer of `size` bytes (1 to 2^32 - 1) for the length of the scope. Its contents are whatever was there.
  * When the scope closes while an operation still uses the buffer, the memory goes back once that operation has settled.
  *
+ * It is for operations of the kernel that is provided here; an object of another kernel refuses it, typed.
+ *
  * Fails with `InvalidArgument` for a size that is not possible and with `Exhausted` when the system has no memory left.
  * On Windows the memory comes from `VirtualAlloc`, page-aligned, as `FILE_FLAG_NO_BUFFERING` demands.
  *

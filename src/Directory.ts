@@ -1,12 +1,14 @@
 /**
- * Directories that are watched: `ReadDirectoryChangesW` as a `Stream` of changes.
+ * Directories: what is in one, and `ReadDirectoryChangesW` as a `Stream` of changes.
  *
  * @since 0.1.0
  */
+import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Pipeable from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
 import * as Scope from "effect/Scope"
@@ -423,3 +425,79 @@ export const watch = (
   path: string,
   options: Options = {}
 ): Stream.Stream<Change, Win32Error.Win32Error, Kernel> => Stream.unwrapScoped(Effect.map(open(path, options), changes))
+
+// -----------------------------------------------------------------------------
+// listing
+// -----------------------------------------------------------------------------
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Kind =
+  | "File"
+  | "Directory"
+  | "SymbolicLink"
+  | "BlockDevice"
+  | "CharacterDevice"
+  | "FIFO"
+  | "Socket"
+  | "Unknown"
+
+/**
+ * Something in a directory that was listed: its name and its absolute path.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Entry extends Place {
+  /** As `stat` of `FileSystem` tells it, of the name itself: a link, or a junction, is a `SymbolicLink`. */
+  readonly kind: Kind
+  /**
+   * The name as the system has it, where it is no UTF-8. `name` and `path` then have U+FFFD in the place of what is
+   * none, and lead nowhere: `node:fs` opens such a file by its bytes. `undefined` for all other names, and on Windows.
+   */
+  readonly bytes: Uint8Array | undefined
+}
+
+/**
+ * What is in a directory, as a stream in the order of the system: `CreateFileW`, then
+ * `GetFileInformationByHandleEx(FileFullDirectoryInfo)` as often as the stream is pulled. At most one answer of the
+ * system, some hundreds of entries, is in memory, however many there are. `.` and `..` are not told, nor what is below.
+ *
+ * The directory is opened when the stream is run, and closed when it ends, however it ends. An interruption waits for
+ * the call that runs, at most `drainTimeout`. Names that come or go meanwhile may be told or not, as everywhere.
+ *
+ * Fails with `NotFound`, with `PermissionDenied`, and with `InvalidArgument` for what is no directory (267).
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Directory, Kernel } from "effect-threadpool-io"
+ *
+ * const files = Directory.entries("inbox").pipe(
+ *   Stream.filter(({ kind }) => kind === "File"),
+ *   Stream.runCount,
+ *   Effect.provide(Kernel.layer)
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category listing
+ */
+export const entries = (path: string): Stream.Stream<Entry, Win32Error.Win32Error, Kernel> =>
+  Stream.unwrapScoped(Effect.gen(function*() {
+    const problem = pathProblem(path)
+    if (problem !== undefined) return yield* Effect.fail(badPath("CreateFileW", path, problem))
+    const kernel = yield* Kernel
+    const absolute = Path.resolve(path)
+    const { handle, object } = yield* openHandle(kernel, absolute, {})
+    const next = call(kernel, "GetDirectoryInformation", { handle }, { path: absolute, handle, object })
+    return Stream.repeatEffectChunkOption(Effect.matchEffect(next, {
+      onFailure: (error) => Effect.fail(Option.some(error)),
+      onSuccess: (found) =>
+        found.length === 0 ? Effect.fail(Option.none()) : Effect.succeed(Chunk.unsafeFromArray(found.map(
+          ({ bytes, kind, name }): Entry => ({ name, path: Path.join(absolute, name), kind, bytes })
+        )))
+    }))
+  }))

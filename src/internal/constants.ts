@@ -13,6 +13,7 @@ export const ERROR_ACCESS_DENIED = 5
 export const ERROR_INVALID_HANDLE = 6
 export const ERROR_NOT_ENOUGH_MEMORY = 8
 export const ERROR_NOT_SAME_DEVICE = 17
+export const ERROR_NO_MORE_FILES = 18
 export const ERROR_WRITE_PROTECT = 19
 export const ERROR_WRITE_FAULT = 29
 export const ERROR_GEN_FAILURE = 31
@@ -134,6 +135,7 @@ export const FileDispositionInfo = 4
 export const FileAllocationInfo = 5
 export const FileEndOfFileInfo = 6
 export const FileAttributeTagInfo = 9
+export const FileFullDirectoryInfo = 14
 export const FileStorageInfo = 16
 export const FileDispositionInfoEx = 21
 export const FileRenameInfoEx = 22
@@ -328,6 +330,17 @@ export const FILE_RENAME_INFO = { size: 24, Flags: 0, RootDirectory: 8, FileName
 
 /** `FILE_ALLOCATED_RANGE_BUFFER`. */
 export const FILE_ALLOCATED_RANGE_BUFFER = { size: 16, FileOffset: 0, Length: 8 } as const
+
+/**
+ * `FILE_FULL_DIR_INFO`: `FileNameLength` bytes of UTF-16 follow, without a NUL. `EaSize` is the tag of a reparse point.
+ */
+export const FILE_FULL_DIR_INFO = {
+  NextEntryOffset: 0,
+  FileAttributes: 56,
+  FileNameLength: 60,
+  EaSize: 64,
+  FileName: 68
+} as const
 
 /** `FILE_NOTIFY_INFORMATION`: `FileNameLength` bytes of UTF-16 follow, without a NUL. Each record begins at a DWORD. */
 export const FILE_NOTIFY_INFORMATION = { NextEntryOffset: 0, Action: 4, FileNameLength: 8, FileName: 12 } as const

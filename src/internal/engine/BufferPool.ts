@@ -38,6 +38,11 @@ export class Lease {
     return this.#block
   }
 
+  /** The kernel of another pool does not know its address, or has none for it. */
+  isOf(pool: BufferPool): boolean {
+    return this.pool === pool
+  }
+
   /** Returns the buffer. The memory goes round again once no operation in flight uses it. */
   release(): void {
     const block = this.#block

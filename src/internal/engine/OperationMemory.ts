@@ -9,6 +9,8 @@ import type { Engine } from "./Engine.js"
 import type { Operation } from "./Operation.js"
 import * as Segments from "./Segments.js"
 
+const OF_ANOTHER = "the pool buffer was made by another kernel"
+
 /** Why the operation must not be made, or `undefined`; takes its ranges otherwise. */
 export const take = (engine: Engine, operation: Operation): string | undefined => {
   const { access, length, memory, segments, start } = operation.request
@@ -16,6 +18,7 @@ export const take = (engine: Engine, operation: Operation): string | undefined =
   if (memory === undefined) return undefined
   if (memory instanceof Lease) {
     if (memory.block === undefined) return "the pool buffer has been returned"
+    if (!memory.isOf(engine.buffers)) return OF_ANOTHER
     operation.rangeStart = start
     operation.ranges = memory.ranges
   } else {
@@ -41,6 +44,7 @@ const takeSegments = (
 ): string | undefined => {
   const trouble = segmentsTrouble(segments)
   if (trouble !== undefined) return trouble
+  if (segments.some(({ memory }) => memory instanceof Lease && !memory.isOf(engine.buffers))) return OF_ANOTHER
   const { access } = operation.request
   operation.parts = Segments.take(segments, access, (buffer) => engine.rangesOf(buffer))
   return operation.parts === undefined

@@ -6,11 +6,11 @@ import * as Option from "effect/Option"
 import type { Stats } from "node:fs"
 import type { Stat } from "../../File.js"
 import * as c from "../constants.js"
-import { fileType } from "../file/fileType.js"
+import { kindOf } from "../kernel/kinds.js"
 
 /** The information about a name. */
 export const ofStats = (stats: Stats): FileSystem.File.Info => ({
-  type: fileType(stats),
+  type: kindOf(stats),
   mtime: Option.some(stats.mtime),
   atime: Option.some(stats.atime),
   birthtime: Option.some(stats.birthtime),

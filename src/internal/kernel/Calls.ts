@@ -53,6 +53,23 @@ export interface PipeInformation {
   readonly peerProcessId: number | undefined
 }
 
+export type FileKind =
+  | "File"
+  | "Directory"
+  | "SymbolicLink"
+  | "BlockDevice"
+  | "CharacterDevice"
+  | "FIFO"
+  | "Socket"
+  | "Unknown"
+
+/** A name in a directory. Where it is no UTF-8 it has U+FFFD in the place of what is none, and `bytes` is the name. */
+export interface DirectoryEntry {
+  readonly name: string
+  readonly bytes?: Uint8Array | undefined
+  readonly kind: FileKind
+}
+
 /** How `CopySmallFile` has ended. Only `copied` has left a file there. */
 export interface SmallCopy {
   /**
@@ -198,6 +215,11 @@ export interface Calls {
     { readonly handle: number } & WatchParameters,
     { /** The removal of the directory completes a pending read, with 5. */ readonly tellsRemoval: boolean }
   ]
+  /**
+   * `GetFileInformationByHandleEx(FileFullDirectoryInfo)`: the next entries of a directory, some hundreds at most,
+   * without `.` and `..`. Empty when there are no more. 267 when the handle is not a directory's.
+   */
+  readonly GetDirectoryInformation: [{ readonly handle: number }, ReadonlyArray<DirectoryEntry>]
   /** `FILE_ATTRIBUTE_*` of a name. Windows only. */
   readonly GetFileAttributesW: [{ readonly path: string }, number]
   /** `WaitForThreadpoolIoCallbacks(io, FALSE)`. */

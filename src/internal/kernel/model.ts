@@ -52,6 +52,8 @@ export interface Storage<F, O extends Operation<F>> {
   /** Runs in a later turn of the event loop. */
   turn(run: () => void): TakeBack
   copiesSmallFiles?(): boolean
+  /** A value that no handle has had, where several kernels of a process must not take one for another. */
+  newHandle?(): number
   /** The functions that not every storage has: the others answer 50. */
   readonly otherCalls: OtherCalls<F>
 }
@@ -500,7 +502,7 @@ export class Model<F, O extends Operation<F>> implements Kernel {
       value = this.#retired.values().next().value!
       this.#retired.delete(value)
     } else {
-      value = this.#lastHandle += 4
+      value = this.#storage.newHandle?.() ?? (this.#lastHandle += 4)
     }
     object.handles++
     this.#handles.set(value, { object, closing: false })

@@ -9,7 +9,7 @@ import { Gate, type Job, limitOf, type Queue } from "./gate.js"
 import type { Calls, FileInformation, SmallCopy } from "./Calls.js"
 import type { Block, Kernel } from "./Kernel.js"
 import { type Done, Model, type OtherCalls, type Storage, type TakeBack } from "./model.js"
-import { openDirectory, opensDirectory, prepareDirectoryChanges } from "./portable/directory.js"
+import { listDirectory, openDirectory, opensDirectory, prepareDirectoryChanges } from "./portable/directory.js"
 import { DiskFile } from "./portable/DiskFile.js"
 import * as fileCalls from "./portable/fileCalls.js"
 import { isPipePath, Pipes } from "./portable/pipe.js"
@@ -35,6 +35,9 @@ export interface Workforce {
 }
 
 let shared: Workforce | undefined
+
+/** One row of values for all kernels: a handle of one means nothing to another. */
+let lastHandle = 0
 
 /** One for all kernels: they share libuv's threads. A worker has one of its own, since it cannot see this one. */
 const sharedWorkforce = (): Workforce => {
@@ -94,12 +97,17 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
     SetRenameInformation: ({ handle, replace, to }, done, { file }) =>
       this.#named(file(handle), (posixFile) => fileCalls.setName(posixFile, { replace, to }), done),
     CopySmallFile: (arguments_, done) => this.#copySmallFile(arguments_, done),
-    PrepareDirectoryChanges: (arguments_, done, handles) => prepareDirectoryChanges(this, arguments_, done, handles)
+    PrepareDirectoryChanges: (arguments_, done, handles) => prepareDirectoryChanges(this, arguments_, done, handles),
+    GetDirectoryInformation: (arguments_, done, handles) => listDirectory(this, arguments_, done, handles)
   }
   /** Operations whose end is known already: their packets come in the next turn. */
   #posted: Array<PortableOperation> = []
 
   constructor(readonly workforce: Workforce) {}
+
+  newHandle(): number {
+    return lastHandle += 4
+  }
 
   /** Where a request for so many bytes waits for its thread. */
   gateFor(bytes: number): Gate {
@@ -230,9 +238,14 @@ export class PortableStorage implements Storage<PortableFile, PortableOperation>
     return this.#enter(new Call(this.gateFor(0), work, done))
   }
 
-  /** Work that asks libuv for what it needs. */
+  /** Work that asks libuv itself for what it needs. */
+  runOnLibuv<A>(work: posix.Work<A>, done: Done<A>): TakeBack {
+    return this.#enter(new Call(this.workforce.libuv, work, done))
+  }
+
+  /** The same, of many steps. */
   runPromise<A>(work: () => Promise<A>, done: Done<A>): TakeBack {
-    return this.#enter(new Call(this.workforce.libuv, (_, told) => callbackify(work)(told), done))
+    return this.runOnLibuv((_, told) => callbackify(work)(told), done)
   }
 
   #enter<A>(call: Call<A>): TakeBack {

@@ -101,12 +101,20 @@ const openFlags = (arguments_: CreateFile): number => {
 const openError = (error: NodeJS.ErrnoException): Error =>
   errnoOf(error) === "EEXIST" ? new Refusal(C.ERROR_FILE_EXISTS, "CREATE_NEW found the file there", error) : error
 
+const SPECIAL: ReadonlyMap<number, string> = new Map([
+  [constants.S_IFIFO, "FIFO"],
+  [constants.S_IFSOCK, "socket"],
+  [constants.S_IFCHR, "character device"],
+  [constants.S_IFBLK, "block device"]
+])
+
 /** Regular files only: a read of a FIFO or a terminal would occupy a libuv thread for ever. */
 const requireRegular = ({ mode }: Stat): Refusal | undefined => {
   const type = mode & constants.S_IFMT
   if (type === constants.S_IFDIR) return new Refusal(C.ERROR_ACCESS_DENIED, "a directory cannot be opened as a file")
   if (type !== constants.S_IFREG) {
-    return new Refusal(C.ERROR_NOT_SUPPORTED, "the portable kernel opens regular files only")
+    const kind = SPECIAL.get(type) ?? "special file"
+    return new Refusal(C.ERROR_NOT_SUPPORTED, `it is a ${kind}, and the portable kernel opens regular files only`)
   }
   return undefined
 }

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { BigIntStats } from "node:fs"
 import type { CopyTreeOptions, SourceStat } from "../../Pipeline.js"
 import { isAnEffect, type Kind, Wrong, wrong } from "../arguments.js"
-import { fileType } from "../file/fileType.js"
+import { kindOf } from "../kernel/kinds.js"
 import { failure } from "./failures.js"
 import { quoted } from "./text.js"
 
@@ -19,7 +19,7 @@ export class OfFilter {
 const PERMISSIONS = 0o7777n
 
 const statOf = (stat: BigIntStats): SourceStat => ({
-  type: fileType(stat),
+  type: kindOf(stat),
   size: stat.size,
   mode: Number(stat.mode & PERMISSIONS),
   numberOfLinks: Number(stat.nlink),

@@ -6,7 +6,7 @@ import { isUtf8 } from "node:buffer"
 import { type BigIntStats, lstatSync, readlinkSync, realpathSync, statSync } from "node:fs"
 import { basename, dirname, resolve } from "node:path"
 import { PipelineError } from "../../PipelineError.js"
-import { fileType } from "../file/fileType.js"
+import { kindOf } from "../kernel/kinds.js"
 import { leadsElsewhere } from "../file/names.js"
 import { entriesOf } from "../held/entries.js"
 import { type Identity, isKnown, isOther } from "../held/identity.js"
@@ -367,7 +367,7 @@ const notFollowed = (source: Place, error: unknown): PipelineError => {
     : cannot("follow the link", source)(error)
 }
 
-const KINDS: { readonly [T in ReturnType<typeof fileType>]?: string } = {
+const KINDS: { readonly [T in ReturnType<typeof kindOf>]?: string } = {
   FIFO: "FIFO",
   Socket: "socket",
   BlockDevice: "device",
@@ -376,6 +376,6 @@ const KINDS: { readonly [T in ReturnType<typeof fileType>]?: string } = {
 
 const refuseSpecial = (path: string, stat: BigIntStats): void => {
   if (stat.isFile()) return
-  const kind = KINDS[fileType(stat)] ?? "special file"
+  const kind = KINDS[kindOf(stat)] ?? "special file"
   throw failure("SpecialFile", path, `${quoted(path)} is a ${kind}, which cannot be copied.`)
 }

@@ -1,6 +1,6 @@
 /**
- * A directory of the portable kernel: a file of its own kind, whose one overlapped function is `ReadDirectoryChangesW`.
- * From the first one on, changes are kept for the next, as many as fit into its buffer; beyond that they are dropped,
+ * A directory of the portable kernel: a file of its own kind, which can be listed, and whose one overlapped function is
+ * `ReadDirectoryChangesW`. From the first one on, changes are kept for the next, as many as fit into its buffer; beyond that they are dropped,
  * and the next one succeeds with 0 bytes, as on Windows (rule 10).
  */
 import * as fs from "node:fs"
@@ -9,10 +9,11 @@ import { promisify } from "node:util"
 import * as C from "../../constants.js"
 import { Refusal } from "../../errno.js"
 import * as notify from "../../notify.js"
-import type { Calls } from "../Calls.js"
+import type { Calls, DirectoryEntry } from "../Calls.js"
 import type { WatchParameters } from "../Kernel.js"
 import type { Done, Handles, TakeBack } from "../model.js"
 import type { PortableStorage } from "../portable.js"
+import { Listing } from "./listing.js"
 import type { PortableFile, PortableOperation } from "./PortableOperation.js"
 import { refusalOf, Tree, watchStatus } from "./tree.js"
 
@@ -26,13 +27,14 @@ export const openDirectory = async (storage: PortableStorage, arguments_: Create
   const name = path.resolve(arguments_.path)
   if (!(await promisify(fs.stat)(name)).isDirectory()) throw new Refusal(C.ERROR_DIRECTORY, "it is not a directory")
   await promisify(fs.access)(name, fs.constants.R_OK)
-  return new WatchedDirectory(storage, name)
+  return new OpenDirectory(storage, name)
 }
 
 /** Until the first read says how large its buffer is. */
 const UNTIL_FIRST_READ = 65_536
 
-class WatchedDirectory implements PortableFile {
+class OpenDirectory implements PortableFile {
+  readonly listing: Listing
   readonly #reads: Array<PortableOperation> = []
   #tree: Tree | undefined = undefined
   #records: Array<notify.Notified> = []
@@ -45,7 +47,9 @@ class WatchedDirectory implements PortableFile {
   /** The tree waits to hear that what it told was taken. */
   #owes = false
 
-  constructor(readonly storage: PortableStorage, readonly path: string) {}
+  constructor(readonly storage: PortableStorage, readonly path: string) {
+    this.listing = new Listing(path)
+  }
 
   /** Once: what the first one asks for holds for all. */
   begin(parameters: WatchParameters, begun: (error?: Error) => void): void {
@@ -77,7 +81,7 @@ class WatchedDirectory implements PortableFile {
   }
 
   close(done: Done<void>): TakeBack {
-    this.abandon(() => void this.storage.turn(() => done(C.ERROR_SUCCESS)))
+    this.listing.close(() => this.abandon(() => void this.storage.turn(() => done(C.ERROR_SUCCESS))))
     return () => false
   }
 
@@ -162,7 +166,7 @@ export const prepareDirectoryChanges = (
 ): TakeBack => {
   const file = handles.file(handle)
   if (file === undefined) return storage.turn(() => done(C.ERROR_INVALID_HANDLE))
-  if (!(file instanceof WatchedDirectory)) return storage.turn(() => done(C.ERROR_DIRECTORY))
+  if (!(file instanceof OpenDirectory)) return storage.turn(() => done(C.ERROR_DIRECTORY))
   file.begin(parameters, (error) => {
     storage.turn(() =>
       error === undefined
@@ -175,4 +179,17 @@ export const prepareDirectoryChanges = (
     file.abandon(() => {})
     return false
   }
+}
+
+/** `GetDirectoryInformation`. */
+export const listDirectory = (
+  storage: PortableStorage,
+  { handle }: Calls["GetDirectoryInformation"][0],
+  done: Done<ReadonlyArray<DirectoryEntry>>,
+  handles: Handles<PortableFile>
+): TakeBack => {
+  const file = handles.file(handle)
+  if (file === undefined) return storage.turn(() => done(C.ERROR_INVALID_HANDLE))
+  if (!(file instanceof OpenDirectory)) return storage.turn(() => done(C.ERROR_DIRECTORY))
+  return storage.runOnLibuv((_, told) => file.listing.more(told), done)
 }

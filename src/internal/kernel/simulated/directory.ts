@@ -1,13 +1,15 @@
 /**
- * A directory of the simulated disk, for `ReadDirectoryChangesW`: every folder is there, and what happens to names in
- * it is told, step by step as Windows does. What does not fit into the buffer of the first read is lost, and the next
- * one says so with 0 bytes.
+ * Directories of the simulated disk. In memory every folder is there; its names can be listed, and what happens to them
+ * is told, step by step as Windows does. What does not fit into the buffer of the first read is lost, and the next one
+ * says so with 0 bytes. Those of real files can be listed.
  */
+import { accessSync, constants, type Dir, opendirSync, statSync } from "node:fs"
 import { relative, resolve, sep } from "node:path"
 import * as C from "../../constants.js"
 import * as notify from "../../notify.js"
-import type { Calls } from "../Calls.js"
+import type { Calls, DirectoryEntry } from "../Calls.js"
 import type { WatchParameters } from "../Kernel.js"
+import { entryOf, IN_BYTES } from "../portable/listing.js"
 import type { MemoryFiles } from "./memory.js"
 import type { SimulatedFile, SimulatedOperation, System } from "./system.js"
 
@@ -20,9 +22,15 @@ const UNTIL_FIRST_READ = 65_536
 const NAMES = C.FILE_NOTIFY_CHANGE_FILE_NAME
 const CONTENTS = C.FILE_NOTIFY_CHANGE_SIZE | C.FILE_NOTIFY_CHANGE_LAST_WRITE | C.FILE_NOTIFY_CHANGE_ATTRIBUTES
 
-export class WatchedDirectory implements SimulatedFile {
+/** Answers the next entries, so many at most. */
+export interface Listed extends SimulatedFile {
+  list(most: number): ReadonlyArray<DirectoryEntry>
+}
+
+export class MemoryDirectory implements Listed {
   calls = 0
   #parameters: WatchParameters | undefined = undefined
+  #entries: Array<DirectoryEntry> | undefined = undefined
   readonly #reads: Array<SimulatedOperation> = []
   #records: Array<notify.Notified> = []
   #bytes = 0
@@ -68,6 +76,22 @@ export class WatchedDirectory implements SimulatedFile {
     this.files.listeners.delete(this.#hear)
   }
 
+  list(most: number): ReadonlyArray<DirectoryEntry> {
+    this.#entries ??= this.#names()
+    return this.#entries.splice(0, most)
+  }
+
+  #names(): Array<DirectoryEntry> {
+    const kinds = new Map<string, DirectoryEntry["kind"]>()
+    for (const path of this.files.names.keys()) {
+      const name = relative(this.path, resolve(path))
+      if (!isWithin(name)) continue
+      const end = name.indexOf(sep)
+      kinds.set(end < 0 ? name : name.slice(0, end), end < 0 ? "File" : "Directory")
+    }
+    return Array.from(kinds, ([name, kind]) => ({ name, kind }))
+  }
+
   // --- what happens
 
   readonly #hear = (action: number, path: string, to?: string): void => {
@@ -89,8 +113,7 @@ export class WatchedDirectory implements SimulatedFile {
   /** A name in the directory, or below where that is asked for. */
   #name(path: string): string | undefined {
     const name = relative(this.path, resolve(path))
-    if (name === "" || name === ".." || name.startsWith(`..${sep}`)) return undefined
-    return this.#parameters!.recursive || !name.includes(sep) ? name : undefined
+    return isWithin(name) && (this.#parameters!.recursive || !name.includes(sep)) ? name : undefined
   }
 
   #keep(...records: ReadonlyArray<notify.Notified>): void {
@@ -134,5 +157,41 @@ export class WatchedDirectory implements SimulatedFile {
     }
     this.system.happened.packets++
     operation.finish(C.ERROR_SUCCESS)
+  }
+}
+
+/** Whether a relative path leads to something in the directory, or below. */
+const isWithin = (name: string): boolean => name !== "" && name !== ".." && !name.startsWith(`..${sep}`)
+
+/** A directory of real files. Changes to those are not reported to the simulation, so that it cannot be watched. */
+export class RealDirectory implements Listed {
+  calls = 0
+  #directory: Dir | undefined = undefined
+  #ended = false
+
+  constructor(readonly path: string) {
+    if (!statSync(path).isDirectory()) throw C.ERROR_DIRECTORY
+    accessSync(path, constants.R_OK)
+  }
+
+  issue(): number {
+    return C.ERROR_INVALID_FUNCTION
+  }
+
+  cancel(): void {}
+
+  close(): void {
+    this.#directory?.closeSync()
+  }
+
+  list(most: number): ReadonlyArray<DirectoryEntry> {
+    const directory = this.#directory ??= opendirSync(this.path, IN_BYTES)
+    const entries: Array<DirectoryEntry> = []
+    while (!this.#ended && entries.length < most) {
+      const entry = directory.readSync()
+      if (entry === null) this.#ended = true
+      else entries.push(entryOf(entry))
+    }
+    return entries
   }
 }

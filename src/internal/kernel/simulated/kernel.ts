@@ -10,7 +10,7 @@ import type { Block, CustomIssue, Issue } from "../Kernel.js"
 import { type Done, Model, type OtherCalls, type Storage, type TakeBack } from "../model.js"
 import type { SlotTable } from "../SlotTable.js"
 import { type Behaviour, type Fault, healthy } from "./Behaviour.js"
-import { opensDirectory, WatchedDirectory } from "./directory.js"
+import { MemoryDirectory, opensDirectory, RealDirectory } from "./directory.js"
 import { Disk, DiskFile } from "./disk.js"
 import { attempt } from "./files.js"
 import { SECTOR } from "./memory.js"
@@ -98,6 +98,9 @@ export class SimulatedKernel extends Model<SimulatedFile, SimulatedOperation> {
     return this.#storage.census()
   }
 }
+
+/** In one answer. */
+const MOST_ENTRIES = 8
 
 class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
   readonly name = "simulated"
@@ -190,10 +193,9 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
   }
 
   #directory({ path }: Calls["CreateFileW"][0]): SimulatedFile {
-    // Changes to real files are not reported to it.
-    if (this.disk.storage !== this.disk.files) throw C.ERROR_NOT_SUPPORTED
+    if (this.disk.storage !== this.disk.files) return new RealDirectory(path)
     if (this.disk.files.names.has(path)) throw C.ERROR_DIRECTORY
-    return new WatchedDirectory(this.system, this.disk.files, path)
+    return new MemoryDirectory(this.system, this.disk.files, path)
   }
 
   #opened<F extends SimulatedFile>(file: F): F {
@@ -302,9 +304,19 @@ class SimulatedStorage implements Storage<SimulatedFile, SimulatedOperation> {
       const directory = file(handle)
       return this.#call("PrepareDirectoryChanges", done, () => {
         if (directory === undefined) throw C.ERROR_INVALID_HANDLE
-        if (!(directory instanceof WatchedDirectory)) throw C.ERROR_DIRECTORY
+        if (directory instanceof RealDirectory) throw C.ERROR_NOT_SUPPORTED
+        if (!(directory instanceof MemoryDirectory)) throw C.ERROR_DIRECTORY
         directory.begin(parameters)
         return { tellsRemoval: true }
+      }, directory)
+    },
+    GetDirectoryInformation: ({ handle }, done, { file }) => {
+      const directory = file(handle)
+      return this.#call("GetDirectoryInformation", done, () => {
+        if (directory === undefined) throw C.ERROR_INVALID_HANDLE
+        const listed = directory instanceof MemoryDirectory || directory instanceof RealDirectory
+        if (!listed) throw C.ERROR_DIRECTORY
+        return directory.list(1 + this.system.world.choices.below(MOST_ENTRIES))
       }, directory)
     }
   }

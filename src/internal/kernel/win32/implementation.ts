@@ -2,6 +2,7 @@
  * The shape of one call of the system, and what all of them share.
  */
 import type { CallDone, CallName, Calls } from "../Calls.js"
+import type { Block } from "../Kernel.js"
 
 export type Implementation<K extends CallName> = (arguments_: Calls[K][0], scratch: Scratch, done: CallDone<K>) => void
 
@@ -11,6 +12,8 @@ export interface Scratch {
   readonly view: DataView
   /** An event for an OVERLAPPED there, from its first use on. */
   event?: number | undefined
+  /** More memory, from its first use on. */
+  room?: Block | undefined
 }
 
 /** The end of an `.async` call of a function that answers a BOOL. */
