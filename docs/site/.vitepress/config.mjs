@@ -15,6 +15,7 @@ const guides = [
   page("Named pipes", "/guide/pipes"),
   page("Directories", "/guide/directories"),
   page("Bind your own handle", "/guide/handles"),
+  page("In an application", "/guide/services"),
   page("Kernels and configuration", "/guide/kernel"),
   page("Environments", "/guide/environments"),
   page("Testing", "/guide/testing"),
