@@ -36,6 +36,26 @@ const project = (name) => {
   return folder
 }
 
+/** What the README says to install, with the tarball in the place of the name. */
+const README_LINE = (() => {
+  const [, line] = /^npm install (.+)$/m.exec(readFileSync(join(root, "README.md"), "utf8")) ?? []
+  const words = line?.split(" ") ?? []
+  if (words[0] !== "effect-threadpool-io") throw new Error(`the README has no line to install by: ${line}`)
+  return [tarball, ...words.slice(1)]
+})()
+
+/** An empty directory, where an installer is to make what it needs. */
+const nothingYet = (name) => {
+  const folder = join(home, name)
+  mkdirSync(folder)
+  return folder
+}
+
+const runsThere = (folder) => {
+  copyFileSync(join(root, "test/package/program.mjs"), join(folder, "program.mjs"))
+  on(process.execPath, folder, ["program.mjs"])
+}
+
 const install = (folder, packages) => run("npm", ["install", ...QUIET, ...packages], { cwd: folder, minutes: 8 })
 const on = (runtime, folder, args) => same(run(runtime, args, { cwd: folder, minutes: 2 }), WELL)
 
@@ -152,7 +172,8 @@ if (!short) {
   const package_ = (name, path) => join(tools, "node_modules", name, path)
   await claim("bundlers, runtimes and pnpm from npm", () => {
     const runtimes = ["node20@npm:node@20", "node22@npm:node@22", "node24@npm:node@24", "bun", "deno", "pnpm"]
-    install(tools, [...runtimes, "webpack", "vite", "rollup", "@rollup/plugin-node-resolve", "esbuild", "postject"])
+    const npms = ["npm9@npm:npm@9", "npm10@npm:npm@10", "npm11@npm:npm@11"]
+    install(tools, [...runtimes, ...npms, "webpack", "vite", "rollup", "@rollup/plugin-node-resolve", "esbuild", "postject"])
   })
   const bundleScript = (name, text) => {
     const script = join(tools, `${name}.mjs`)
@@ -246,10 +267,20 @@ if (!short) {
     "it runs on Deno",
     () => on(bin("deno"), plain, ["run", "--quiet", "--allow-all", "--node-modules-dir=manual", "program.mjs"])
   )
-  await claim("pnpm installs it, and it runs", () => {
-    const folder = project("pnpm")
-    run(bin("pnpm"), ["add", "--ignore-scripts", tarball, ...PEERS], { cwd: folder, minutes: 8 })
-    on(process.execPath, folder, ["program.mjs"])
+  for (const npm of ["npm9", "npm10", "npm11"]) {
+    await claim(`the README's line, by ${npm} in an empty directory, and it runs`, () => {
+      const folder = nothingYet(`by-${npm}`)
+      run(process.execPath, [package_(npm, "bin/npm-cli.js"), "install", ...QUIET, ...README_LINE], {
+        cwd: folder,
+        minutes: 8
+      })
+      runsThere(folder)
+    })
+  }
+  await claim("the README's line, by pnpm in an empty directory, and it runs", () => {
+    const folder = nothingYet("by-pnpm")
+    run(bin("pnpm"), ["add", "--ignore-scripts", ...README_LINE], { cwd: folder, minutes: 8 })
+    runsThere(folder)
   })
   await claim("the sources compile at the floor of the peers, and a part of the contract passes there", () => {
     const folder = project("floor")
