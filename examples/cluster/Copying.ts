@@ -11,7 +11,9 @@ import * as Schema from "effect/Schema"
 import { appendFileSync } from "node:fs"
 import { lstat, mkdir, readdir, readlink, symlink } from "node:fs/promises"
 import { join } from "node:path"
+import * as ErrorSchema from "../../src/ErrorSchema.js"
 import * as Pipeline from "../../src/Pipeline.js"
+import * as PipelineError from "../../src/PipelineError.js"
 
 /** Files at once in each directory. */
 const CONCURRENCY = 16
@@ -20,15 +22,8 @@ const FileResult = Schema.Struct({
   name: Schema.String,
   bytes: Schema.Number,
   /** Why it could not be copied. */
-  problem: Schema.optional(Schema.String)
+  problem: Schema.optional(ErrorSchema.PipelineError)
 })
-
-export class CopyFailed extends Schema.TaggedError<CopyFailed>()("CopyFailed", {
-  directory: Schema.String,
-  message: Schema.String
-}) {}
-
-const failed = (directory: string) => ({ message }: Error) => new CopyFailed({ directory, message })
 
 export const CopyDirectory = Workflow.make({
   name: "CopyDirectory",
@@ -42,7 +37,7 @@ export const CopyDirectory = Workflow.make({
   },
   idempotencyKey: ({ directory, job }) => `${job}/${directory}`,
   success: Schema.Array(FileResult),
-  error: CopyFailed
+  error: ErrorSchema.PipelineError
 })
 
 type Payload = typeof CopyDirectory.payloadSchema.Type
@@ -64,11 +59,11 @@ const list = (directory: string) =>
   Activity.make({
     name: "list",
     success: Schema.Array(Schema.String),
-    error: CopyFailed,
-    execute: attempt(async () => {
+    error: ErrorSchema.PipelineError,
+    execute: attempt(directory, async () => {
       const entries = await readdir(directory, { withFileTypes: true })
       return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name).sort()
-    }).pipe(Effect.mapError(failed(directory)))
+    })
   })
 
 const copyFile = ({ directory, job, source, target }: Payload, name: string, journal: Journal) =>
@@ -88,17 +83,22 @@ const copyFile = ({ directory, job, source, target }: Payload, name: string, jou
       return { name, bytes: copied.bytes }
     }).pipe(
       // The others go on.
-      Effect.catchAll(({ message }) => Effect.succeed({ name, bytes: 0, problem: message }))
+      Effect.catchAll((problem) => Effect.succeed({ name, bytes: 0, problem }))
     )
   })
 
-const attempt = <A>(f: () => Promise<A>) => Effect.tryPromise({ try: f, catch: (cause) => cause as Error })
+/** Functions of node's, which fail as the library does: an error that travels. */
+const attempt = <A>(path: string, work: () => Promise<A>) =>
+  Effect.tryPromise({
+    try: work,
+    catch: (cause) => PipelineError.make({ reason: "Unknown", path, sentence: `${(cause as Error).message}.`, cause })
+  })
 
-const isLink = (path: string) => Effect.map(attempt(() => lstat(path)), (stat) => stat.isSymbolicLink())
+const isLink = (path: string) => Effect.map(attempt(path, () => lstat(path)), (stat) => stat.isSymbolicLink())
 
 /** A link that is there was made by a runner that has been killed since. */
 const copyLink = (from: string, to: string) =>
-  attempt(async () => {
+  attempt(to, async () => {
     const text = await readlink(from)
     await symlink(text, to).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST" || await readlink(to) !== text) throw error
@@ -110,8 +110,8 @@ export const layerCopying = (journal: Journal) =>
   CopyDirectory.toLayer((payload) =>
     Effect.gen(function*() {
       const { directory, source, target } = payload
-      const made = attempt(() => mkdir(join(target, directory), { recursive: true }))
-      yield* Effect.mapError(made, failed(directory))
+      const made = join(target, directory)
+      yield* attempt(made, () => mkdir(made, { recursive: true }))
       const names = yield* list(join(source, directory))
       return yield* Effect.forEach(names, (name) => copyFile(payload, name, journal), { concurrency: CONCURRENCY })
     })

@@ -166,7 +166,7 @@ const copy = ({ kill, runners, source, target, transport }: Copy) =>
     const seconds = (performance.now() - begin) / 1000
     const files = [...results].flatMap(({ files }) => files)
     const failures = files.filter(({ problem }) => problem !== undefined)
-    for (const { problem } of failures) yield* say(problem!)
+    for (const { problem } of failures) yield* say(problem!.message)
     if (failures.length > 0) return yield* fail(`${count(failures.length, "file")} could not be copied.`)
 
     const different = difference(source, target)
