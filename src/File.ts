@@ -114,7 +114,7 @@ export interface OpenOptions {
   readonly noFollow?: boolean | undefined
   /**
    * POSIX permission bits of a file that is created, before the umask. Default 0o666. On Windows one that its owner may
-   * not write to is read-only.
+   * not write to is read-only, and with `createAlways` so is a file that is there.
    */
   readonly mode?: number | undefined
   /** Passed to `ThreadpoolIo.make`. */

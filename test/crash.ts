@@ -1,5 +1,6 @@
 // kill -9 at random moments of a copy, while it resumes another one that was killed, too: what has its final name is
-// complete and identical to its source, after every kill; and `--resume` ends with an identical tree and nothing else.
+// complete and identical to its source, after every kill; and `--resume` ends with an identical tree and nothing else,
+// also after two processes have gone on with one copy at once, which race for the same partial files.
 //   npm run test:crash -- [--times 200] [--kernel32] [--seed N]
 // Exit code 1 when anything of that does not hold. The last line is `N passed, N failed`.
 import * as fs from "node:fs"
@@ -101,6 +102,8 @@ const figures = {
   resuming: new Map<Phase, number>(),
   tooLate: 0,
   resumed: 0,
+  /** By how many of the two have reached the end. */
+  raced: [0, 0, 0],
   bytes: 0,
   filesCompared: 0
 }
@@ -193,6 +196,7 @@ const chain = async (world: World): Promise<ReadonlyArray<string>> => {
       const phase = phaseOf(compared.complete, partialsIn(copy).length)
       phases.set(phase, 1 + (phases.get(phase) ?? 0))
     }
+    if (below(2) === 0) problems.push(...await race(world, options, copy))
     problems.push(...await resume(world, options, copy))
     const beside = fs.readdirSync(directory)
     if (beside.join() !== "copy") problems.push(`beside the copy there is ${beside.join(", ")}`)
@@ -200,6 +204,22 @@ const chain = async (world: World): Promise<ReadonlyArray<string>> => {
     fs.rmSync(directory, { recursive: true, maxRetries: 5 })
   }
   return problems
+}
+
+/** A journal is one process's: the other one copies anew, or is told that the name is taken. */
+const race = async (world: World, options: ReadonlyArray<string>, copy: string): Promise<ReadonlyArray<string>> => {
+  const both = await Promise.all([1, 2].map(async () => {
+    const running = begin(world, [...options, "--resume"], copy)
+    const limit = setTimeout(() => running.kill("SIGKILL"), LIMIT)
+    const ended = await running.ended
+    clearTimeout(limit)
+    return ended
+  }))
+  figures.raced[both.filter(({ code }) => code === 0).length]!++
+  return [
+    ...both.flatMap(({ code, output }) => code > 1 ? [`one of two that resume ended with ${code}:\n${output}`] : []),
+    ...compareComplete(copy).problems
+  ]
 }
 
 const resume = async (world: World, options: ReadonlyArray<string>, copy: string): Promise<ReadonlyArray<string>> => {
@@ -255,6 +275,9 @@ const all = async (): Promise<number> => {
     `${figures.tooLate} copies had ended before they were to be killed`,
     `${figures.filesCompared} files with their final names compared after kills`,
     `${figures.resumed} resumed to the end; they took over ${(figures.bytes / MiB).toFixed(0)} MiB of partial files`,
+    `${figures.raced.reduce((sum, one) => sum + one)} races of two that resume: both ended well ${
+      figures.raced[2]
+    } times, one alone ${figures.raced[1]}, neither ${figures.raced[0]}`,
     `${passed} passed, ${failed} failed`
   ].join("\n"))
   return failed

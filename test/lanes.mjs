@@ -30,9 +30,9 @@ const taken = new Set()
 const admit = () => {
   waiting.sort((a, b) => b.minutes - a.minutes)
   for (const one of waiting.splice(0)) {
-    if (busy === processors || taken.has(one.needs)) waiting.push(one)
+    if ((busy >= processors && !one.waits) || taken.has(one.needs)) waiting.push(one)
     else {
-      busy++
+      if (!one.waits) busy++
       if (one.needs !== undefined) taken.add(one.needs)
       one.enter()
     }
@@ -46,8 +46,8 @@ const turn = (lane) =>
     setImmediate(admit)
   })
 
-const leave = ({ needs }) => {
-  busy--
+const leave = ({ needs, waits }) => {
+  if (!waits) busy--
   taken.delete(needs)
   setImmediate(admit)
 }
@@ -136,11 +136,11 @@ const run = async (lane, args, minutes) => {
 
 /**
  * Waits for its turn, runs node, or `command`, with these arguments for so many minutes at most, and prints what it has
- * said. Answers its exit code, what went wrong (or `undefined`), what it has said, and the seconds it took.
+ * said. One that `waits` for a network most of the time takes no processor from the others. Answers its exit code, what went wrong (or `undefined`), what it has said, and the seconds it took.
  */
-export const lane = async ({ args, command, cwd, env, minutes = 5, needs, title }) => {
+export const lane = async ({ args, command, cwd, env, minutes = 5, needs, title, waits = false }) => {
   const lane = { title, needs, command, cwd, env, said: [], begin: 0 }
-  await turn({ minutes, needs })
+  await turn({ minutes, needs, waits })
   try {
     if (stopped) return await new Promise(() => {})
     lane.begin = Date.now()
@@ -155,6 +155,6 @@ export const lane = async ({ args, command, cwd, env, minutes = 5, needs, title 
     if (!stopped) print(lane)
     return result
   } finally {
-    leave({ needs })
+    leave({ needs, waits })
   }
 }

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { compilerIsRequired } from "../src/internal/kernel/win32/native/compiler.mjs"
 import { lane } from "./lanes.mjs"
 import { banner, bin, check, conclude, report, root, tests } from "./results.mjs"
-import { inSurroundings } from "./surroundings.mjs"
+import { inSurroundings, setUpWine10 } from "./surroundings.mjs"
 
 /** The last lines of what a lane has said. */
 const lastLines = (said) => said.trim().split("\n").slice(-12).join("\n")
@@ -60,7 +60,9 @@ const kernel32Obstacle = async () => {
 const endings = join(root, "build/test/endings.js")
 const crash = join(root, "build/test/crash.js")
 
-/** The files that found most on Windows' node; `npm run test:surroundings -- windows-node` runs all. */
+const everything = process.argv.includes("--everything")
+
+/** The files that found most on Windows' node; `-- --everything` runs all. */
 const ON_WINDOWS_NODE = ["contract/file.test", "contract/open", "contract/setinfo", "unit/portable", "unit/threads"]
 
 /** Its programs are bundled first: under Wine that cannot be done. */
@@ -98,13 +100,17 @@ const kernel32 = async (built) => {
         { minutes: 5, needs: "wine" }
       )
     ),
-    tests(
+    everything || tests(
       "portable on Windows' node, in part",
       "windows-node-part",
       (file) => [...launch, "--portable", ...ON_WINDOWS_NODE, "--report", file],
       { minutes: 5, needs: "wine" }
     ),
     check("ends of processes on kernel32", [endings, "--kernel32"], { needs: "wine" }),
+    check("trees against a process that renames, on kernel32", [
+      ...[join(root, "test/kernel32/run.mjs"), join(root, "build/test/hostile/main.js")],
+      ...["--kernel", "win32", "--seconds", "5"]
+    ], { needs: "wine" }),
     check("kill -9 of copies on kernel32", [crash, "--kernel32", "--times", "4"], { needs: "wine" }),
     soak()
   ])
@@ -138,6 +144,7 @@ const before = workTree()
 const built = check("types and build (tsc)", [bin("typescript/bin/tsc"), "-p", "tsconfig.json"])
 const onKernel32 = kernel32(built)
 await built
+if (everything && process.env.TPIO_KERNEL32 !== "skip") void setUpWine10()
 await Promise.all([
   onKernel32,
   tests("unit and contract on portable", "portable", portable, { minutes: 18 }),
@@ -154,6 +161,6 @@ await Promise.all([
   check("the package, as it would be published", [join(root, "test/package/check.mjs")])
     .then(() => check("the package in fresh projects, in short", [join(root, "test/package/consumers.mjs"), "--short"]))
 ])
-if (process.argv.includes("--everything")) await inSurroundings()
+if (everything) await inSurroundings()
 sameWorkTree(before)
 conclude()

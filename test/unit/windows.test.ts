@@ -2,6 +2,7 @@
  * Calls of kernel32 where Wine would take anything, and questions that are asked of a system before it is believed: on
  * a kernel32 that only notes it, and answers as Windows or as Wine.
  */
+import { sep } from "node:path"
 import { describe, expect, it } from "vitest"
 import * as C from "../../src/internal/constants.js"
 import type { CallName, Calls } from "../../src/internal/kernel/Calls.js"
@@ -400,6 +401,20 @@ describe("a simulated disk, as Windows and not as Wine,", () => {
     files.setDisposition(second, false)
     files.close(first)
     expect([[...files.names.keys()], codeOf(() => open())]).toEqual([["file"], 0])
+  })
+  it("renames no directory in which a file is open, on whatever level: 5", () => {
+    const { files } = disk()
+    const name = ["directory", "inner", "file"].join(sep)
+    const open = () =>
+      files.open({ path: name, access: WRITES >>> 0, share: 7, disposition: C.OPEN_ALWAYS, flags: 0, mode: 0o666 })
+    const rename = () => files.move({ from: "directory", to: "other", replace: false })
+    const [first, second] = [open(), open()]
+    expect(codeOf(rename)).toBe(C.ERROR_ACCESS_DENIED)
+    files.close(first)
+    expect(codeOf(rename)).toBe(C.ERROR_ACCESS_DENIED)
+    files.close(second)
+    expect([codeOf(rename), [...files.names.keys()]]).toEqual([0, ["file", ["other", "inner", "file"].join(sep)]])
+    expect(codeOf(rename)).toBe(C.ERROR_FILE_NOT_FOUND)
   })
   it("removes a marked file under its latest name", () => {
     const { files, open } = disk()

@@ -2,13 +2,12 @@
  * Functions on the names of files: joining, renaming, copying and removing.
  */
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import type { File, RenameOptions } from "../../File.js"
 import { Kernel } from "../../Kernel.js"
 import * as Win32Error from "../../Win32Error.js"
 import { aBoolean, badPath, optionsOf, pathProblem, refusal, Wrong } from "../arguments.js"
 import { call } from "../call.js"
-import * as c from "../constants.js"
+import { whileBusy } from "./busy.js"
 import { copyFile } from "./copyFile.js"
 import { joined, nameProblem } from "./names.js"
 import { callOn, isOurs, notAFile, refused } from "./self.js"
@@ -22,17 +21,6 @@ export const joinName = (directory: string, name: string): Effect.Effect<string,
       ? Effect.succeed(joined(directory, name))
       : Effect.fail(badPath("joinName", name, problem))
   })
-
-/** Another program (an antivirus, an indexer) looks at the file: it soon lets go. About three seconds in all. */
-const untilFree = Schedule.exponential("20 millis").pipe(Schedule.jittered, Schedule.intersect(Schedule.recurs(7)))
-
-const isTransient = (error: Win32Error.Win32Error): boolean =>
-  error.code === c.ERROR_ACCESS_DENIED || error.code === c.ERROR_SHARING_VIOLATION ||
-  error.code === c.ERROR_DELETE_PENDING
-
-/** Only on Windows does looking at a file stand in anybody's way. */
-const whileBusy = <A>(attempt: Effect.Effect<A, Win32Error.Win32Error>): Effect.Effect<A, Win32Error.Win32Error> =>
-  process.platform === "win32" ? Effect.retry(attempt, { schedule: untilFree, while: isTransient }) : attempt
 
 const lookAtRename = optionsOf<RenameOptions>({ replace: aBoolean })
 

@@ -10,7 +10,7 @@ import type { Kernel } from "../../Kernel.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { FILE_ATTRIBUTE_READONLY } from "../constants.js"
 import { copyContents } from "../file/copyFile.js"
-import { identityOf, isKnown, isSame } from "../held/identity.js"
+import { identityOf, isKnown, isOther, isSame } from "../held/identity.js"
 import { fromWin32 } from "./errors.js"
 import { nodeCall } from "./nodeCall.js"
 import { using } from "./opening.js"
@@ -19,6 +19,8 @@ export interface CopyOptions {
   readonly method: string
   readonly from: string
   readonly to: string
+  /** Nothing may have the name of the target; a link, or what else is no file, in the place of the source is refused. */
+  readonly isNew?: true
   /** Also the time of the last access. Windows keeps that of the last change anyway. */
   readonly preserveTimestamps: boolean
 }
@@ -26,11 +28,11 @@ export interface CopyOptions {
 type Failing<A> = Effect.Effect<A, PlatformError.PlatformError>
 
 export const copyFile = (kernel: Kernel.Service, options: CopyOptions): Failing<void> => {
-  const { from, method, to } = options
+  const { from, isNew = false, method, to } = options
   const failing = Effect.mapError(fromWin32(method))
   return using(
     kernel,
-    { method, path: from, flag: "r", hint: "sequential" },
+    { method, path: from, flag: "r", hint: "sequential", noFollow: isNew },
     (source) =>
       Effect.flatMap(failing(File.stat(source)), (stat) => {
         let begun = false
@@ -39,28 +41,44 @@ export const copyFile = (kernel: Kernel.Service, options: CopyOptions): Failing<
         const target = {
           method,
           path: to,
-          flag: { access: "write", disposition: "openAlways" },
+          flag: { access: "write", disposition: isNew ? "createNew" : "openAlways" },
           mode: stat.mode
         } as const
         return Effect.uninterruptibleMask((restore) =>
           using(kernel, target, (file) =>
             Effect.flatMap(failing(File.stat(file)), (present) =>
-              Effect.flatMap(isSameFile(kernel, options, stat, present), (same) => {
+              Effect.flatMap(isNew ? Effect.succeed(false) : isSameFile(kernel, options, stat, present), (same) => {
                 if (same) {
                   return Effect.void
                 }
                 begun = true
-                return restore(failing(copyInto(source, stat, file, present, options)))
-              }))).pipe(Effect.onError(() =>
-                begun ? remove(kernel, options) : Effect.void
-              ))
+                const copied = failing(copyInto(source, stat, file, present, options))
+                return restore(isNew ? Effect.zipRight(copied, requireName(kernel, options, present)) : copied)
+              })).pipe(Effect.onError(() =>
+                begun ? remove(kernel, options, present) : Effect.void
+              )))
         )
       })
   )
 }
 
-const remove = (kernel: Kernel.Service, { method, to }: CopyOptions) =>
-  Effect.ignore(nodeCall<void>(kernel, { method, path: to }, (done) => fs.unlink(to, done)))
+/** Fails when another program has given its name to something else. */
+const requireName = (kernel: Kernel.Service, { method, to }: CopyOptions, made: File.Stat): Failing<void> =>
+  nodeCall(kernel, { method, path: to }, (done) =>
+    fs.lstat(to, { bigint: true }, (error, stat) => {
+      if (error !== null || !isOther(stat, identityOf(made))) return done(error)
+      done(Object.assign(new Error(`ESTALE: something else has the name of the copy, '${to}'`), { code: "ESTALE" }))
+    }))
+
+/** A file of that name which is another one by now stays. */
+const remove = (kernel: Kernel.Service, { isNew = false, method, to }: CopyOptions, made: File.Stat) =>
+  Effect.ignore(nodeCall<void>(kernel, { method, path: to }, (done) => {
+    if (!isNew) return fs.unlink(to, done)
+    fs.lstat(to, { bigint: true }, (error, stat) => {
+      if (error === null && !isOther(stat, identityOf(made))) fs.unlink(to, done)
+      else done(error)
+    })
+  }))
 
 /**
  * By their numbers, or, where the file system gives none, by their names.

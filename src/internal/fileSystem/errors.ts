@@ -6,6 +6,7 @@ import * as PlatformError from "@effect/platform/Error"
 import * as Win32Error from "../../Win32Error.js"
 import * as c from "../constants.js"
 import { errnoOf } from "../errno.js"
+import { retell, retellWin32 } from "../held/Place.js"
 import { shown } from "../values.js"
 
 const reasons: ReadonlyMap<string, PlatformError.SystemErrorReason> = new Map([
@@ -74,6 +75,28 @@ export const systemError = (
     description,
     ...(cause === undefined ? {} : { cause })
   })
+
+/** Puts the user's path into a failure that names the system's. */
+export const retold = (
+  error: PlatformError.PlatformError,
+  told: (text: string) => string
+): PlatformError.PlatformError => {
+  if (error._tag !== "SystemError") return error
+  const { cause, description, method, module, pathOrDescriptor, reason, syscall } = error
+  return new PlatformError.SystemError({
+    reason,
+    module,
+    method,
+    ...(syscall === undefined ? {} : { syscall }),
+    ...(description === undefined ? {} : { description: told(description) }),
+    ...(pathOrDescriptor === undefined
+      ? {}
+      : { pathOrDescriptor: typeof pathOrDescriptor === "string" ? told(pathOrDescriptor) : pathOrDescriptor }),
+    ...(cause === undefined
+      ? {}
+      : { cause: cause instanceof Win32Error.Win32Error ? retellWin32(cause, told) : retell(cause, told) })
+  })
+}
 
 /** Names that Windows refuses: node calls what they name missing. */
 const isNoName = (code: number): boolean => code === c.ERROR_INVALID_NAME || code === c.ERROR_DIRECTORY

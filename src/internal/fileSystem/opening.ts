@@ -38,11 +38,18 @@ export interface Target {
   readonly flag: FileSystem.OpenFlag | Opening
   readonly mode?: number | undefined
   readonly hint?: File.OpenOptions["hint"]
+  readonly noFollow?: boolean
 }
 
 const openingOf = (flag: Target["flag"]): Opening => typeof flag === "object" ? flag : flags[flag]
 
-const optionsOf = ({ flag, hint, mode }: Target): File.OpenOptions => ({ ...openingOf(flag), share, mode, hint })
+const optionsOf = ({ flag, hint, mode, noFollow = false }: Target): File.OpenOptions => ({
+  ...openingOf(flag),
+  share,
+  mode,
+  hint,
+  noFollow
+})
 
 const refusal = ({ flag, method, path }: Target): PlatformError.PlatformError | undefined =>
   typeof path !== "string" || path.includes("\0")

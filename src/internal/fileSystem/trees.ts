@@ -12,8 +12,10 @@ import type { Kernel } from "../../Kernel.js"
 import { Win32Error } from "../../Win32Error.js"
 import { aString, wrong } from "../arguments.js"
 import { errnoOf } from "../errno.js"
+import { isOther } from "../held/identity.js"
 import { asUserKnows, type Place, retell } from "../held/Place.js"
-import { type Held, join, Room } from "../held/Room.js"
+import { removeMeant } from "../held/removal.js"
+import { type Held, join, Replaced, Room } from "../held/Room.js"
 import { isMissing, type Opened, type PathLike, type Requests, wayOf } from "../held/Way.js"
 import { badArgument, fromErrno, fromWin32 } from "./errors.js"
 import { nodeCallIn, nodeWork, type Stop } from "./nodeCall.js"
@@ -154,16 +156,23 @@ interface Asked {
   readonly path: string
 }
 
+/** Directories that a method of the FileSystem holds. */
+export const roomFor = (
+  kernel: Kernel.Service,
+  method: string,
+  requests?: Requests
+): Room<PlatformError> =>
+  new Room(
+    wayOf(kernel, requests),
+    (error, path) => error instanceof Win32Error ? fromWin32(method)(error) : fromErrno(method, path)(error)
+  )
+
 /** Each directory is held while it is emptied: what somebody puts in its place is not. */
 class Removal {
   readonly #room: Room<PlatformError>
 
   constructor(private readonly kernel: Kernel.Service, private readonly asked: Asked) {
-    const { method, path } = asked
-    this.#room = new Room(
-      wayOf(kernel, requestsOf(kernel, asked)),
-      (error) => error instanceof Win32Error ? fromWin32(method)(error) : fromErrno(method, path)(error)
-    )
+    this.#room = roomFor(kernel, asked.method, requestsOf(kernel, asked))
   }
 
   run(force: boolean): Effect.Effect<void, PlatformError> {
@@ -191,8 +200,25 @@ class Removal {
     // Not held meanwhile, but compared when it is opened again: there may be thousands below each other.
     return Effect.flatMap(emptied, (names) => Effect.forEach(names, below, { discard: true })).pipe(
       Effect.zipRight(room.drop(directory)),
-      Effect.zipRight(this.#named(directory, (system) => rmdir(system)))
+      Effect.zipRight(this.#emptied(directory))
     )
+  }
+
+  /** Where the system can, through a handle: another directory that has the name by now stays. */
+  #emptied(directory: Held): Effect.Effect<void, PlatformError> {
+    const { name, parent, path, stat } = directory
+    if (this.kernel.engine.kernel.holdsDirectories !== true || parent === undefined || stat === undefined) {
+      return this.#named(directory, (system) => rmdir(system))
+    }
+    const { method } = this.asked
+    return this.#room.using([parent], () =>
+      Effect.flatMap(
+        Effect.mapError(
+          removeMeant(this.kernel, `${join(parent.system, name)}`, (there) => !isOther(there, stat)),
+          fromWin32(method)
+        ),
+        (gone) => gone ? Effect.void : Effect.fail(fromErrno(method, path)(new Replaced(path, false)))
+      ))
   }
 
   /** Asks for a name, while the directory is held that it is in. */

@@ -2,6 +2,7 @@
  * A path twice: as the system is asked, and as the user knows it.
  */
 import { sep } from "node:path"
+import * as Win32Error from "../../Win32Error.js"
 
 export interface Place {
   /** Good for as long as its directory is held. */
@@ -44,4 +45,19 @@ export const retell = <E>(error: E, told: (text: string) => string): E => {
     if (typeof text === "string") texts[property] = told(text)
   }
   return error
+}
+
+/** The same for an error of the library: answers another one. */
+export const retellWin32 = (error: Win32Error.Win32Error, told: (text: string) => string): Win32Error.Win32Error => {
+  const { cause, code, detail, handle, path, reason, syscall, text } = error
+  return Win32Error.make({
+    code,
+    reason,
+    syscall,
+    handle,
+    text,
+    path: path === undefined ? undefined : told(path),
+    detail: detail === undefined ? undefined : told(detail),
+    cause: retell(cause, told)
+  })
 }

@@ -3,13 +3,16 @@
  * compared with what was made before it is removed.
  */
 import * as Effect from "effect/Effect"
-import { type BigIntStats, chmodSync, lstatSync, rmdirSync, unlinkSync } from "node:fs"
+import { chmodSync, lstatSync, rmdirSync, unlinkSync } from "node:fs"
 import * as File from "../../File.js"
-import type { Kernel } from "../../Kernel.js"
+import { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
+import type { Win32Error } from "../../Win32Error.js"
+import { ERROR_CANT_RESOLVE_FILENAME } from "../constants.js"
 import { type Identity, isOther, isSameBirth } from "../held/identity.js"
 import { inside, type Place, placeIn } from "../held/Place.js"
 import type { Held, Room } from "../held/Room.js"
+import { removeMeant } from "../held/removal.js"
 import { isMissing } from "../held/Way.js"
 import { errnoOf } from "./failures.js"
 import { forEachInTurns } from "./turns.js"
@@ -93,19 +96,20 @@ const remove = (room: Room<PipelineError>, thing: Thing): Effect.Effect<boolean,
   )
 
 /** One that is not empty stays. */
-const removeDirectory = (room: Room<PipelineError>, directory: Held): Effect.Effect<boolean, PipelineError> => {
+const removeDirectory = (room: Room<PipelineError>, directory: Held): Effect.Effect<boolean, Failure, Kernel> => {
   const { name, parent, stat } = directory
   if (parent === undefined || stat === undefined) return Effect.succeed(false)
-  const removed = Effect.sync(() => {
+  const isOurs = (there: Identity) => !isOther(there, stat)
+  const removed = Effect.suspend(() => {
     const path = inside(parent.place.system, name as string)
-    return isGone(path, (there) => !isOther(there, stat), () => rmdirSync(path))
+    return throughHandle(path, isOurs, Effect.sync(() => isGone(path, isOurs, () => rmdirSync(path))))
   })
   return Effect.zipRight(room.drop(directory), room.using([parent], () => removed))
 }
 
-const removeNamed = ({ system }: Place, identity: Identity): Effect.Effect<boolean, never, Kernel> =>
-  Effect.suspend(() => {
-    const isOurs = (there: BigIntStats) => isSameBirth(there, identity)
+const removeNamed = ({ system }: Place, identity: Identity): Effect.Effect<boolean, Failure, Kernel> => {
+  const isOurs = (there: Identity) => isSameBirth(there, identity)
+  const byName = Effect.suspend(() => {
     if (!windows) return Effect.succeed(isGone(system, isOurs, () => unlinkSync(system)))
     // Through the library, which waits while another program looks at it (rule 31).
     let ours = false
@@ -114,11 +118,30 @@ const removeNamed = ({ system }: Place, identity: Identity): Effect.Effect<boole
     })
     return ours ? removeFile(system) : Effect.succeed(gone)
   })
+  return throughHandle(system, isOurs, byName)
+}
+
+type Failure = PipelineError | Win32Error
+
+/** Where that can be, and by its name elsewhere, and where it is a link. Answers whether it is gone. */
+const throughHandle = (
+  path: string,
+  isOurs: (there: Identity) => boolean,
+  byName: Effect.Effect<boolean, never, Kernel>
+): Effect.Effect<boolean, Win32Error, Kernel> =>
+  Effect.flatMap(Kernel, (kernel) =>
+    kernel.engine.kernel.holdsDirectories !== true
+      ? byName
+      : Effect.catchIf(
+        removeMeant(kernel, path, isOurs),
+        ({ code }) => code === ERROR_CANT_RESOLVE_FILENAME,
+        () => byName
+      ))
 
 const windows = process.platform === "win32"
 
 /** Removes what has the name when it is what was made, and answers whether it is gone. */
-const isGone = (path: string, isOurs: (there: BigIntStats) => boolean, removal: () => void): boolean => {
+const isGone = (path: string, isOurs: (there: Identity) => boolean, removal: () => void): boolean => {
   try {
     if (!isOurs(lstatSync(path, { bigint: true }))) return false
     removal()

@@ -7,7 +7,7 @@ import { make, PipelineError, type Reason } from "../../PipelineError.js"
 import * as Win32Error from "../../Win32Error.js"
 import { statusOf } from "../errno.js"
 import { leadsElsewhere } from "../file/names.js"
-import { asUserKnows, type Place, retell } from "../held/Place.js"
+import { asUserKnows, type Place, retell, retellWin32 } from "../held/Place.js"
 import { Replaced } from "../held/Room.js"
 import { quoted, withoutPeriod } from "./text.js"
 
@@ -38,28 +38,13 @@ export const cannot = (doing: string, place: string | Place) => (error: unknown)
 
 const fromSystem = (error: unknown, place: string | Place): Win32Error.Win32Error => {
   const told = typeof place === "string" ? asTold : asUserKnows(place)
-  if (error instanceof Win32Error.Win32Error) return forUser(error, told)
+  if (error instanceof Win32Error.Win32Error) return told === asTold ? error : retellWin32(error, told)
   const { message, syscall = "node:fs" } = retell(error, told) as NodeJS.ErrnoException
   const path = typeof place === "string" ? place : place.user
   return Win32Error.make({ code: statusOf(error), syscall, path, detail: `(${message})`, cause: error })
 }
 
 const asTold = (text: string): string => text
-
-const forUser = (error: Win32Error.Win32Error, told: (text: string) => string): Win32Error.Win32Error => {
-  if (told === asTold) return error
-  const { cause, code, detail, handle, path, reason, syscall, text } = error
-  return Win32Error.make({
-    code,
-    reason,
-    syscall,
-    handle,
-    text,
-    path: path === undefined ? undefined : told(path),
-    detail: detail === undefined ? undefined : told(detail),
-    cause: retell(cause, told)
-  })
-}
 
 /** Does what node throws at, and throws a `PipelineError`. */
 export const attempt = <A>(doing: string, place: string | Place, f: () => A): A => {

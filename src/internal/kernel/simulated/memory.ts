@@ -2,6 +2,7 @@
  * Files in memory: sparse, so that an offset above 4 GiB costs one page; a flat name space,
  * since no test of the kernel asks for folders. Refuses by throwing a Win32 code.
  */
+import { sep } from "node:path"
 import * as C from "../../constants.js"
 import type { Calls, FileInformation } from "../Calls.js"
 import type { Files, Opened } from "./files.js"
@@ -31,6 +32,8 @@ export class MemoryFile {
    * Marked for removal: its name goes with a handle that has marked it, and nobody gets to it by the name until then.
    */
   deletePending = false
+  /** So many have it open. */
+  handles = 0
   accessTimeNs = 0n
   modifiedTimeNs = 0n
   /** Goes on with every change. */
@@ -188,6 +191,7 @@ export class MemoryFiles implements Files<OpenFile> {
     const file = present ?? this.create(path, mode)
     const truncates = disposition === C.CREATE_ALWAYS || disposition === C.TRUNCATE_EXISTING
     if (truncates && present !== undefined) this.#cut(file, 0)
+    file.handles++
     return {
       file,
       readable: has(access, C.GENERIC_READ),
@@ -200,6 +204,7 @@ export class MemoryFiles implements Files<OpenFile> {
   }
 
   close({ deleteOnClose, file, marks }: OpenFile): void {
+    file.handles--
     const name = marks && file.deletePending ? this.#nameIn(file) : deleteOnClose
     if (name !== undefined && this.names.get(name) === file) this.#remove(name, file)
   }
@@ -293,7 +298,12 @@ export class MemoryFiles implements Files<OpenFile> {
   }
 
   move(arguments_: Calls["MoveFileExW"][0]): void {
-    this.#move(arguments_, this.#named(arguments_.from))
+    const { from, replace, to } = arguments_
+    const below = [...this.names].filter(([name]) => name.startsWith(from + sep))
+    if (this.names.has(from) || below.length === 0) return this.#move(arguments_, this.#named(from))
+    // A directory, in which nothing may be open, on whatever level.
+    refuseUnless(below.every(([, file]) => file.handles === 0), C.ERROR_ACCESS_DENIED)
+    for (const [name, file] of below) this.#move({ from: name, to: to + name.slice(from.length), replace }, file)
   }
 
   #move({ from, replace, to }: Calls["MoveFileExW"][0], file: MemoryFile): void {
