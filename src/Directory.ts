@@ -162,7 +162,8 @@ export interface Options {
   readonly recursive?: boolean | undefined
   /**
    * The kinds of changes to tell. Default: `fileName`, `directoryName`, `size`, `lastWrite`. On the portable kernel
-   * `lastAccess` and `creation` are never told.
+   * `lastAccess` and `creation` are never told, and a change of the access time alone is told under `lastWrite`: nothing
+   * tells it from a write whose times were put back.
    */
   readonly filter?: ReadonlyArray<Operation.Notification> | undefined
   /**

@@ -22,9 +22,10 @@ import {
 import { join, sep } from "node:path"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as Directory from "../../src/Directory.js"
+import { Kernel } from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
-import { contract, failureOf, movement, refused, sleep } from "../support/claims.js"
+import { contract, failureOf, movement, refused, settleFibers, sleep } from "../support/claims.js"
 import { borrowedFile } from "../support/held.js"
 import * as lab from "../support/lab.js"
 import { deepPath, exitError, line, removeFromOutside, told } from "../support/watching.js"
@@ -396,7 +397,7 @@ contract("refused", ({ claim }) => {
     expect((yield* refused(Directory.open(""))).code).toBe(123)
     expect((yield* refused(Directory.open("a\0b"))).code).toBe(123)
     expect((yield* refused(Directory.open(path, { filter: [] }))).code).toBe(87)
-    for (const bufferSize of [0, 1023, 1025, 65_538, NaN, 2 ** 25, -4]) {
+    for (const bufferSize of [0, 1020, 1023, 1025, 65_538, NaN, 2 ** 24 + 4, 2 ** 25, -4]) {
       expect((yield* refused(Directory.open(path, { bufferSize }))).code).toBe(87)
     }
   })
@@ -433,6 +434,27 @@ contract("refused", ({ claim }) => {
     const error = yield* failureOf(ThreadpoolIo.submit(io, operation))
     // 87 on Windows, 6 on Wine, 1 on the portable kernel.
     expect(["InvalidArgument", "InvalidHandle", "Unsupported"]).toContain(error.reason)
+  })
+})
+
+contract("a stream that waits", ({ only }) => {
+  only("portable", "on Wine a removal is looked for")("sets no timer, but for the other half of a rename", function*() {
+    const path = yield* lab.directory
+    const { engine } = yield* Kernel
+    const host = engine.host as { setTimer: typeof engine.host.setTimer }
+    const { setTimer } = host
+    let timers = 0
+    host.setTimer = (milliseconds, callback) => {
+      timers++
+      return setTimer.call(engine.host, milliseconds, callback)
+    }
+    yield* Effect.addFinalizer(() => Effect.sync(() => host.setTimer = setTimer))
+    const watching = yield* told(yield* Directory.open(path))
+    yield* settleFibers
+    writeFileSync(join(path, "file"), "")
+    yield* watching.until("Created file")
+    yield* settleFibers
+    expect(timers).toBe(0)
   })
 })
 

@@ -15,14 +15,15 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { constants } from "node:buffer"
-import * as nodeFs from "node:fs"
-import { join } from "node:path"
-import { ERROR_DISK_FULL } from "../../src/internal/constants.js"
+import builtin, * as nodeFs from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
+import { basename, join } from "node:path"
+import { ERROR_DISK_FULL, ERROR_IO_DEVICE } from "../../src/internal/constants.js"
 import { orDie } from "../../src/internal/fileSystem/orDie.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
 import { make as win32Error, Win32Error } from "../../src/Win32Error.js"
-import { contract, failureOf, fileOf, freshPath, pattern, settleFibers, sleep } from "../support/claims.js"
+import { contract, failureOf, fileOf, freshPath, nativeCalls, pattern, settleFibers, sleep } from "../support/claims.js"
 import * as lab from "../support/lab.js"
 import { makeSparse } from "../support/sparse.js"
 
@@ -243,6 +244,134 @@ contract("FileSystem, our own", ({ claim, only }) => {
       )
     }
   )
+
+  claim("a sink writes what has come together in one go, unless it is more than a mebibyte", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    for (const [length, count, writes] of [[10, 9, 1], [MiB / 4, 4, 1], [MiB / 4 + 1, 4, 4], [10, 1, 1]] as const) {
+      const path = yield* freshPath
+      const parts = Array.from({ length: count }, (_, index) => pattern(length, index + 1))
+      const { started } = yield* nativeCalls(Stream.run(Stream.fromChunk(Chunk.fromIterable(parts)), fs.sink(path)))
+      expect(started).toBe(writes)
+      expect(nodeFs.readFileSync(path).equals(Buffer.concat(parts))).toBe(true)
+    }
+  })
+
+  claim("a file takes bytes alone, and is cut without a move of what is before", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const path = yield* fileOf("0123456789")
+    const file = yield* fs.open(path, { flag: "r+" })
+    for (const wrong of ["text", undefined, 7, [1, 2]]) {
+      expect(yield* failureOf(file.writeAll(wrong as never))).toMatchObject({ _tag: "BadArgument", method: "writeAll" })
+    }
+    const at = Effect.map(file.seek(0, "current"), Number)
+    yield* file.seek(6, "start")
+    for (const [length, position] of [[8, 6], [6, 6], [4, 4], [9, 4]] as const) {
+      yield* file.truncate(length)
+      expect(yield* at).toBe(position)
+    }
+    expect(nodeFs.readFileSync(path, "latin1")).toBe("0123\0\0\0\0\0")
+    expect(yield* failureOf(file.seek(0.5, "start").pipe(Effect.catchAllDefect(Effect.fail)))).toBeInstanceOf(TypeError)
+  })
+
+  only(lab.onPosix, "node reads a time before 1970 as unsigned on Wine")(
+    "utimes before 1970 are what was asked for, in numbers as in dates",
+    function*() {
+      const fs = yield* ThreadpoolFileSystem.make
+      const path = yield* fileOf("x")
+      const times = (atime: Date | number, mtime: Date | number) =>
+        Effect.map(fs.utimes(path, atime, mtime), () => {
+          const { atimeMs, mtimeMs } = nodeFs.statSync(path)
+          return [atimeMs, mtimeMs]
+        })
+      expect(yield* times(-86_400, -1.5)).toEqual([-86_400_000, -1500])
+      expect(yield* times(0, 0)).toEqual([0, 0])
+      expect(yield* times(1.5, 86_400)).toEqual([1500, 86_400_000])
+      expect(yield* times(new Date(-86_400_000), new Date(1500))).toEqual([-86_400_000, 1500])
+    }
+  )
+
+  only(lab.onPosix, "there are links")("readDirectory goes into links to directories, and past those to nothing", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const directory = yield* lab.directory
+    nodeFs.mkdirSync(join(directory, "a/b"), { recursive: true })
+    nodeFs.writeFileSync(join(directory, "a/b/file"), "")
+    nodeFs.symlinkSync("a/b", join(directory, "link"))
+    nodeFs.symlinkSync("a/b/file", join(directory, "to file"))
+    nodeFs.symlinkSync("nowhere", join(directory, "to nothing"))
+    expect((yield* fs.readDirectory(directory, { recursive: true })).sort()).toEqual([
+      ...["a", "a/b", "a/b/file", "link", "link/file", "to file", "to nothing"]
+    ])
+  })
+
+  only(lab.onPosix, "it makes a step of node's fail")(
+    "remove of a tree tells the first failure, and bears what goes by itself",
+    function*() {
+      const fs = yield* ThreadpoolFileSystem.make
+      const { unlink } = builtin.promises
+      const played = <A, E, R>(play: (path: string) => Promise<void>, effect: Effect.Effect<A, E, R>) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => {
+            builtin.promises.unlink = (path) => play(String(path))
+            syncBuiltinESMExports()
+          }),
+          () => effect,
+          () =>
+            Effect.sync(() => {
+              builtin.promises.unlink = unlink
+              syncBuiltinESMExports()
+            })
+        )
+      const directory = yield* lab.directory
+      const tree = join(directory, "tree")
+      populate(tree, 80)
+      let asked = 0
+      const refuses = () => {
+        asked++
+        return Promise.reject(Object.assign(new Error("EPERM: not permitted"), { code: "EPERM" }))
+      }
+      const error = yield* failureOf(played(refuses, fs.remove(tree, { recursive: true })))
+      expect(error).toMatchObject({ reason: "PermissionDenied", method: "remove" })
+      // Those that had begun, of the first directory.
+      expect(asked).toBeLessThanOrEqual(8)
+      expect(treeOf(tree).length).toBe(84)
+      const raced = (path: string) =>
+        unlink(path).then(() => Promise.reject(Object.assign(new Error("ENOENT: gone"), { code: "ENOENT" })))
+      yield* played(raced, fs.remove(tree, { recursive: true }))
+      expect(nodeFs.existsSync(tree)).toBe(false)
+      expect(yield* failureOf(fs.remove(tree, { recursive: true }))).toMatchObject({ reason: "NotFound" })
+      yield* fs.remove(tree, { recursive: true, force: true })
+      // What is no tree goes as well, and a link goes itself.
+      populate(tree, 4)
+      nodeFs.symlinkSync(tree, join(directory, "link"))
+      yield* fs.remove(join(directory, "link"), { recursive: true })
+      yield* fs.remove(join(tree, "0/0"), { recursive: true })
+      expect(treeOf(directory)).toContain(join("tree", "1", "0"))
+      expect(treeOf(directory)).not.toContain("link")
+    }
+  )
+
+  claim("copyFile leaves alone what it could not look at, and asks for no mode that is there already", function*() {
+    const fs = yield* ThreadpoolFileSystem.make
+    const { engine } = yield* Kernel.Kernel
+    const directory = yield* lab.directory
+    const [from, to] = [join(directory, "from"), join(directory, "to")]
+    for (const path of [from, to]) nodeFs.writeFileSync(path, basename(path))
+    const internal = engine.kernel as { call: unknown }
+    const original = engine.kernel.call
+    let looks = 0
+    internal.call = (name: string, arguments_: unknown, done: (status: number) => void) => {
+      if (name !== "GetFileInformationByHandle" || ++looks !== 2) {
+        return Reflect.apply(original, engine.kernel, [name, arguments_, done])
+      }
+      setImmediate(done, ERROR_IO_DEVICE)
+      return () => false
+    }
+    yield* failureOf(Effect.ensuring(fs.copyFile(from, to), Effect.sync(() => internal.call = original)))
+    expect(nodeFs.readFileSync(to, "latin1")).toBe("to")
+    const { calls } = yield* nativeCalls(fs.copyFile(from, to))
+    expect(nodeFs.readFileSync(to, "latin1")).toBe("from")
+    if (process.platform !== "win32") expect(calls).not.toContain("SetBasicInformation")
+  })
 
   claim("a sink has written what has come, before more comes", function*() {
     const fs = yield* ThreadpoolFileSystem.make

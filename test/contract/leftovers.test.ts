@@ -228,6 +228,94 @@ contract("leftovers", ({ claim, only }) => {
     })
   }
 
+  claim("of several, the one that has come furthest is gone on with, whichever is found first; the others go", function*() {
+    for (const first of [true, false]) {
+      const here = yield* world
+      const left = yield* leave(here)
+      const another = left.tag.replace(/[0-9a-z]+$/, "zzz")
+      const [partial, journal] = [partialName("copy", another), journalName("copy", another)].map((name) =>
+        join(here.there, name)
+      ) as [string, string]
+      fs.copyFileSync(left.partial, partial)
+      fs.copyFileSync(left.journal, journal)
+      const shorter = first ? journal : left.journal
+      const lines = fs.readFileSync(shorter, "utf8").split("\n").slice(0, 2)
+      fs.writeFileSync(shorter, `${lines.join("\n")}\n`)
+      const { foundBytes } = yield* Pipeline.copy(here.from, here.to, RESUMING)
+      expect(foundBytes).toBeGreaterThan(16_384)
+      isCopy(here)
+      expect(fs.readdirSync(here.there)).toEqual(["copy"])
+    }
+  })
+
+  /** Something happens to what was left before a call of that name that is about its journal. */
+  const beforeTaking = <A, E, R>(name: "CreateFileW" | "MoveFileExW", happens: () => void, effect: Effect.Effect<A, E, R>) =>
+    Effect.gen(function*() {
+      const { engine } = yield* Kernel.Kernel
+      const internal = engine.kernel as { call: Internal["call"] }
+      const original = internal.call
+      let happened = false
+      const call = (...given: Parameters<Internal["call"]>) => {
+        const { from, path = from } = given[1] as { readonly from?: string; readonly path?: string }
+        if (!happened && given[0] === name && path!.endsWith(".journal")) {
+          happened = true
+          happens()
+        }
+        return Reflect.apply(original, engine.kernel, given)
+      }
+      internal.call = call as unknown as Internal["call"]
+      const value = yield* Effect.ensuring(effect, Effect.sync(() => internal.call = original))
+      expect(happened).toBe(true)
+      return value
+    })
+
+  claim("whose partial file is exchanged while its journal is opened are not taken over, nor touched", function*() {
+    const here = yield* world
+    const { journal, partial } = yield* leave(here)
+    const document = join(here.directory, "document")
+    fs.writeFileSync(document, pattern(SIZE, 9))
+    fs.chmodSync(document, 0o444)
+    const { mode } = fs.statSync(document)
+    const exchange = () => {
+      fs.unlinkSync(partial)
+      fs.linkSync(document, partial)
+    }
+    const done = yield* beforeTaking("CreateFileW", exchange, Pipeline.copy(here.from, here.to, RESUMING))
+    expect(done.foundBytes).toBe(0)
+    isCopy(here)
+    expect([fs.readFileSync(document).equals(pattern(SIZE, 9)), fs.statSync(document).mode]).toEqual([true, mode])
+    expect(temporary(here.there)).toEqual([basename(partial), basename(journal)].sort())
+  })
+
+  only("portable", "elsewhere an open journal keeps its name")(
+    "whose journal another copy has taken in that moment are that one's",
+    function*() {
+      const here = yield* world
+      const { journal, partial } = yield* leave(here)
+      const taken = () => fs.unlinkSync(journal)
+      const done = yield* beforeTaking("MoveFileExW", taken, Pipeline.copy(here.from, here.to, RESUMING))
+      expect(done.foundBytes).toBe(0)
+      isCopy(here)
+      expect(temporary(here.there)).toEqual([basename(partial)])
+    }
+  )
+
+  only(links, NO_LINKS)("whose journal is exchanged for a link while it is opened are not written to", function*() {
+    const here = yield* world
+    const { journal } = yield* leave(here)
+    const document = join(here.directory, "document")
+    fs.copyFileSync(journal, document)
+    const before = fs.readFileSync(document, "utf8")
+    const exchange = () => {
+      fs.unlinkSync(journal)
+      fs.symlinkSync(document, journal)
+    }
+    const done = yield* beforeTaking("CreateFileW", exchange, Pipeline.copy(here.from, here.to, RESUMING))
+    expect(done.foundBytes).toBe(0)
+    isCopy(here)
+    expect(fs.readFileSync(document, "utf8")).toBe(before)
+  })
+
   only(isRoot ? links : [], "only root gives files away")("of another user are left alone", function*() {
     const here = yield* world
     const { journal, partial } = yield* leave(here)

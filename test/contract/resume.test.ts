@@ -230,6 +230,35 @@ contract("resumed copies", ({ claim }) => {
     })
   })
 
+  claim("ask what times are kept by a file, and bear it that somebody removes that", function*() {
+    const here = yield* world
+    fs.writeFileSync(here.to, pattern(SIZE))
+    fs.utimesSync(here.to, 1, 1)
+    const { engine } = yield* Kernel
+    const internal = engine.kernel as { call: Internal["call"] }
+    const original = internal.call
+    let removed = 0
+    // Nobody can remove it while it is open, on Windows.
+    const call = (...given: Parameters<Internal["call"]>) => {
+      const [name, arguments_, done] = given
+      const gone = (...answer: Parameters<typeof done>) => {
+        for (const path of name === "CloseHandle" ? left(here.directory, "partial") : []) {
+          fs.unlinkSync(path)
+          removed++
+        }
+        done(...answer)
+      }
+      return Reflect.apply(original, engine.kernel, [name, arguments_, gone])
+    }
+    internal.call = call as unknown as Internal["call"]
+    const error = yield* Effect.ensuring(
+      failureOf(Pipeline.copy(here.from, here.to, options)),
+      Effect.sync(() => internal.call = original)
+    )
+    expect([removed, error.reason]).toEqual([1, "AlreadyExists"])
+    expect(fs.readdirSync(here.directory).sort()).toEqual(["copy", "source"])
+  })
+
   claim("of a tree copy what is not there yet, and remove what killed ones left", function*() {
     const { directory } = yield* world
     const [source, copy] = [join(directory, "tree"), join(directory, "tree copy")]

@@ -131,12 +131,15 @@ export const eventually = async (what: string, holds: () => boolean): Promise<vo
 /** The system's part of `fs.watch`, played by the test. */
 export class Watchers {
   readonly open = new Map<string, (event: string, name: string | null) => void>()
+  readonly #emitters = new Map<string, EventEmitter>()
   opened = 0
 
   readonly watch = ((place: string, _: unknown, listener: (event: string, name: string | null) => void) => {
     this.opened++
     this.open.set(place, listener)
-    return Object.assign(new EventEmitter(), {
+    const emitter = new EventEmitter()
+    this.#emitters.set(place, emitter)
+    return Object.assign(emitter, {
       close: () => {
         if (this.open.get(place) === listener) this.open.delete(place)
       }
@@ -145,6 +148,11 @@ export class Watchers {
 
   tell(place: string, event: "rename" | "change", name: string | null): void {
     this.open.get(place)!(event, name)
+  }
+
+  /** The system cannot tell of it any more. */
+  fail(place: string): void {
+    this.#emitters.get(place)!.emit("error", error("EPERM"))
   }
 }
 

@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -17,9 +18,14 @@ import type { YieldWrap } from "effect/Utils"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type * as Directory from "../../src/Directory.js"
+import type * as File from "../../src/File.js"
+import * as C from "../../src/internal/constants.js"
 import { Cursor } from "../../src/internal/fileSystem/Cursor.js"
 import { badArgument, fromErrno, fromWin32, systemError } from "../../src/internal/fileSystem/errors.js"
+import { ofStat } from "../../src/internal/fileSystem/info.js"
 import { nodeCall, nodeCallIn, nodeWork, type Stop } from "../../src/internal/fileSystem/nodeCall.js"
+import { eventsOf, make as watchBackend } from "../../src/internal/fileSystem/watch.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
 import * as Win32Error from "../../src/Win32Error.js"
@@ -107,6 +113,24 @@ describe("the turns of a cursor", () => {
   })
 })
 
+describe("a turn", () => {
+  live("may come at any step of the fiber that waits for it", function*() {
+    for (let steps = 0; steps < 30; steps++) {
+      const cursor = new Cursor()
+      let end = () => {}
+      const holder = yield* Effect.fork(cursor.exclusively(() => Effect.async<void>((resume) => {
+        end = () => resume(Effect.void)
+      })))
+      yield* settleFibers
+      const waiting = yield* Effect.fork(Effect.withMaxOpsBeforeYield(cursor.exclusively(() => Effect.succeed("come")), 1))
+      for (let step = 0; step < steps; step++) yield* Effect.yieldNow()
+      end()
+      expect(yield* Fiber.join(waiting)).toBe("come")
+      yield* Fiber.join(holder)
+    }
+  })
+})
+
 describe("a function of node that cannot be stopped", () => {
   const kernelOf = (drain: Duration.DurationInput) =>
     ({ drainTimeout: Duration.decode(drain) }) as unknown as Kernel.Kernel.Service
@@ -138,6 +162,22 @@ describe("a function of node that cannot be stopped", () => {
     end(null, 7)
     expect(interruptedOnly(yield* Fiber.join(interrupting))).toBe(true)
     expect(disposed).toEqual([7])
+  })
+
+  live("is given up in time, and what it brings then is taken back by whoever has said how, if anybody", function*() {
+    for (const takesBack of [true, false]) {
+      const disposed: Array<number> = []
+      let end: Done<number> = () => {}
+      const dispose = takesBack ? { dispose: (value: number) => void disposed.push(value) } : {}
+      const calling = nodeCall<number>(kernelOf("1 millis"), { ...options, ...dispose }, (done) => {
+        end = done
+      })
+      const fiber = yield* Effect.fork(Effect.provide(calling, Logger.remove(Logger.defaultLogger)))
+      yield* settleFibers
+      expect(interruptedOnly(yield* Fiber.interrupt(fiber))).toBe(true)
+      end(null, 7)
+      expect(disposed).toEqual(takesBack ? [7] : [])
+    }
   })
 
   live("brings nothing to take back when it fails after the interruption", function*() {
@@ -261,6 +301,98 @@ describe("errors", () => {
     ])
     expect(reasonOf(87)).toBe("InvalidData")
     expect(reasonOf(87, "Refused: no offset")).not.toBe("InvalidData")
+  })
+})
+
+describe("a change of a directory", () => {
+  const place = (name: string) => ({ name, path: join("watched", name) })
+  const events = (change: Directory.Change, nameOf = (name: string): string | undefined => name) => {
+    const told: Array<unknown> = []
+    const logger = Logger.make(({ annotations, message }) => void told.push([message, Object.fromEntries(annotations)]))
+    return Effect.map(
+      Effect.provide(Effect.exit(eventsOf("watched", nameOf)(change)), Logger.replace(Logger.defaultLogger, logger)),
+      (exit) => ({ told, events: Exit.isSuccess(exit) ? exit.value.map(({ _tag, path }) => [_tag, path]) : exit })
+    )
+  }
+
+  live("is the events that FileSystem has for it", function*() {
+    const none = { told: [] }
+    expect(yield* events({ _tag: "Created", ...place("a") })).toEqual({ ...none, events: [["Create", "a"]] })
+    expect(yield* events({ _tag: "Removed", ...place("a") })).toEqual({ ...none, events: [["Remove", "a"]] })
+    expect(yield* events({ _tag: "Modified", ...place("a") })).toEqual({ ...none, events: [["Update", "a"]] })
+    const renamed: Directory.Change = { _tag: "Renamed", from: place("a"), to: place("b") }
+    expect(yield* events(renamed)).toEqual({ ...none, events: [["Remove", "a"], ["Create", "b"]] })
+    // For whoever watches one of the names.
+    const only = (wanted: string) => (name: string) => name === wanted ? "shown" : undefined
+    expect(yield* events(renamed, only("a"))).toEqual({ ...none, events: [["Remove", "shown"]] })
+    expect(yield* events(renamed, only("b"))).toEqual({ ...none, events: [["Create", "shown"]] })
+    expect(yield* events({ _tag: "Created", ...place("c") }, only("b"))).toEqual({ ...none, events: [] })
+  })
+  live("that is not known ends the watch, and a branch that is not watched is told in a warning alone", function*() {
+    const { events: lost, told } = yield* events({ _tag: "Overflow" })
+    expect(told).toEqual([])
+    expect(lost).toMatchObject({
+      _tag: "Failure",
+      cause: { error: { code: 1022, syscall: "ReadDirectoryChangesW", path: "watched" } }
+    })
+    const error = Win32Error.make({ code: 5, syscall: "ReadDirectoryChangesW", path: "watched/a" })
+    expect(yield* events({ _tag: "Overflow", unwatched: { ...place("a"), error } })).toEqual({
+      told: [
+        [["A directory below one that is watched is not watched"], { path: join("watched", "a"), reason: "PermissionDenied" }]
+      ],
+      events: []
+    })
+  })
+  live("is heard of directories and of files, and of nothing else", function*() {
+    const backend = watchBackend({} as never)
+    const registered = (type: FileSystem.File.Type) => Option.isSome(backend.register("x", { type } as never, undefined))
+    expect((["Directory", "File", "FIFO", "Socket", "Unknown"] as const).map(registered)).toEqual([
+      ...[true, true],
+      ...[false, false, false]
+    ])
+  })
+})
+
+describe("what a handle tells", () => {
+  const stat = {
+    size: 7n,
+    attributes: C.FILE_ATTRIBUTE_NORMAL,
+    mode: undefined,
+    posix: undefined,
+    volume: 1n,
+    fileIndex: 2n,
+    numberOfLinks: 3,
+    createdTimeNs: 1_499_999n,
+    modifiedTimeNs: 1_500_000n,
+    accessTimeNs: 2_000_000n
+  } as unknown as File.Stat
+  it("is information about a file, of which Windows has less", () => {
+    expect(ofStat(stat)).toMatchObject({
+      type: "File",
+      mode: 0o100666,
+      uid: Option.some(0),
+      gid: Option.some(0),
+      rdev: Option.some(0),
+      dev: 1,
+      ino: Option.some(2),
+      nlink: Option.some(3),
+      size: 7n,
+      blksize: Option.some(4096n),
+      blocks: Option.none(),
+      birthtime: Option.some(new Date(1)),
+      mtime: Option.some(new Date(2)),
+      atime: Option.some(new Date(2))
+    })
+    expect(ofStat({ ...stat, attributes: C.FILE_ATTRIBUTE_READONLY }).mode).toBe(0o100444)
+    const posix = { uid: 5, gid: 6, rdev: 7, blockSize: 512, blocks: 8 }
+    expect(ofStat({ ...stat, mode: 0o640, posix } as unknown as File.Stat)).toMatchObject({
+      mode: 0o100640,
+      uid: Option.some(5),
+      gid: Option.some(6),
+      rdev: Option.some(7),
+      blksize: Option.some(512n),
+      blocks: Option.some(8)
+    })
   })
 })
 

@@ -8,9 +8,12 @@ import { createServer, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import * as C from "../../src/internal/constants.js"
+import type { Refusal } from "../../src/internal/errno.js"
 import { LONGEST_LINE, PipeName } from "../../src/internal/kernel/portable/pipe.js"
+import { addressOf } from "../../src/internal/kernel/portable/pipeAddress.js"
 import type { PipeEnd } from "../../src/internal/kernel/portable/pipeEnd.js"
-import { connectTo, listen, removeIf } from "../../src/internal/kernel/portable/pipeSocket.js"
+import { connectTo, listen, type Listening, removeIf } from "../../src/internal/kernel/portable/pipeSocket.js"
 
 let directory: string
 beforeEach(() => {
@@ -54,6 +57,93 @@ describe("a dead server's socket", () => {
     // It has gone before it could be moved.
     removeIf(join(directory, "gone"), dead)
   })
+})
+
+describe("the name of a server", () => {
+  const close = ({ guard, server }: Listening) =>
+    Promise.all([server, guard].map((one) => new Promise((resolve) => one.close(resolve))))
+  const refusal = (promise: Promise<unknown>) =>
+    promise.then(() => expect.unreachable(), (error: Refusal) => [error.name, error.status, error.message])
+
+  posix("is not taken from what is no socket, nor from a living server, and both stay", async () => {
+    const address = join(directory, "name")
+    fs.writeFileSync(address, "mine")
+    const [kind, status, message] = await refusal(listen(address)) as [string, number, string]
+    expect([kind, status]).toEqual(["Refusal", C.ERROR_ALREADY_EXISTS])
+    expect(message).toContain("is no socket, and stays")
+    expect(fs.readFileSync(address, "utf8")).toBe("mine")
+    fs.unlinkSync(address)
+    const listening = await listen(address)
+    expect((await refusal(listen(address)))!.slice(0, 2)).toEqual(["Refusal", C.ERROR_PIPE_BUSY])
+    ;(await connectTo(address)).destroy()
+    expect(fs.statSync(address).mode & 0o777).toBe(0o600)
+    await close(listening)
+    expect(fs.readdirSync(directory)).toEqual([])
+  })
+
+  posix("is one by one in turn free again, and nowhere where there is no directory", async () => {
+    const address = join(directory, "name")
+    for (let round = 0; round < 3; round++) await close(await listen(address))
+    expect(await refusal(listen(join(directory, "none", "name")))).toMatchObject(["Error"])
+    expect(fs.readdirSync(directory)).toEqual([])
+  })
+})
+
+describe("the address of a pipe", () => {
+  const PIPE = "\\\\.\\pipe\\"
+  /** In a place of its own. */
+  const inRuntime = async <A>(use: (runtime: string) => Promise<A>) => {
+    const before = process.env["XDG_RUNTIME_DIR"]
+    process.env["XDG_RUNTIME_DIR"] = directory
+    try {
+      return await use(directory)
+    } finally {
+      if (before === undefined) delete process.env["XDG_RUNTIME_DIR"]
+      else process.env["XDG_RUNTIME_DIR"] = before
+    }
+  }
+  const statusOf = (name: string, create = true) =>
+    addressOf(name, create).then(() => 0, (error: Refusal & NodeJS.ErrnoException) => error.status ?? error.code)
+
+  posix("is one of this user alone, made when there is to be a server", () =>
+    inRuntime(async (runtime) => {
+      const own = join(runtime, "effect-threadpool-io")
+      expect(await statusOf(`${PIPE}x`, false)).toBe("ENOENT")
+      expect(fs.existsSync(own)).toBe(false)
+      expect(await addressOf(`${PIPE}Name`, true)).toBe(join(own, "name"))
+      expect(fs.statSync(own).mode & 0o777).toBe(0o700)
+      expect(await addressOf(`${PIPE.toUpperCase()}NAME`, false)).toBe(join(own, "name"))
+      for (const mode of [0o701, 0o710, 0o740, 0o777]) {
+        fs.chmodSync(own, mode)
+        expect(await statusOf(`${PIPE}x`)).toBe(C.ERROR_ACCESS_DENIED)
+      }
+      fs.rmSync(own, { recursive: true })
+      // A link to one, or a file.
+      fs.mkdirSync(join(runtime, "real"), { mode: 0o700 })
+      fs.symlinkSync("real", own)
+      expect(await statusOf(`${PIPE}x`)).toBe(C.ERROR_ACCESS_DENIED)
+      fs.unlinkSync(own)
+      fs.writeFileSync(own, "", { mode: 0o600 })
+      expect(await statusOf(`${PIPE}x`)).toBe(C.ERROR_ACCESS_DENIED)
+    }))
+
+  posix("is not where others may rename what is there, unless it is sticky", () =>
+    inRuntime(async (runtime) => {
+      for (const [mode, status] of [[0o777, 5], [0o720, 5], [0o702, 5], [0o1777, 0], [0o755, 0]] as const) {
+        fs.chmodSync(runtime, mode)
+        expect([mode, await statusOf(`${PIPE}x`)]).toEqual([mode, status])
+      }
+    }))
+
+  posix("has room for a name, and for no other than a name", () =>
+    inRuntime(async (runtime) => {
+      for (const name of ["", "a.", "a/b", "a\0b", "."]) expect(await statusOf(PIPE + name)).toBe(C.ERROR_INVALID_NAME)
+      const room = (process.platform === "linux" ? 106 : 102) - Buffer.byteLength(join(runtime, "effect-threadpool-io/"))
+      expect(await statusOf(PIPE + "x".repeat(room))).toBe(0)
+      expect(await statusOf(PIPE + "x".repeat(room + 1))).toBe(C.ERROR_FILENAME_EXCED_RANGE)
+      process.env["XDG_RUNTIME_DIR"] = "relative"
+      expect((await addressOf(`${PIPE}x`, true)).startsWith(join(tmpdir(), "effect-threadpool-io-"))).toBe(true)
+    }))
 })
 
 describe("clients for whom there is no instance", () => {

@@ -1,22 +1,40 @@
 // Parts of the pipelines: what needs a system which lies, or which folds case (node:fs plays it), and what can be
 // looked at alone.
 import { describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import builtin, * as fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { afterAll, afterEach, assert, beforeAll, beforeEach } from "vitest"
 import { count, duration, quoted, size } from "../../examples/copy/text.js"
+import * as File from "../../src/File.js"
+import * as C from "../../src/internal/constants.js"
+import { cannot, filesFailed, withRemains } from "../../src/internal/pipeline/failures.js"
 import { forEachOfFew } from "../../src/internal/pipeline/fibers.js"
 import { partsOf, piecesOf } from "../../src/internal/pipeline/holes.js"
+import { Journal, openJournal, readJournal } from "../../src/internal/pipeline/journal.js"
 import { journalName, parseTemporary, partialName, stemOf } from "../../src/internal/pipeline/names.js"
-import { nextTag } from "../../src/internal/pipeline/tags.js"
+import type { Seen } from "../../src/internal/pipeline/seen.js"
+import { settingsOf, wrongPath } from "../../src/internal/pipeline/Settings.js"
+import { endTag, nextTag } from "../../src/internal/pipeline/tags.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as Pipeline from "../../src/Pipeline.js"
-import type { PipelineError } from "../../src/PipelineError.js"
+import { make as makeError, PipelineError } from "../../src/PipelineError.js"
+import * as Win32Error from "../../src/Win32Error.js"
 
 const MAKER = { locks: false, owner: undefined }
+
+/** A new tag, which nobody uses: others of this process that look for leftovers must not find it in use. */
+const aTag = (): string => {
+  const tag = nextTag(MAKER)
+  endTag(tag)
+  return tag
+}
 
 const system = { pretendsLinks: false, foldsCase: false }
 
@@ -106,20 +124,20 @@ describe("names", () => {
   ])(
     "the partial name of %s has at most 143 bytes",
     (name) => {
-      const partial = partialName(name, nextTag(MAKER))
+      const partial = partialName(name, aTag())
       assert.isAtMost(Buffer.byteLength(partial), 143)
       assert.isAtMost(Buffer.byteLength(partialName(name, LONGEST)), 143)
       assert.isTrue(partial.startsWith(`.${name.slice(0, 1)}`) || partial.startsWith(`.${[...name][0]}`))
       assert.isTrue(partial.endsWith(".partial"))
       assert.isFalse(partial.includes("\ufffd"))
-      assert.notStrictEqual(partialName(name, nextTag(MAKER)), partial)
+      assert.notStrictEqual(partialName(name, aTag()), partial)
     }
   )
 
   it.each(["a", "a".repeat(255), "new\nline", ".hidden", `.a.${LONGEST}.partial`])(
     "the partial name and the journal of %j are recognized",
     (name) => {
-      const tag = nextTag(MAKER)
+      const tag = aTag()
       assert.deepStrictEqual(parseTemporary(partialName(name, tag)), { stem: stemOf(name), tag, kind: "partial" })
       assert.deepStrictEqual(parseTemporary(journalName(name, tag)), { stem: stemOf(name), tag, kind: "journal" })
     }
@@ -188,6 +206,283 @@ describe("fibers", () => {
       assert.strictEqual(failure, "enough")
       assert.isBelow(begun, 20)
     }))
+
+  it.effect("fail with what they failed with, and nothing else", () =>
+    Effect.gen(function*() {
+      for (const count of [1, 100]) {
+        const exit = yield* Effect.exit(
+          forEachOfFew({ length: count, at: (index) => index }, 3, Effect.void, () => Effect.fail("enough"))
+        )
+        assert.deepStrictEqual(Exit.isFailure(exit) && [...Cause.failures(exit.cause)], ["enough"])
+        assert.deepStrictEqual(Exit.isFailure(exit) && [...Cause.defects(exit.cause)], [])
+      }
+    }))
+
+  it.effect("are not one more than there are items, and none for none", () =>
+    Effect.gen(function*() {
+      for (const [length, fibers] of [[0, 0], [1, 1], [2, 2], [9, 3]] as const) {
+        let begun = 0
+        let done = 0
+        const own = Effect.sync(() => ++begun)
+        yield* forEachOfFew({ length, at: (index) => index }, 3, own, () => Effect.sync(() => void done++))
+        assert.deepStrictEqual([begun, done], [fibers, length])
+      }
+    }))
+
+  it.effect("that have not begun when one fails begin nothing", () =>
+    Effect.gen(function*() {
+      // Each gets its turn before the next is forked.
+      let begun = 0
+      const all = forEachOfFew(items, 50, Effect.void, () => {
+        begun++
+        return Effect.fail("enough")
+      })
+      yield* Effect.ignore(Effect.withMaxOpsBeforeYield(all, 1))
+      assert.isBelow(begun, 50)
+    }))
+
+  it.effect("are waited for when they are interrupted, and one that fails meanwhile is told", () =>
+    Effect.gen(function*() {
+      const all = yield* Deferred.make<void>()
+      const ended: Array<number> = []
+      let begun = 0
+      const work = (item: number) =>
+        Effect.zipRight(Effect.suspend(() => ++begun === 3 ? Deferred.succeed(all, undefined) : Effect.void), Effect.never).pipe(
+          Effect.onInterrupt(() => Effect.zipRight(Effect.yieldNow(), Effect.sync(() => ended.push(item)))),
+          Effect.ensuring(item === 1 ? Effect.die("too late") : Effect.void)
+        )
+      const fiber = yield* Effect.fork(forEachOfFew(items, 3, Effect.void, work))
+      yield* Deferred.await(all)
+      const exit = yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(ended.sort(), [0, 1, 2])
+      assert.isTrue(Exit.isFailure(exit) && Cause.isInterrupted(exit.cause))
+      assert.deepStrictEqual(Exit.isFailure(exit) && [...Cause.defects(exit.cause)], ["too late"])
+    }))
+})
+
+describe("options", () => {
+  const of = (options: Pipeline.CopyTreeOptions) => settingsOf("here", options)
+  it("that are not given are what the documentation says", () => {
+    assert.deepStrictEqual(of({}), {
+      chunk: 524_288,
+      inFlight: 4,
+      concurrency: 8,
+      overwrite: false,
+      verify: "none",
+      times: true,
+      permissions: true,
+      resume: false,
+      takeOver: false,
+      owner: undefined,
+      stretch: Infinity,
+      onFailure: "undo",
+      onProgress: undefined
+    })
+    assert.deepInclude(of({ resume: true }), { stretch: 32 << 20, onFailure: "keep" })
+    assert.deepInclude(of({ resume: true, onFailure: "undo" }), { onFailure: "undo" })
+    assert.deepInclude(of({ preserve: ["times"] }), { times: true, permissions: false })
+    assert.deepInclude(of({ preserve: ["permissions"] }), { times: false, permissions: true })
+  })
+  it.each<[Pipeline.CopyTreeOptions, number]>([
+    [{}, Infinity],
+    [{ verify: "read" }, 32 << 20],
+    [{ verify: "durable" }, 32 << 20],
+    [{ journal: true }, 32 << 20],
+    [{ verify: "read", journal: false }, Infinity],
+    [{ resume: true, journal: false }, Infinity],
+    [{ journal: true, journalEvery: 1 << 20 }, 1 << 20],
+    // A chunk at least, and whole sectors.
+    [{ journal: true, journalEvery: 1 }, 524_288],
+    [{ journal: true, journalEvery: 1, chunkSize: 4097 }, 8192]
+  ])("decide about a journal: %o", (options, stretch) => {
+    assert.deepInclude(of(options), { stretch })
+  })
+  it.each<[Pipeline.CopyTreeOptions, RegExp]>([
+    [{ chunkSize: 0 }, /chunkSize must be a whole number of at least 1/],
+    [{ inFlight: 1.5 }, /inFlight must be a whole number/],
+    [{ concurrency: -1 }, /concurrency must be a whole number/],
+    [{ journalEvery: 2 ** 53 }, /journalEvery must be a whole number/],
+    [{ chunkSize: 2 ** 30, inFlight: 4, concurrency: 2 }, /more than 4 GiB/],
+    [{ chunkSize: 1000, verify: "durable" }, /chunkSize must be a multiple of 4096/],
+    [{ takeOver: true }, /takeOver means nothing without resume/],
+    [{ owner: "" }, /owner must not be empty/],
+    [{ verify: "twice" as never }, /verify/]
+  ])("that cannot be are refused: %o", (options, sentence) => {
+    const error = of(options)
+    assert.instanceOf(error, PipelineError)
+    assertFailure(error as PipelineError, "InvalidArgument", sentence)
+    assert.strictEqual((error as PipelineError).path, "here")
+    assert.match((error as PipelineError).message, /^Cannot copy "here": /)
+  })
+  it("at their limits are taken", () => {
+    assert.deepInclude(of({ chunkSize: 2 ** 30, inFlight: 4, concurrency: 1 }), { concurrency: 1 })
+    assert.deepInclude(of({ chunkSize: 8192, verify: "durable" }), { chunk: 8192 })
+    assert.deepInclude(of({ chunkSize: 1, inFlight: 1, concurrency: 1, journalEvery: 1 }), { chunk: 1 })
+  })
+  it("are for paths that can be", () => {
+    assert.isUndefined(wrongPath("a", "b"))
+    assertFailure(wrongPath("a", "")!, "InvalidArgument", /^Cannot copy "": .*\.$/)
+    assertFailure(wrongPath("a\0b", "c")!, "InvalidArgument", /^Cannot copy "a\\x00b": .*\.$/)
+    assert.strictEqual(wrongPath("a\0b")!.path, "a\0b")
+    assertFailure(wrongPath(7 as never)!, "InvalidArgument", /^Cannot copy "": .*\.$/)
+  })
+})
+
+describe("a journal", () => {
+  const size = 100_003n
+  const stat = { size, mtimeNs: 5n, changedTimeNs: 6n, ino: 7n, dev: 8n } as Seen
+  const sha256 = "0123456789abcdef".repeat(4)
+  const line = (to: unknown, hash: unknown = sha256) => `${JSON.stringify({ to, sha256: hash })}\n`
+  const withFile = <A>(use: (path: string, journal: Journal, file: File.File) => Effect.Effect<A, unknown, Kernel.Kernel>) =>
+    Effect.scoped(Effect.gen(function*() {
+      const path = join(base, `${fs.readdirSync(base).length}.journal`)
+      const file = yield* openJournal(path, "createNew")
+      const journal = new Journal(file, 0)
+      yield* journal.begin("name", stat)
+      return yield* use(path, journal, file)
+    })).pipe(Effect.provide(Kernel.layerPortable))
+
+  it.live("tells what was written to it, and where each entry ends", () =>
+    withFile((path, journal, file) =>
+      Effect.gen(function*() {
+        const entries = [{ to: 4096, sha256 }, { to: 40_960, sha256 }, { to: 100_003, sha256 }]
+        for (const entry of entries) yield* journal.append(entry)
+        yield* journal.sync()
+        const read = yield* readJournal(file, "name", stat)
+        assert.deepStrictEqual(read.entries, entries)
+        const text = fs.readFileSync(path, "latin1")
+        assert.deepStrictEqual(read.ends.map((end) => text.slice(end).split("\n").length), [4, 3, 2, 1])
+        assert.deepStrictEqual(read.ends.map((end) => text[end - 1]), ["\n", "\n", "\n", "\n"])
+      })
+    ))
+
+  it.live("is of one source, at one moment of its life", () =>
+    withFile((_, journal, file) =>
+      Effect.gen(function*() {
+        yield* journal.append({ to: 4096, sha256 })
+        const others: ReadonlyArray<readonly [string, Seen]> = [
+          ["other", stat],
+          ...(["size", "mtimeNs", "changedTimeNs", "ino", "dev"] as const).map((key) =>
+            ["name", { ...stat, [key]: stat[key]! + 1n }] as const
+          ),
+          ["name", { ...stat, changedTimeNs: undefined } as unknown as Seen]
+        ]
+        for (const [name, seen] of others) {
+          assert.deepStrictEqual(yield* readJournal(file, name, seen), { entries: [], ends: [0] })
+        }
+        assert.lengthOf((yield* readJournal(file, "name", stat)).entries, 1)
+      })
+    ))
+
+  it.live("is believed up to the first entry that cannot be", () =>
+    Effect.forEach([
+      ["half a sector", line(5000)],
+      ["nothing", line(0)],
+      ["less than before", line(4096)],
+      ["behind the end", line(102_400)],
+      ["no number", line("8192")],
+      ["half a byte", line(8192.5)],
+      ["no hash", line(8192, 7)],
+      ["too short a hash", line(8192, sha256.slice(1))],
+      ["too long a hash", line(8192, `${sha256}0`)],
+      ["no hexadecimal hash", line(8192, "x".repeat(64))],
+      ["half a line", line(8192).slice(0, -1)],
+      ["no JSON", "}\n"],
+      ["an empty line", "\n"],
+      ["null", "null\n"]
+    ], ([what, text]) =>
+      withFile((path, journal, file) =>
+        Effect.gen(function*() {
+          yield* journal.append({ to: 4096, sha256 })
+          fs.appendFileSync(path, text + line(12_288))
+          const { ends, entries } = yield* readJournal(file, "name", stat)
+          assert.deepStrictEqual([what, entries, ends.length], [what, [{ to: 4096, sha256 }], 2])
+        })
+      )))
+
+  it.live("of more than a gibibyte is none, nor is one that cannot be read", () =>
+    withFile((path, journal, file) =>
+      Effect.gen(function*() {
+        yield* journal.append({ to: 4096, sha256 })
+        fs.truncateSync(path, 2 ** 30 + 1)
+        assert.deepStrictEqual(yield* readJournal(file, "name", stat), { entries: [], ends: [0] })
+        const closed = yield* Effect.scoped(File.open(path))
+        assert.deepStrictEqual(yield* readJournal(closed, "name", stat), { entries: [], ends: [0] })
+      })
+    ))
+
+  it.live.skipIf(process.platform === "win32")("is its user's alone, and no link", () =>
+    withFile((path) =>
+      Effect.gen(function*() {
+        assert.strictEqual(fs.statSync(path).mode & 0o777, 0o600)
+        fs.symlinkSync(path, `${path}.link`)
+        yield* Effect.flip(Effect.scoped(openJournal(`${path}.link`, "openExisting")))
+        yield* Effect.flip(Effect.scoped(openJournal(path, "createNew")))
+        yield* Effect.scoped(openJournal(path, "openExisting"))
+      })
+    ))
+})
+
+describe("a failure", () => {
+  const place = { system: "/proc/self/fd/7/a", user: "/home/me/a" }
+  const denied = (path?: string, detail?: string) =>
+    Win32Error.make({ code: C.ERROR_ACCESS_DENIED, syscall: "CreateFileW", path, detail, handle: 9, text: "Access is denied." })
+  const errno = Object.assign(new Error("EACCES: permission denied, open '/proc/self/fd/7/a'"), {
+    code: "EACCES",
+    syscall: "open"
+  })
+  const causeOf = (error: PipelineError) => error.cause as Win32Error.Win32Error
+
+  it("of the library's is told with the user's path, wherever the path stands", () => {
+    const { cause: _, ...rest } = cannot("read", place)(denied("/proc/self/fd/7/a", "of /proc/self/fd/7/a"))
+    assert.deepInclude(rest, { reason: "PermissionDenied", path: "/home/me/a" })
+    const error = causeOf(cannot("read", place)(denied("/proc/self/fd/7/a", "of /proc/self/fd/7/a")))
+    assert.deepInclude({ ...error }, {
+      code: C.ERROR_ACCESS_DENIED,
+      reason: "PermissionDenied",
+      syscall: "CreateFileW",
+      handle: 9,
+      path: "/home/me/a",
+      detail: "of /home/me/a"
+    })
+    assert.strictEqual(error.text, "Access is denied.")
+    const without = causeOf(cannot("read", place)(denied()))
+    assert.deepStrictEqual([without.path, without.detail], [undefined, undefined])
+  })
+  it("of the library's about a path that the user knows is its cause as it is", () => {
+    const error = denied("/home/me/a")
+    assert.strictEqual(cannot("read", "/home/me/a")(error).cause, error)
+    assert.strictEqual(cannot("read", { system: "/a", user: "/a" })(error).path, "/a")
+  })
+  it("of node's is one of the library's, with node's as its cause", () => {
+    for (const at of [place, "/home/me/a"]) {
+      const error = cannot("write", at)(errno)
+      assert.strictEqual(error.message, "Cannot write \"/home/me/a\": permission denied (ERROR_ACCESS_DENIED).")
+      assert.deepInclude({ ...causeOf(error) }, { code: 5, syscall: "open", path: "/home/me/a", cause: errno })
+      assert.match(causeOf(error).detail!, /^\(EACCES/)
+    }
+    assert.strictEqual(causeOf(cannot("write", "/a")(new Error("what?"))).syscall, "node:fs")
+  })
+  it("that nobody can do anything about is told in the system's words", () => {
+    const error = Win32Error.make({ code: C.ERROR_INVALID_PARAMETER, syscall: "ReadFile", text: "Wrong.", detail: "so" })
+    assert.match(cannot("read", "/a")(error).message, /^Cannot read "\/a": Wrong: so \(ERROR_INVALID_PARAMETER\)\.$/)
+  })
+  it("that is one already stays the same", () => {
+    const error = makeError({ reason: "Changed", path: "a", sentence: "It has changed." })
+    assert.strictEqual(cannot("read", place)(error), error)
+  })
+  it("of several files tells the first; of one, that one", () => {
+    const [a, b] = ["a", "b"].map((path) => makeError({ reason: "Changed", path, sentence: `${path} has changed.` }))
+    assert.deepInclude({ ...filesFailed("to", [a!]) }, { reason: "FilesFailed", path: "a", sentence: "a has changed." })
+    assert.deepInclude({ ...filesFailed("to", [a!, b!]) }, {
+      reason: "FilesFailed",
+      path: "to",
+      sentence: "2 files could not be copied; the first: a has changed.",
+      cause: a
+    })
+    for (const failures of [[a!], [a!, b!]]) assert.deepStrictEqual(filesFailed("to", failures).failures, failures)
+    assert.deepInclude({ ...withRemains(a!, ["x"], 3) }, { ...a!, left: ["x"], replaced: 3 })
+  })
 })
 
 describe("runs of zeros", () => {

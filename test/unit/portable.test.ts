@@ -14,7 +14,7 @@ import { limitOf } from "../../src/internal/kernel/gate.js"
 import type { CallName, Calls } from "../../src/internal/kernel/Calls.js"
 import { ContractViolation } from "../../src/internal/kernel/model.js"
 import * as Portable from "../../src/internal/kernel/portable.js"
-import { Driver, END } from "../support/driver.js"
+import { Driver, END, type Opened } from "../support/driver.js"
 
 const linux = process.platform === "linux"
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
@@ -39,7 +39,7 @@ afterEach(() => {
 const setup = (threads = 3) => new Driver(Portable.make({ threads }))
 
 /** A node:fs function with another in its place, for as long as `run` takes. */
-const replaced = async <K extends "read" | "write">(
+const replaced = async <K extends "fstat" | "fsync" | "read" | "write">(
   name: K,
   make: (original: typeof fs[K]) => unknown,
   run: () => Promise<void>
@@ -138,6 +138,33 @@ describe("reads and writes", () => {
     await file.close()
   })
 
+  it("fail as the system says; what is not there yet is no read for us, and a short write that is none a full disk", async () => {
+    const file = await setup().open(at("f"))
+    await file.write(text("0123456789abcdef"), 0)
+    const failing = (code: string) => () => (...rest: ReadonlyArray<unknown>) =>
+      setImmediate(rest.at(-1) as (error: Error) => void, Object.assign(new Error(code), { code }))
+    const packets: Array<unknown> = []
+    for (const kind of ["read", "write"] as const) {
+      for (const code of ["EIO", "EAGAIN"]) {
+        await replaced(kind, failing(code), async () => void packets.push(await file.run(kind)))
+      }
+    }
+    expect(packets).toEqual([
+      [C.ERROR_IO_DEVICE, 0],
+      [C.ERROR_NOT_SUPPORTED, 0],
+      [C.ERROR_IO_DEVICE, 0],
+      [C.ERROR_SHARING_VIOLATION, 0]
+    ])
+    const nothing = () => (...rest: ReadonlyArray<unknown>) =>
+      setImmediate(rest.at(-1) as (error: null, count: number) => void, null, 0)
+    await replaced("write", nothing, async () => expect(await file.run("write")).toEqual([C.ERROR_DISK_FULL, 0]))
+    await replaced("read", nothing, async () => expect(await file.run("read")).toEqual([C.ERROR_HANDLE_EOF, 0]))
+    // The end of the file is a place to write to alone.
+    expect(file.issue("read", { offset: END }).answer).toBe(C.ERROR_INVALID_PARAMETER)
+    file.driver.kernel.cancelThreadpoolIo(file.threadpoolIo)
+    await file.close()
+  })
+
   it("of a custom kind cannot be made", async () => {
     const file = await setup().open(at("a"))
     expect(file.issue("custom").answer).toBe(C.ERROR_NOT_SUPPORTED)
@@ -174,6 +201,31 @@ describe("appends", () => {
     expect(packets).toEqual(lines.map(() => [0, 32]))
     expect(fs.readFileSync(at("log"), "utf8").match(/.{32}/gs)!.sort()).toEqual([...lines].sort())
     for (const file of files) await file.close()
+  })
+
+  it("can be cancelled before it is known which file they are for, each of them", async () => {
+    for (const which of [0, 1, 2]) {
+      const name = `log ${which}`
+      const file = await setup().open(at(name))
+      const all = [16, 8, 4].map((length) => file.issue("write", { length, offset: END }))
+      all[which]!.cancel()
+      const packets = await Promise.all(all.map((one) => one.packet()))
+      expect(packets).toEqual([16, 8, 4].map((length, index) => index === which ? [C.ERROR_OPERATION_ABORTED, 0] : [0, length]))
+      expect(fs.statSync(at(name)).size).toBe(28 - [16, 8, 4][which]!)
+      await file.close()
+    }
+  })
+
+  it("fail where the file cannot be told, and go on when it can", async () => {
+    const file = await setup().open(at("log"))
+    const failing = () => (...rest: ReadonlyArray<unknown>) =>
+      setImmediate(rest.at(-1) as (error: Error) => void, Object.assign(new Error("EIO"), { code: "EIO" }))
+    await replaced("fstat", failing, async () => {
+      expect(await file.write(text("lost"), END)).toEqual([C.ERROR_IO_DEVICE, 0])
+    })
+    expect(await file.write(text("kept"), END)).toEqual([0, 4])
+    expect(fs.readFileSync(at("log"), "utf8")).toBe("kept")
+    await file.close()
   })
 
   it("that wait for another can be cancelled without touching the file", async () => {
@@ -477,6 +529,26 @@ describe("calls on an open file", () => {
     await file.close()
   })
 
+  it("change what they are told alone: neither mode nor times, to the nanosecond, for the sake of the other", async () => {
+    fs.writeFileSync(at("f"), "", { mode: 0o640 })
+    const file = await setup().open(at("f"))
+    const set = async (change: Partial<Calls["SetBasicInformation"][0]>) => {
+      const nothing = { accessTimeNs: undefined, modifiedTimeNs: undefined, readOnly: undefined, mode: undefined }
+      await file.driver.call("SetBasicInformation", { handle: file.handle, ...nothing, ...change })
+      const { atimeNs, mode, mtimeNs } = fs.statSync(at("f"), { bigint: true })
+      return { atimeNs, mtimeNs, mode: Number(mode & 0o777n) }
+    }
+    const { atimeNs, mtimeNs } = await set({})
+    if (linux) {
+      expect(await set({ mode: 0o600 })).toEqual({ atimeNs, mtimeNs, mode: 0o600 })
+      expect(await set({ readOnly: true })).toEqual({ atimeNs, mtimeNs, mode: 0o400 })
+    }
+    const { mode } = await set({})
+    expect(await set({ modifiedTimeNs: 5_000_000n })).toMatchObject({ mtimeNs: 5_000_000n, mode })
+    expect(await set({ accessTimeNs: 7_000_000n })).toMatchObject({ atimeNs: 7_000_000n, mtimeNs: 5_000_000n, mode })
+    await file.close()
+  })
+
   it("make it read-only and writable again, or give it a mode", async () => {
     fs.writeFileSync(at("f"), "", { mode: 0o644 })
     const file = await setup().open(at("f"))
@@ -643,6 +715,42 @@ describe("the kernel", () => {
     expect(kernel.allocateOwn(2 ** 50)).toBeUndefined()
   })
 
+  it("takes back a call that comes in the next turn until then, and not after", async () => {
+    const { kernel } = setup()
+    const arguments_ = { path: "\\\\.\\pipe\\x", messages: true, maxInstances: 1, outBufferSize: 0, inBufferSize: 0 }
+    const call = (done: () => void) =>
+      kernel.call("CreateNamedPipeW", { ...arguments_, security: undefined, first: true }, done)
+    const answered = vi.fn()
+    const taken = call(answered)
+    const kept = call(answered)
+    expect(taken()).toBe(true)
+    await turn()
+    await turn()
+    expect([answered.mock.calls.length, kept()]).toEqual([1, false])
+  })
+
+  it("has no pipes with messages or descriptors of others, nor a copy in one request without threads for it", async () => {
+    const driver = setup()
+    const pipe = { path: "\\\\.\\pipe\\x", maxInstances: 1, outBufferSize: 0, inBufferSize: 0, first: true }
+    for (const wants of [{ messages: true, security: undefined }, { messages: false, security: "D:" }]) {
+      const { cause, status } = await driver.call("CreateNamedPipeW", { ...pipe, ...wants })
+      expect(status).toBe(C.ERROR_NOT_SUPPORTED)
+      expect(String(cause)).toContain(wants.messages ? "pipes of bytes only" : "no security descriptors")
+    }
+    const copy = { from: at("a"), to: at("b"), limit: 1, mode: 0, keeps: undefined, times: false, verify: false, follow: false }
+    expect(await driver.status("CopySmallFile", copy)).toBe(C.ERROR_NOT_SUPPORTED)
+    expect(driver.kernel.copiesSmallFiles!()).toBe(false)
+  })
+
+  it("takes nothing at all for success, as some runtimes call back", async () => {
+    const file = await setup().open(at("f"))
+    const silent = () => (...rest: ReadonlyArray<unknown>) => setImmediate(rest.at(-1) as () => void)
+    await replaced("fsync", silent, async () => {
+      expect(await file.driver.status("FlushFileBuffers", { handle: file.handle })).toBe(C.ERROR_SUCCESS)
+    })
+    await file.close()
+  })
+
   it("unbinds, as Windows does since 8.1, and binds anew", async () => {
     const driver = setup()
     const first = await driver.open(at("f"))
@@ -651,6 +759,58 @@ describe("the kernel", () => {
     const second = driver.bind(first.handle)
     expect(await second.write(text("x"), 0)).toEqual([0, 1])
     await second.close()
+  })
+})
+
+describe.runIf(process.platform !== "win32")("a pipe", () => {
+  const issue = (opened: Opened, kind: "connect" | "read" | "peek") => {
+    const operation = opened.issue(kind)
+    if (operation.answer !== C.ERROR_IO_PENDING) {
+      opened.driver.kernel.cancelThreadpoolIo(opened.threadpoolIo)
+      opened.driver.kernel.slots.release(operation.slot)
+    }
+    return operation
+  }
+
+  it("has instances that serve one client after the other, and says what each is just now", async () => {
+    const driver = setup()
+    const path = `\\\\.\\pipe\\portable-${process.pid}-${Date.now()}`
+    const create = async (first: boolean) =>
+      (await driver.call("CreateNamedPipeW", {
+        path,
+        messages: false,
+        maxInstances: 255,
+        outBufferSize: 0,
+        inBufferSize: 0,
+        security: undefined,
+        first
+      })).value!
+    const connect = () => driver.open(path, { disposition: C.OPEN_EXISTING })
+    const name = await create(true)
+    const server = driver.bind(await create(false))
+    const { handle } = server
+    const mode = (handle: number, messages: boolean) => driver.status("SetNamedPipeHandleState", { handle, messages })
+    expect([await mode(handle, false), await mode(handle, true)]).toEqual([0, C.ERROR_INVALID_PARAMETER])
+    expect([await mode(name, false), await mode(4711, false)]).toEqual([C.ERROR_INVALID_FUNCTION, C.ERROR_INVALID_HANDLE])
+    const disconnect = () => driver.status("DisconnectNamedPipe", { handle })
+    expect(await disconnect()).toBe(C.ERROR_PIPE_LISTENING)
+    for (let round = 0; round < 2; round++) {
+      const connecting = issue(server, "connect")
+      expect(connecting.answer).toBe(C.ERROR_IO_PENDING)
+      const client = await connect()
+      expect(await connecting.packet()).toEqual([0, 0])
+      driver.kernel.slots.release(connecting.slot)
+      expect(issue(server, "connect").answer).toBe(C.ERROR_PIPE_CONNECTED)
+      expect(issue(client, "connect").answer).toBe(C.ERROR_INVALID_FUNCTION)
+      expect(await driver.status("DisconnectNamedPipe", { handle: client.handle })).toBe(C.ERROR_INVALID_FUNCTION)
+      expect(await mode(client.handle, false)).toBe(0)
+      expect([await disconnect(), await disconnect()]).toEqual([0, 0])
+      expect(issue(server, "read").answer).toBe(C.ERROR_PIPE_NOT_CONNECTED)
+      await client.close()
+    }
+    await server.close()
+    await driver.call("CloseHandle", { handle: name })
+    expect(await driver.create(path, { disposition: C.OPEN_EXISTING })).toMatchObject({ status: C.ERROR_FILE_NOT_FOUND })
   })
 })
 

@@ -11,7 +11,7 @@ import { promisify } from "node:util"
 import type { Worker } from "node:worker_threads"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import type { SmallCopy } from "../../src/internal/kernel/Calls.js"
-import { type Answer, libuv, type Requests, type Stat } from "../../src/internal/kernel/portable/requests.js"
+import { type Answer, libuv, type OpenedFile, type Requests, type Stat } from "../../src/internal/kernel/portable/requests.js"
 import * as Thread from "../../src/internal/kernel/portable/thread.js"
 import { CAPACITY, DATA, Threads } from "../../src/internal/kernel/portable/threads.js"
 import { seconds } from "../../src/internal/times.js"
@@ -54,10 +54,12 @@ describe("every request", () => {
     const bytes = Buffer.alloc(20, 1)
     told.push(await ask<number>((answer) => requests.read(fd, bytes, 2, 15, 1, answer)), bytes.toString("hex"))
     told.push(await ask<number>((answer) => requests.read(fd, bytes, 0, 20, 99, answer)))
-    await ask<void>((answer) => requests.ftruncate(fd, 7, answer))
-    await ask<void>((answer) => requests.fsync(fd, answer))
-    await ask<void>((answer) => requests.fchmod(fd, 0o600, answer))
-    await ask<void>((answer) => requests.futimes(fd, 1_000_500_000_000n, -2_000_250_000_000n, answer))
+    told.push(
+      await ask<void>((answer) => requests.ftruncate(fd, 7, answer)),
+      await ask<void>((answer) => requests.fsync(fd, answer)),
+      await ask<void>((answer) => requests.fchmod(fd, 0o600, answer)),
+      await ask<void>((answer) => requests.futimes(fd, 1_000_500_000_000n, -2_000_250_000_000n, answer))
+    )
     const { birthtimeNs, ctimeNs, ino, ...stat } = await ask<Stat>((answer) => requests.fstat(fd, answer))
     told.push(
       stat,
@@ -87,6 +89,15 @@ describe("every request", () => {
         failure(ask((answer: Answer<number>) => requests.open(at("there"), O_CREAT | O_EXCL, 0, answer))),
         failure(ask((answer: Answer<Stat>) => requests.lstat(missing, answer))),
         failure(ask((answer: Answer<number>) => requests.read(987_654, Buffer.alloc(8), 0, 8, 0, answer))),
+        failure(ask((answer: Answer<number>) => requests.write(987_654, Buffer.alloc(8), 0, 8, 0, answer))),
+        failure(ask((answer: Answer<Stat>) => requests.fstat(987_654, answer))),
+        failure(ask((answer: Answer) => requests.ftruncate(987_654, 0, answer))),
+        failure(ask((answer: Answer) => requests.fsync(987_654, answer))),
+        failure(ask((answer: Answer) => requests.fchmod(987_654, 0o600, answer))),
+        failure(ask((answer: Answer) => requests.futimes(987_654, 0n, 0n, answer))),
+        failure(ask((answer: Answer) => requests.rename(missing, at("x"), answer))),
+        failure(ask((answer: Answer<OpenedFile>) => requests.openAndStat(missing, O_RDONLY, 0, answer))),
+        failure(ask((answer: Answer) => requests.linkAndUnlink(at("there"), at("there"), answer))),
         failure(ask((answer: Answer) => requests.close(987_654, answer))),
         failure(ask((answer: Answer) => requests.unlink(directory, answer))),
         failure(ask((answer: Answer) => requests.linkAndUnlink(missing, at("x"), answer)))
@@ -332,6 +343,136 @@ describe("a thread", () => {
     fs.closeSync(fd)
     await Promise.all(workers.map((worker) => worker.terminate()))
   })
+  const posix = it.runIf(process.platform !== "win32")
+
+  /** Files that keep a thread busy for as long as nobody writes. */
+  const stuck = (threads: Threads, count: number) => {
+    const told: Array<string> = []
+    const names = Array.from({ length: count }, (_, index) => at(`stuck-${made++}-${index}`))
+    execFileSync("mkfifo", names)
+    for (const name of names) {
+      threads.open(name, O_RDONLY, 0, (error, fd) => {
+        told.push((error as NodeJS.ErrnoException | null)?.code ?? "open")
+        if (error === null) fs.closeSync(fd!)
+      })
+    }
+    const letGo = () => {
+      // What is told as failed has been opened all the same, by a thread that nobody hears any more.
+      for (const name of names) fs.closeSync(fs.openSync(name, fs.constants.O_RDWR | fs.constants.O_NONBLOCK))
+    }
+    return { told, letGo }
+  }
+  let made = 0
+  const served = (threads: Threads) => ask<Stat>((answer) => threads.lstat(directory, answer))
+
+  posix("that is stuck keeps nobody waiting: others are started, and not more than libuv has", async () => {
+    const { threads, workers } = await own()
+    const more = (worker: Worker) => void workers.push(worker)
+    process.on("worker", more)
+    const { letGo, told } = stuck(threads, 3)
+    // Asked again and again until there is one more thread than are stuck.
+    for (let round = 0; round < 3; round++) await served(threads)
+    expect(workers.length).toBe(4)
+    const last = stuck(threads, 1)
+    await vi.waitFor(() => {
+      threads.wanted(false)
+      expect(told).toEqual([])
+    })
+    let answered = 0
+    for (let count = 0; count < 40; count++) threads.lstat(directory, () => answered++)
+    for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate)
+    expect([workers.length, answered]).toEqual([4, 0])
+    letGo()
+    last.letGo()
+    await vi.waitFor(() => expect([answered, told.length, last.told.length]).toEqual([40, 3, 1]))
+    process.off("worker", more)
+    await Promise.all(workers.map((worker) => worker.terminate()))
+  })
+
+  posix("that ends under its request loses that alone, while there is another one", async () => {
+    const { threads, workers } = await own()
+    const more = (worker: Worker) => void workers.push(worker)
+    process.on("worker", more)
+    const first = stuck(threads, 1)
+    await served(threads)
+    const second = stuck(threads, 1)
+    await served(threads)
+    process.off("worker", more)
+    expect([workers.length >= 2, first.told, second.told]).toEqual([true, [], []])
+    workers[0]!.emit("exit", 1)
+    await vi.waitFor(() => expect(first.told).toEqual(["EIO"]))
+    await served(threads)
+    expect([threads.running, second.told]).toEqual([true, []])
+    second.letGo()
+    await vi.waitFor(() => expect(second.told).toEqual(["open"]))
+    // It is told once that one thread has ended, and none is started for it.
+    workers[0]!.emit("exit", 1)
+    expect(threads.running).toBe(true)
+    first.letGo()
+    await Promise.all(workers.map((worker) => worker.terminate()))
+    expect(threads.running).toBe(false)
+    for (let count = 0; count < 100; count++) expect(threads.wanted(false)).toBe(false)
+  })
+
+  posix("that was the last one loses all, and what is asked of it from then on", async () => {
+    const { threads, workers } = await own()
+    const { letGo, told } = stuck(threads, 1)
+    let failed = 0
+    for (let count = 0; count < 5; count++) {
+      threads.lstat(directory, (error) => {
+        if ((error as NodeJS.ErrnoException | null)?.code === "EIO") failed++
+      })
+    }
+    for (const worker of workers) worker.emit("exit", 1)
+    await vi.waitFor(() => expect([told, failed]).toEqual([["EIO"], 5]))
+    expect(await failure(served(threads))).toMatchObject({ code: "EIO", syscall: "lstat" })
+    expect(threads.running).toBe(false)
+    letGo()
+    await Promise.all(workers.map((worker) => worker.terminate()))
+  })
+
+  it("is started once while it has not begun, and never where there cannot be any", async () => {
+    const begun: Array<Worker> = []
+    const look = (worker: Worker) => void begun.push(worker)
+    process.on("worker", look)
+    const threads = new Threads()
+    for (let count = 0; count < 300; count++) threads.wanted(false)
+    await new Promise(setImmediate)
+    expect(begun.length).toBe(1)
+    let asked = 0
+    const none = new Threads(() => {
+      asked++
+      throw new Error("no descriptor")
+    })
+    for (let count = 0; count < 300; count++) none.wanted(false)
+    expect([asked, none.running]).toEqual([1, false])
+    while (!threads.running) await new Promise(setImmediate)
+    process.off("worker", look)
+    expect(begun.length).toBe(1)
+    await begun[0]!.terminate()
+  })
+
+  it("is not asked by one request alone, and is by many; nor started for fewer than 64", async () => {
+    const fresh = new Threads()
+    const begun: Array<Worker> = []
+    const look = (worker: Worker) => void begun.push(worker)
+    process.on("worker", look)
+    for (let count = 0; count < 63; count++) expect(fresh.wanted(false)).toBe(false)
+    for (let count = 0; count < 100; count++) expect(fresh.wanted(true)).toBe(false)
+    await new Promise(setImmediate)
+    expect(begun.length).toBe(0)
+    while (!fresh.wanted(false)) await new Promise(setImmediate)
+    process.off("worker", look)
+    // The last ones came one by one.
+    await served(fresh)
+    expect(fresh.wanted(true)).toBe(false)
+    await Promise.all([served(fresh), served(fresh)])
+    expect(fresh.wanted(true)).toBe(true)
+    await served(fresh)
+    expect(fresh.wanted(true)).toBe(false)
+    await begun[0]!.terminate()
+  })
+
   it.runIf(process.platform !== "win32")(
     "keeps the event loop alive while a request is under way, and no longer",
     async () => {

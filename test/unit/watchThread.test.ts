@@ -534,6 +534,181 @@ describe("the watch of a directory ends", () => {
   })
 })
 
+describe("a watch goes on", () => {
+  it("when the system cannot tell of a directory any more, which is listened to anew", async () => {
+    const path = directory("file", "sub/file")
+    const watchers = new Watchers()
+    const watched = await begin(path, { system: { watch: watchers.watch }, manual: true, filter: NAMES })
+    for (const place of [path, join(path, "sub")]) {
+      const before = watchers.opened
+      fs.writeFileSync(join(place, "unheard"), "")
+      watchers.fail(place)
+      await watched.until(`Created ${join(place, "unheard").slice(path.length + 1)}`)
+      expect(watchers.opened).toBe(before + 1)
+      fs.writeFileSync(join(place, "heard"), "")
+      watchers.tell(place, "rename", "heard")
+      await watched.until(`Created ${join(place, "heard").slice(path.length + 1)}`)
+    }
+    expect(watched.failed).toBeUndefined()
+    await watched.end
+    // Nobody listens to it any more.
+    expect(watchers.open.size).toBe(0)
+    watched.taken()
+    await turns()
+  })
+
+  it("when it was away for a moment, as often as that happens", async () => {
+    const path = directory("file")
+    const watchers = new Watchers()
+    const watched = await begin(path, { system: { watch: watchers.watch }, manual: true })
+    const away = `${path}-away`
+    for (let round = 0; round < 3; round++) {
+      fs.renameSync(path, away)
+      watchers.tell(path, "change", "file")
+      await turns()
+      expect(watched.failed).toBeUndefined()
+      fs.renameSync(away, path)
+      await watched.pass(10)
+      expect(watched.failed).toBeUndefined()
+    }
+    fs.renameSync(path, away)
+    watchers.tell(path, "change", "file")
+    await turns()
+    await watched.pass(10)
+    expect(watched.failed?.code).toBe("ENOENT")
+  })
+
+  it("when nobody may look at the directory itself, which is told once", async () => {
+    const path = directory("file")
+    const watchers = new Watchers()
+    let closed = false
+    const system = { watch: watchers.watch, ...failing("lstatSync", "EACCES", (one) => closed && one === path) }
+    const watched = await begin(path, { system, manual: true, filter: NAMES })
+    closed = true
+    for (const name of ["one", "two"]) {
+      fs.writeFileSync(join(path, name), "")
+      watchers.tell(path, "rename", name)
+      await watched.until(`Created ${name}`)
+    }
+    expect([...watched.lines].sort()).toEqual(["Created one", "Created two", "EACCES "])
+    await watched.pass(1000)
+    await watched.pass(10)
+    expect(watched.failed).toBeUndefined()
+  })
+
+  it("when a directory has gone by the time that it is listed, which is told as removed", async () => {
+    const path = directory()
+    const watchers = new Watchers()
+    const gone = join(path, "brief")
+    const watch = ((place: string, ...rest: ReadonlyArray<never>) => {
+      if (place === gone && fs.existsSync(gone)) fs.rmSync(gone, { recursive: true })
+      if (!fs.existsSync(place)) throw error("ENOENT")
+      return (watchers.watch as (...parameters: ReadonlyArray<unknown>) => unknown)(place, ...rest)
+    }) as never
+    const watched = await begin(path, { system: { watch }, manual: true, filter: NAMES })
+    fs.mkdirSync(join(gone, "deep"), { recursive: true })
+    watchers.tell(path, "rename", "brief")
+    await watched.until("Created brief")
+    await turns()
+    await watched.pass(10)
+    expect(watched.lines).toEqual(["Created brief", "Removed brief"])
+  })
+
+  onLinux("without what is below, when it is not recursive: no branch is looked at there", async () => {
+    const path = directory("sub/file")
+    fs.mkdirSync(Buffer.concat([Buffer.from(join(path, "x")), Buffer.of(0xff)]))
+    const { open, watch } = counted()
+    const watched = await begin(path, { recursive: false, filter: NAMES, system: { watch } })
+    expect(open()).toBe(1)
+    fs.writeFileSync(join(path, "sub", "unseen"), "")
+    fs.mkdirSync(join(path, "seen"))
+    await watched.until("Created seen")
+    expect([watched.lines, open()]).toEqual([["Created seen"], 1])
+  })
+
+  it("and remembers as many names as before, when what they are in has gone", async () => {
+    const MANY = 40_000
+    const path = directory("sub/file")
+    const watchers = new Watchers()
+    const watched = await begin(path, { system: { watch: watchers.watch }, manual: true, filter: NAMES })
+    for (let name = 0; name < MANY; name++) watchers.tell(join(path, "sub"), "change", `${name}`)
+    fs.rmSync(join(path, "sub"), { recursive: true })
+    watchers.tell(path, "rename", "sub")
+    await turns()
+    await watched.pass(10)
+    await watched.until("Removed sub")
+    for (let name = 0; name < MANY; name++) watchers.tell(path, "change", `${name}`)
+    await turns()
+    expect(watched.lines.filter((line) => !line.startsWith("Removed"))).toEqual([])
+  })
+})
+
+describe("after its end", () => {
+  it("nothing is told of names that could not be told", async () => {
+    const path = directory("file")
+    const watchers = new Watchers()
+    const watched = await begin(path, { system: { watch: watchers.watch }, manual: true, filter: NAMES })
+    watchers.tell(path, "rename", "x\ufffd")
+    fs.renameSync(path, `${path}-away`)
+    watchers.tell(path, "rename", "file")
+    await turns()
+    await watched.pass(10)
+    expect(watched.failed?.code).toBe("ENOENT")
+    const { times } = watched
+    await watched.pass(50)
+    await watched.pass(1000)
+    expect([watched.lines, watched.times]).toEqual([[], times])
+  })
+})
+
+describe("names of files and of directories are told apart by the filter", () => {
+  const { FILE_NOTIFY_CHANGE_DIR_NAME, FILE_NOTIFY_CHANGE_FILE_NAME } = C
+  for (const [filter, told] of [[FILE_NOTIFY_CHANGE_FILE_NAME, "file"], [FILE_NOTIFY_CHANGE_DIR_NAME, "sub"]] as const) {
+    it(`${told} alone`, async () => {
+      const path = directory()
+      const watchers = new Watchers()
+      const watched = await begin(path, { system: { watch: watchers.watch }, manual: true, filter })
+      fs.writeFileSync(join(path, "file"), "")
+      fs.mkdirSync(join(path, "sub"))
+      for (const name of ["file", "sub"]) watchers.tell(path, "rename", name)
+      await watched.until(`Created ${told}`)
+      fs.renameSync(join(path, "file"), join(path, "file2"))
+      fs.renameSync(join(path, "sub"), join(path, "sub2"))
+      for (const name of ["file", "sub", "file2", "sub2"]) watchers.tell(path, "rename", name)
+      await watched.until(`To ${told}2`)
+      fs.rmSync(join(path, "file2"))
+      fs.rmdirSync(join(path, "sub2"))
+      for (const name of ["file2", "sub2"]) watchers.tell(path, "rename", name)
+      await turns()
+      await watched.pass(10)
+      await turns()
+      expect(watched.lines).toEqual([`Created ${told}`, `From ${told}`, `To ${told}2`, `Removed ${told}2`])
+    })
+  }
+})
+
+describe("a write is told by what the system says", () => {
+  it("although its times were put back, and so is a change of the access time, which looks the same", async () => {
+    for (const change of ["a write", "an access time"] as const) {
+      const path = directory("file")
+      const file = join(path, "file")
+      fs.writeFileSync(file, "one")
+      fs.utimesSync(file, 1000, 1000)
+      const watchers = new Watchers()
+      const filter = C.FILE_NOTIFY_CHANGE_LAST_WRITE
+      const watched = await begin(path, { system: { watch: watchers.watch }, manual: true, filter })
+      if (change === "a write") fs.writeFileSync(file, "two")
+      fs.utimesSync(file, change === "a write" ? 1000 : 2000, 1000)
+      // Both are nothing but a change, and the name alone is none.
+      watchers.tell(path, "rename", "file")
+      await turns()
+      expect(watched.lines).toEqual([])
+      watchers.tell(path, "change", "file")
+      await watched.until("Modified file")
+    }
+  })
+})
+
 describe("what was told and not taken", () => {
   onLinux("holds back what comes after it, and nothing of it is lost", async () => {
     const path = directory()

@@ -145,6 +145,33 @@ describe("the thread that watches", () => {
     await terminate()
   })
 
+  it("knows how many events the system keeps, and asks of each directory once to end", async () => {
+    let queue: number | undefined
+    const orders: Array<string> = []
+    const watcher = new Watcher((settings) => {
+      queue = settings.queue
+      const worker = {
+        postMessage: ({ id, kind }: { id: number; kind: string }) => {
+          orders.push(kind)
+          if (kind !== "taken") setImmediate(() => emitter.emit("message", { kind: kind === "watch" ? "begun" : "ended", id }))
+        },
+        ref() {},
+        unref() {}
+      }
+      const emitter = Object.assign(new EventEmitter(), worker)
+      return emitter as unknown as Worker
+    })
+    const { tree } = await watch(watcher, directory())
+    await Promise.all([ended(tree), ended(tree)])
+    await ended(tree)
+    expect(orders).toEqual(["watch", "end"])
+    expect(queue).toBe(
+      process.platform === "linux"
+        ? Number(fs.readFileSync("/proc/sys/fs/inotify/max_queued_events", "latin1"))
+        : Infinity
+    )
+  })
+
   it("answers for a directory that cannot be watched, and for one that was given up meanwhile", async () => {
     const watcher = new Watcher(real)
     await expect(watch(watcher, join(directory(), "missing"))).rejects.toMatchObject({ code: "ENOENT" })

@@ -2,13 +2,13 @@
  * Files as Windows has them and no machine of ours: holes by request, contents that are elsewhere, and no numbers that
  * tell one file from another. On the portable kernel, whose answers about files are changed on their way.
  */
-import { afterAll, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { YieldWrap } from "effect/Utils"
-import * as fs from "node:fs"
+import builtin, * as fs from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import { basename, join } from "node:path"
-import { vi } from "vitest"
 import * as C from "../../src/internal/constants.js"
 import type { CallName, FileInformation } from "../../src/internal/kernel/Calls.js"
 import { DONE_WITHOUT_PACKET } from "../../src/internal/kernel/Kernel.js"
@@ -20,32 +20,37 @@ import * as lab from "../support/lab.js"
 
 type Numbers = Partial<Record<"dev" | "ino", bigint>>
 
-// Other files of this process have loaded the library over the real node:fs.
-vi.hoisted(() => void vi.resetModules())
-// And further ones are not to have it over this one.
-afterAll(() => void vi.resetModules())
-
-/** Node tells these of every file, where a test says so. */
-const told: { numbers: Numbers } = vi.hoisted(() => ({ numbers: {} }))
-
 type Look = (...arguments_: Array<unknown>) => unknown
+type Looks = Record<string, Look>
 
-vi.mock("node:fs", async (original) => {
-  const real = await original<Record<"fstatSync" | "lstatSync" | "statSync", Look>>()
-  const changed = (look: Look): Look => (...arguments_) => {
-    const stat = look(...arguments_)
-    return stat === undefined ? undefined : Object.assign(stat as object, told.numbers)
-  }
-  const [fstatSync, lstatSync, statSync] = [real.fstatSync, real.lstatSync, real.statSync].map(changed)
-  return { ...real, fstatSync, lstatSync, statSync }
-})
-
-vi.mock("node:fs/promises", async (original) => {
-  const real = await original<Record<"lstat" | "stat", Look>>()
-  const changed = (look: Look): Look => async (...arguments_) =>
-    Object.assign((await look(...arguments_)) as object, told.numbers)
-  return { ...real, lstat: changed(real.lstat), stat: changed(real.stat) }
-})
+/** Node tells these numbers of every file, for everybody in this process, while an effect runs. */
+const telling = <A, E, R>(numbers: Numbers, effect: Effect.Effect<A, E, R>) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const tables = [
+        [builtin as unknown as Looks, ["fstatSync", "lstatSync", "statSync"]],
+        [builtin.promises as unknown as Looks, ["lstat", "stat"]]
+      ] as const
+      const told = (stat: unknown) => stat === undefined ? undefined : Object.assign(stat as object, numbers)
+      const undo = tables.flatMap(([functions, names]) =>
+        names.map((name) => {
+          const real = functions[name]!
+          functions[name] = (...arguments_) => {
+            const answer = real(...arguments_)
+            return answer instanceof Promise ? answer.then(told) : told(answer)
+          }
+          return () => functions[name] = real
+        })
+      )
+      syncBuiltinESMExports()
+      return () => {
+        for (const one of undo) one()
+        syncBuiltinESMExports()
+      }
+    }),
+    () => effect,
+    (undo) => Effect.sync(undo)
+  )
 
 const { FSCTL_QUERY_ALLOCATED_RANGES, FSCTL_SET_SPARSE } = C.IO_CONTROL_CODES
 
@@ -242,11 +247,7 @@ describe("files without numbers", () => {
   const withNumbers = <A, E, R>({ fileIndex, volume }: typeof unknown[number], effect: Effect.Effect<A, E, R>) =>
     onWindows(
       { information: { fileIndex, volume } },
-      Effect.acquireUseRelease(
-        Effect.sync(() => told.numbers = { dev: volume, ino: fileIndex }),
-        () => effect,
-        () => Effect.sync(() => told.numbers = {})
-      )
+      telling({ dev: volume, ino: fileIndex }, effect)
     )
   const fileSystem = ThreadpoolFileSystem.make
 

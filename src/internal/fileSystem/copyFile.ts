@@ -54,9 +54,7 @@ export const copyFile = (kernel: Kernel.Service, options: CopyOptions): Failing<
                 begun = true
                 const copied = failing(copyInto(source, stat, file, present, options))
                 return restore(isNew ? Effect.zipRight(copied, requireName(kernel, options, present)) : copied)
-              })).pipe(Effect.onError(() =>
-                begun ? remove(kernel, options, present) : Effect.void
-              )))
+              }).pipe(Effect.onError(() => begun ? remove(kernel, options, present) : Effect.void))))
         )
       })
   )

@@ -49,7 +49,8 @@ const FILTER: ReadonlyArray<Operation.Notification> = [
 /** The name that an event gives; nobody hears of what has none. */
 type NameOf = (name: string) => string | undefined
 
-const eventsOf =
+/** The events that a change of a directory is for whoever watches `path`. */
+export const eventsOf =
   (path: string, nameOf: NameOf) =>
   (change: Directory.Change): Effect.Effect<ReadonlyArray<FileSystem.WatchEvent>, Win32Error.Win32Error> => {
     const event = (make: (of: { readonly path: string }) => FileSystem.WatchEvent, place: Directory.Place) => {

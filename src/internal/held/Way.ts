@@ -111,7 +111,7 @@ const doesLead = (): boolean => {
 
 // --- anywhere
 
-const comparing = (requests: Requests): Way => {
+export const comparing = (requests: Requests): Way => {
   const look = looking(requests)
   return {
     holds: false,

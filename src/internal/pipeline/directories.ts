@@ -128,11 +128,11 @@ export const refuseCollision = (
   { maker, progress, room }: Job,
   { directories, sameButCase }: Plan
 ): Effect.Effect<void, PipelineError, Kernel> => {
-  const root = directories[0]
-  if (sameButCase === undefined || root === undefined) return Effect.void
-  return room.using([root.target], () =>
+  if (sameButCase === undefined) return Effect.void
+  const { target } = directories[0]!
+  return room.using([target], () =>
     withTag(maker, (tag) => {
-      const { place } = root.target
+      const { place } = target
       const name = partialName("Case", tag)
       const probe = placeIn(place, name)
       const look = Effect.suspend(() => {

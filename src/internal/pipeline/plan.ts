@@ -369,13 +369,11 @@ const notFollowed = (source: Place, error: unknown): PipelineError => {
 
 const KINDS: { readonly [T in ReturnType<typeof kindOf>]?: string } = {
   FIFO: "FIFO",
-  Socket: "socket",
-  BlockDevice: "device",
-  CharacterDevice: "device"
+  Socket: "socket"
 }
 
 const refuseSpecial = (path: string, stat: BigIntStats): void => {
   if (stat.isFile()) return
-  const kind = KINDS[kindOf(stat)] ?? "special file"
+  const kind = KINDS[kindOf(stat)] ?? "device"
   throw failure("SpecialFile", path, `${quoted(path)} is a ${kind}, which cannot be copied.`)
 }

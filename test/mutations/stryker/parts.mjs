@@ -42,8 +42,8 @@ export const parts = {
     sample: 0.1,
     mutate: ["src/internal/pipeline/*.ts", "src/internal/held/*.ts"],
     tests: [
-      ...unit("pipeline", "owner", "times"),
-      ...contract("pipeline", "resume", "leftovers", "copyTimes", "trees", "swapped", "smallFiles", "rights"),
+      ...unit("pipeline", "held", "owner", "times", "windowsFiles"),
+      ...contract("pipeline", "copies", "resume", "leftovers", "copyTimes", "trees", "swapped", "smallFiles", "rights"),
       ...contract("sizes", "sparse", "devices", "refusals", "slices", "names", "arguments", "vanishing", "properties")
     ],
     without:
@@ -54,7 +54,7 @@ export const parts = {
     sample: 0.25,
     mutate: ["src/internal/fileSystem/*.ts", "src/ThreadpoolFileSystem.ts"],
     tests: [
-      ...unit("fileSystem", "text"),
+      ...unit("fileSystem", "text", "windowsFiles"),
       ...contract("fileSystem-own", "fileSystem-contents", "fileSystem-names", "fileSystem-interruption"),
       ...contract("directory-filesystem"),
       ...contract("rights", "sizes", "devices", "refusals", "vanishing", "arguments")
