@@ -161,9 +161,9 @@ export interface Options {
   /** The directories below, too. Default `false`. On the portable kernel each takes a watcher of the system's. */
   readonly recursive?: boolean | undefined
   /**
-   * The kinds of changes to tell. Default: `fileName`, `directoryName`, `size`, `lastWrite`. On the portable kernel
-   * `lastAccess` and `creation` are never told, and a change of the access time alone is told under `lastWrite`: nothing
-   * tells it from a write whose times were put back.
+   * The kinds of changes to tell. Default: `fileName`, `directoryName`, `size`, `lastWrite`. The portable kernel never
+   * tells `lastAccess` and `creation`. It tells a change of the access time alone under `lastWrite`, because it cannot
+   * distinguish it from a write whose times were put back.
    */
   readonly filter?: ReadonlyArray<Operation.Notification> | undefined
   /**
@@ -452,24 +452,25 @@ export type Kind =
  * @category models
  */
 export interface Entry extends Place {
-  /** As `stat` of `FileSystem` tells it, of the name itself: a link, or a junction, is a `SymbolicLink`. */
+  /** The type that `FileSystem.stat` has for it, without following links: a link or a junction is a `SymbolicLink`. */
   readonly kind: Kind
   /**
-   * The name as the system has it, where it is no UTF-8. `name` and `path` then have U+FFFD in the place of what is
-   * none, and lead nowhere: `node:fs` opens such a file by its bytes. `undefined` for all other names, and on Windows.
+   * The bytes of a name that is not valid UTF-8. `name` and `path` then have U+FFFD in the place of invalid bytes and
+   * open nothing: `node:fs` opens such a file by its bytes. `undefined` for all other names, and on Windows.
    */
   readonly bytes: Uint8Array | undefined
 }
 
 /**
- * What is in a directory, as a stream in the order of the system: `CreateFileW`, then
- * `GetFileInformationByHandleEx(FileFullDirectoryInfo)` as often as the stream is pulled. At most one answer of the
- * system, some hundreds of entries, is in memory, however many there are. `.` and `..` are not told, nor what is below.
+ * Streams the entries of a directory, in the order of the system: `CreateFileW`, then one
+ * `GetFileInformationByHandleEx(FileFullDirectoryInfo)` for each pull. However large the directory is, memory holds at
+ * most one answer of the system, some hundreds of entries. Leaves out `.` and `..`, and does not go into
+ * subdirectories.
  *
- * The directory is opened when the stream is run, and closed when it ends, however it ends. An interruption waits for
- * the call that runs, at most `drainTimeout`. Names that come or go meanwhile may be told or not, as everywhere.
+ * Running the stream opens the directory; its end, however it ends, closes it. An interruption waits for the call that
+ * runs, at most `drainTimeout`. The stream may or may not tell names that come or go meanwhile.
  *
- * Fails with `NotFound`, with `PermissionDenied`, and with `InvalidArgument` for what is no directory (267).
+ * Fails with `NotFound`, with `PermissionDenied`, and with `InvalidArgument` (267) if the path is not a directory.
  *
  * @example
  * ```ts

@@ -509,7 +509,8 @@ export const forEachChunk: {
  * @since 0.1.0
  * @category streaming
  */
-export const stream: (self: File, options?: ChunkOptions) => Stream.Stream<Uint8Array, Win32Error.Win32Error> = chunks.stream
+export const stream: (self: File, options?: ChunkOptions) => Stream.Stream<Uint8Array, Win32Error.Win32Error> =
+  chunks.stream
 
 /**
  * Like `stream`, with memory that goes round: each chunk is lent until the next one is asked for, or the stream ends.

@@ -83,7 +83,8 @@ export declare namespace Kernel {
     readonly completions?: CompletionWay | "auto" | undefined
     /**
      * The native library of the relay, as an absolute path: a copy of the package's `dist/native/relay-x64.dll`
-     * (or `-arm64`). By default it is found in the installed package; a bundle that runs without the package names it here.
+     * (or `-arm64`). By default it is found in the installed package; a bundle that runs without the package names it
+     * here.
      * One that cannot be loaded fails the layer with `Unsupported`.
      *
      * @since 0.1.0

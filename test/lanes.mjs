@@ -135,8 +135,9 @@ const run = async (lane, args, minutes) => {
 }
 
 /**
- * Waits for its turn, runs node, or `command`, with these arguments for so many minutes at most, and prints what it has
- * said. One that `waits` for a network most of the time takes no processor from the others. Answers its exit code, what went wrong (or `undefined`), what it has said, and the seconds it took.
+ * Waits for its turn, runs node, or `command`, with these arguments for so many minutes at most, and prints its output.
+ * A lane that mostly `waits` for a network takes no processor from the others. Answers the exit code, the problem (or
+ * `undefined`), the output, and the seconds it took.
  */
 export const lane = async ({ args, command, cwd, env, minutes = 5, needs, title, waits = false }) => {
   const lane = { title, needs, command, cwd, env, said: [], begin: 0 }

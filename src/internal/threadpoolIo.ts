@@ -38,7 +38,8 @@ const bindingErrors = {
   },
   invalid: {
     reason: "InvalidHandle",
-    detail: "The number is not a handle of this process, or that handle has been closed: bind it while its owner keeps it open."
+    detail:
+      "The number is not a handle of this process, or that handle has been closed: bind it while its owner keeps it open."
   },
   unsupported: {
     reason: "Unsupported",

@@ -87,7 +87,9 @@ const options = (): Options | "help" => {
   if (save && (quick || compared || contestant !== undefined || values.output !== undefined)) {
     throw new Mistake("--save keeps whole results: it does not go with --quick, --against, --contestant or --output.")
   }
-  if (compared && packed === undefined) throw new Mistake("--against needs test/bench/run.mjs, which packs the revision.")
+  if (compared && packed === undefined) {
+    throw new Mistake("--against needs test/bench/run.mjs, which packs the revision.")
+  }
   const inProject = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
   return {
     kernel: values.kernel as Options["kernel"],

@@ -64,7 +64,11 @@ const problems: Array<string> = []
 const workersEnd = (state: State, start: Start, directory: string, file: string) =>
   Effect.promise(async () => {
     const args = [String(state.below(2 ** 31)), String(WORKERS), file, endingsProgram]
-    const running = start(join(root, "build/bundles/soak/test/bench/soak/workers.mjs"), args, join(directory, "workers"))
+    const running = start(
+      join(root, "build/bundles/soak/test/bench/soak/workers.mjs"),
+      args,
+      join(directory, "workers")
+    )
     const { code, output } = await running.ended
     figures.processes++
     if (code !== 0) return void problems.push(`a process of workers ended with ${code}:\n${output}`)

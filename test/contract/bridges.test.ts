@@ -15,7 +15,7 @@ import { contract, failureOf, fileOf, freshPath, pattern, settleFibers } from ".
 import * as lab from "../support/lab.js"
 
 const KiB = 1024
-/** As many bytes as one request reads at least. */
+/** One request of a stream reads at least this many bytes. */
 const SIZE = 512 * KiB
 const CHUNKS = 24
 /** Requests: those in flight, one chunk that waits, and what the streams of node and the Web queue. */
@@ -23,7 +23,7 @@ const AHEAD = 8
 
 const bytes = pattern(SIZE * CHUNKS)
 
-/** Of a file that is opened when the stream is run. */
+/** Opens the file when the stream is run. */
 const streamOf = (path: string) =>
   Stream.unwrapScoped(Effect.map(File.open(path), (file) => File.stream(file, { chunkSize: SIZE, inFlight: 2 })))
 
@@ -79,7 +79,7 @@ contract("a file as a stream of the Web", ({ claim }) => {
 
   claim("is written from one, and closed", function*() {
     const path = yield* freshPath
-    const body = new Response(bytes as BodyInit).body!
+    const body = new Response(bytes as never).body!
     const source = Stream.fromReadableStream({ evaluate: () => body, onError: (cause) => cause })
     const file = yield* File.open(path, { access: "write", disposition: "createNew" })
     yield* Stream.run(source as Stream.Stream<Uint8Array, unknown>, File.sink(file))
@@ -92,7 +92,7 @@ contract("a file as a stream of node", ({ claim }) => {
 
   claim("has all of its bytes", function*() {
     const stream = yield* toReadable(yield* fileOf(bytes))
-    const all = yield* Effect.promise(() => new Response(stream as unknown as BodyInit).arrayBuffer())
+    const all = yield* Effect.promise(() => new Response(stream as never).arrayBuffer())
     expect(Buffer.from(all).equals(bytes)).toBe(true)
   })
 

@@ -290,18 +290,21 @@ contract("FileSystem, our own", ({ claim, only }) => {
     }
   )
 
-  only(lab.onPosix, "there are links")("readDirectory goes into links to directories, and past those to nothing", function*() {
-    const fs = yield* ThreadpoolFileSystem.make
-    const directory = yield* lab.directory
-    nodeFs.mkdirSync(join(directory, "a/b"), { recursive: true })
-    nodeFs.writeFileSync(join(directory, "a/b/file"), "")
-    nodeFs.symlinkSync("a/b", join(directory, "link"))
-    nodeFs.symlinkSync("a/b/file", join(directory, "to file"))
-    nodeFs.symlinkSync("nowhere", join(directory, "to nothing"))
-    expect((yield* fs.readDirectory(directory, { recursive: true })).sort()).toEqual([
-      ...["a", "a/b", "a/b/file", "link", "link/file", "to file", "to nothing"]
-    ])
-  })
+  only(lab.onPosix, "there are links")(
+    "readDirectory goes into links to directories, and past those to nothing",
+    function*() {
+      const fs = yield* ThreadpoolFileSystem.make
+      const directory = yield* lab.directory
+      nodeFs.mkdirSync(join(directory, "a/b"), { recursive: true })
+      nodeFs.writeFileSync(join(directory, "a/b/file"), "")
+      nodeFs.symlinkSync("a/b", join(directory, "link"))
+      nodeFs.symlinkSync("a/b/file", join(directory, "to file"))
+      nodeFs.symlinkSync("nowhere", join(directory, "to nothing"))
+      expect((yield* fs.readDirectory(directory, { recursive: true })).sort()).toEqual([
+        ...["a", "a/b", "a/b/file", "link", "link/file", "to file", "to nothing"]
+      ])
+    }
+  )
 
   only(lab.onPosix, "it makes a step of node's fail")(
     "remove of a tree tells the first failure, and bears what goes by itself",
@@ -331,7 +334,7 @@ contract("FileSystem, our own", ({ claim, only }) => {
       }
       const error = yield* failureOf(played(refuses, fs.remove(tree, { recursive: true })))
       expect(error).toMatchObject({ reason: "PermissionDenied", method: "remove" })
-      // Those that had begun, of the first directory.
+      // Only removals in the first directory had begun.
       expect(asked).toBeLessThanOrEqual(8)
       expect(treeOf(tree).length).toBe(84)
       const raced = (path: string) =>
@@ -340,7 +343,7 @@ contract("FileSystem, our own", ({ claim, only }) => {
       expect(nodeFs.existsSync(tree)).toBe(false)
       expect(yield* failureOf(fs.remove(tree, { recursive: true }))).toMatchObject({ reason: "NotFound" })
       yield* fs.remove(tree, { recursive: true, force: true })
-      // What is no tree goes as well, and a link goes itself.
+      // A recursive removal takes a single file too, and of a link the link alone.
       populate(tree, 4)
       nodeFs.symlinkSync(tree, join(directory, "link"))
       yield* fs.remove(join(directory, "link"), { recursive: true })

@@ -228,28 +228,35 @@ contract("leftovers", ({ claim, only }) => {
     })
   }
 
-  claim("of several, the one that has come furthest is gone on with, whichever is found first; the others go", function*() {
-    for (const first of [true, false]) {
-      const here = yield* world
-      const left = yield* leave(here)
-      const another = left.tag.replace(/[0-9a-z]+$/, "zzz")
-      const [partial, journal] = [partialName("copy", another), journalName("copy", another)].map((name) =>
-        join(here.there, name)
-      ) as [string, string]
-      fs.copyFileSync(left.partial, partial)
-      fs.copyFileSync(left.journal, journal)
-      const shorter = first ? journal : left.journal
-      const lines = fs.readFileSync(shorter, "utf8").split("\n").slice(0, 2)
-      fs.writeFileSync(shorter, `${lines.join("\n")}\n`)
-      const { foundBytes } = yield* Pipeline.copy(here.from, here.to, RESUMING)
-      expect(foundBytes).toBeGreaterThan(16_384)
-      isCopy(here)
-      expect(fs.readdirSync(here.there)).toEqual(["copy"])
+  claim(
+    "of several, the one that has come furthest is gone on with, whichever is found first; the others go",
+    function*() {
+      for (const first of [true, false]) {
+        const here = yield* world
+        const left = yield* leave(here)
+        const another = left.tag.replace(/[0-9a-z]+$/, "zzz")
+        const [partial, journal] = [partialName("copy", another), journalName("copy", another)].map((name) =>
+          join(here.there, name)
+        ) as [string, string]
+        fs.copyFileSync(left.partial, partial)
+        fs.copyFileSync(left.journal, journal)
+        const shorter = first ? journal : left.journal
+        const lines = fs.readFileSync(shorter, "utf8").split("\n").slice(0, 2)
+        fs.writeFileSync(shorter, `${lines.join("\n")}\n`)
+        const { foundBytes } = yield* Pipeline.copy(here.from, here.to, RESUMING)
+        expect(foundBytes).toBeGreaterThan(16_384)
+        isCopy(here)
+        expect(fs.readdirSync(here.there)).toEqual(["copy"])
+      }
     }
-  })
+  )
 
   /** Something happens to what was left before a call of that name that is about its journal. */
-  const beforeTaking = <A, E, R>(name: "CreateFileW" | "MoveFileExW", happens: () => void, effect: Effect.Effect<A, E, R>) =>
+  const beforeTaking = <A, E, R>(
+    name: "CreateFileW" | "MoveFileExW",
+    happens: () => void,
+    effect: Effect.Effect<A, E, R>
+  ) =>
     Effect.gen(function*() {
       const { engine } = yield* Kernel.Kernel
       const internal = engine.kernel as { call: Internal["call"] }

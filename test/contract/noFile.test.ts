@@ -1,6 +1,6 @@
 /**
- * Names of what is no file: terminals, devices, FIFOs, sockets, directories. Each is opened, and an interruption ends what
- * waits for it, or it is refused at once, typed, and with a sentence that says why.
+ * Terminals, devices, FIFOs, sockets and directories. File.open either opens one, and an interruption ends an operation
+ * that waits; or refuses it at once, typed, with a sentence that says why.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import { expect } from "@effect/vitest"
@@ -16,13 +16,16 @@ import * as lab from "../support/lab.js"
 
 const accesses = ["read", "write", "readwrite", "append"] as const
 
-/** What each way to open it comes to, in words. */
+/** The sentences with which each way to open it is refused. */
 const refusals = (path: string) =>
-  Effect.forEach(accesses, (access) =>
-    Effect.map(failureOf(Effect.scoped(File.open(path, { access }))), ({ code, message, reason }) => {
-      expect(message).toContain(path)
-      return { reason, code, message }
-    }))
+  Effect.forEach(
+    accesses,
+    (access) =>
+      Effect.map(failureOf(Effect.scoped(File.open(path, { access }))), ({ code, message, reason }) => {
+        expect(message).toContain(path)
+        return { reason, code, message }
+      })
+  )
 
 const socketAt = (path: string) =>
   Effect.acquireRelease(
@@ -115,7 +118,12 @@ contract("what is no file, on POSIX", ({ only }) => {
     const fs = yield* ThreadpoolFileSystem.make
     const path = yield* fifo
     for (
-      const attempt of [fs.open(path), fs.readFile(path), fs.readFile("/dev/zero"), fs.writeFile("/dev/full", new Uint8Array(1))]
+      const attempt of [
+        fs.open(path),
+        fs.readFile(path),
+        fs.readFile("/dev/zero"),
+        fs.writeFile("/dev/full", new Uint8Array(1))
+      ]
     ) {
       const error = yield* failureOf(Effect.scoped(attempt as Effect.Effect<unknown, PlatformError>))
       expect(error).toMatchObject({ _tag: expect.stringMatching(/SystemError|BadArgument/) })

@@ -238,7 +238,7 @@ contract("resumed copies", ({ claim }) => {
     const internal = engine.kernel as { call: Internal["call"] }
     const original = internal.call
     let removed = 0
-    // Nobody can remove it while it is open, on Windows.
+    // Windows refuses to remove a file that is open.
     const call = (...given: Parameters<Internal["call"]>) => {
       const [name, arguments_, done] = given
       const gone = (...answer: Parameters<typeof done>) => {

@@ -70,8 +70,12 @@ contract("a ManagedRuntime", ({ claim }) => {
 })
 
 contract("layers", ({ claim }) => {
-  class Reader extends Effect.Service<Reader>()("test/Reader", { effect: Effect.map(Kernel.Kernel, (kernel) => ({ kernel })) }) {}
-  class Writer extends Effect.Service<Writer>()("test/Writer", { effect: Effect.map(Kernel.Kernel, (kernel) => ({ kernel })) }) {}
+  class Reader
+    extends Effect.Service<Reader>()("test/Reader", { effect: Effect.map(Kernel.Kernel, (kernel) => ({ kernel })) })
+  {}
+  class Writer
+    extends Effect.Service<Writer>()("test/Writer", { effect: Effect.map(Kernel.Kernel, (kernel) => ({ kernel })) })
+  {}
 
   const kernels = (ofReader: typeof lab.layer, ofWriter: typeof lab.layer) =>
     Effect.map(
@@ -109,13 +113,15 @@ contract("of two kernels", ({ claim, only }) => {
     const other = yield* another
     const buffer = yield* on(other)(BufferPool.make(4096))
     const before = (yield* Kernel.ledger).started
-    for (const attempt of [
-      File.read(file, buffer, 0),
-      File.write(file, buffer, 0),
-      File.readVectored(file, [new Uint8Array(10), buffer], 0),
-      File.readMany(file, [{ offset: 0, buffer }]),
-      ThreadpoolIo.submit(file.io, Operation.read({ buffer, start: 1, length: 5 }))
-    ] as ReadonlyArray<Effect.Effect<unknown, unknown>>) {
+    for (
+      const attempt of [
+        File.read(file, buffer, 0),
+        File.write(file, buffer, 0),
+        File.readVectored(file, [new Uint8Array(10), buffer], 0),
+        File.readMany(file, [{ offset: 0, buffer }]),
+        ThreadpoolIo.submit(file.io, Operation.read({ buffer, start: 1, length: 5 }))
+      ] as ReadonlyArray<Effect.Effect<unknown, unknown>>
+    ) {
       expect(yield* failureOf(attempt)).toMatchObject({
         reason: "InvalidArgument",
         message: expect.stringContaining("another kernel")
@@ -133,7 +139,9 @@ contract("of two kernels", ({ claim, only }) => {
       const other = yield* another
       const file = yield* on(other)(File.open(path))
       expect(file.io.handle).not.toBe(mine.io.handle)
-      expect(yield* failureOf(ThreadpoolIo.make(Handle.make(file.io.handle)))).toMatchObject({ reason: "InvalidHandle" })
+      expect(yield* failureOf(ThreadpoolIo.make(Handle.make(file.io.handle)))).toMatchObject({
+        reason: "InvalidHandle"
+      })
     }
   )
 })

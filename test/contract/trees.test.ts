@@ -121,29 +121,32 @@ contract("trees", ({ claim, only }) => {
     })
   })
 
-  onPosix("a link to a directory is what is copied into, as the destination alone; another link is in the way", function*() {
-    const here = yield* world
-    fs.mkdirSync(join(here.base, "real"))
-    fs.symlinkSync("real", here.copy)
-    yield* Pipeline.copyTree(here.source, here.copy, { overwrite: true })
-    expect(here.differences).toEqual([])
-    expect(fs.lstatSync(here.copy).isSymbolicLink()).toBe(true)
-    fs.rmSync(join(here.base, "real/sub"), { recursive: true })
-    fs.symlinkSync(here.outside, join(here.base, "real/sub"))
-    expect(yield* failureOf(Pipeline.copyTree(here.source, here.copy, { overwrite: true }))).toMatchObject({
-      reason: "AlreadyExists",
-      path: join(here.copy, "sub")
-    })
-    for (const leads of ["nowhere", join(here.source, "a")]) {
-      fs.unlinkSync(here.copy)
-      fs.symlinkSync(leads, here.copy)
+  onPosix(
+    "a link to a directory is what is copied into, as the destination alone; another link is in the way",
+    function*() {
+      const here = yield* world
+      fs.mkdirSync(join(here.base, "real"))
+      fs.symlinkSync("real", here.copy)
+      yield* Pipeline.copyTree(here.source, here.copy, { overwrite: true })
+      expect(here.differences).toEqual([])
+      expect(fs.lstatSync(here.copy).isSymbolicLink()).toBe(true)
+      fs.rmSync(join(here.base, "real/sub"), { recursive: true })
+      fs.symlinkSync(here.outside, join(here.base, "real/sub"))
       expect(yield* failureOf(Pipeline.copyTree(here.source, here.copy, { overwrite: true }))).toMatchObject({
         reason: "AlreadyExists",
-        path: here.copy
+        path: join(here.copy, "sub")
       })
+      for (const leads of ["nowhere", join(here.source, "a")]) {
+        fs.unlinkSync(here.copy)
+        fs.symlinkSync(leads, here.copy)
+        expect(yield* failureOf(Pipeline.copyTree(here.source, here.copy, { overwrite: true }))).toMatchObject({
+          reason: "AlreadyExists",
+          path: here.copy
+        })
+      }
+      expect(here.touched).toEqual([])
     }
-    expect(here.touched).toEqual([])
-  })
+  )
 
   onPosix("links are replaced when they may be, found when they are there, and taken back", function*() {
     const here = yield* world

@@ -32,8 +32,7 @@ afterAll(() => {
   fs.rmSync(program, { force: true })
 })
 
-const start = (...args: ReadonlyArray<string>) =>
-  startProgram([program, ...args], { env: environment })
+const start = (...args: ReadonlyArray<string>) => startProgram([program, ...args], { env: environment })
 
 const FILES = 120
 

@@ -39,7 +39,6 @@ beforeEach(() => {
 })
 afterEach(() => removeTree(base))
 
-
 const start = (args: ReadonlyArray<string>, command: ReadonlyArray<string> = []) =>
   startProgram([program, ...args], {}, [...command, process.execPath])
 

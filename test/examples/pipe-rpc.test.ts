@@ -20,8 +20,6 @@ afterAll(() => fs.rmSync(directory, { recursive: true }))
 const start = (...args: ReadonlyArray<string>) =>
   startProgram([program, ...args], { env: { ...process.env, XDG_RUNTIME_DIR: runtime }, detached: true })
 
-type Running = ReturnType<typeof start>
-
 const sockets = () => fs.readdirSync(runtime, { recursive: true }).filter((name) => /rpc/.test(String(name)))
 
 const linesOf = (out: string, who: string) =>

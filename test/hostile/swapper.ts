@@ -9,7 +9,7 @@ const NAMES = [
   ...["source/a", "source/z", "copy/sub/b", "copy/sub/deep/c", "copy/.z.*.partial", "copy/sub/.b.*.partial"]
 ]
 
-/** What is planted most. A hard link makes a file of the tree one's own, but not one that a copy makes. */
+/** Plants the first kind most often; hard links only under names of partial files. */
 const kindFor = (name: string): Kind => {
   const kinds = KINDS.filter((kind) => kind !== "hardLink" || name.endsWith(".partial"))
   return Math.random() < 0.4 ? kinds[0]! : oneOf(kinds)

@@ -261,7 +261,9 @@ const setupUnderLock = () => {
   const [command, ...args] = [...locks, process.execPath, self, "--locked"]
   const { status } = spawnSync(command, args, { stdio: ["ignore", 2, 2] })
   if (status === 3 && wanted() === "") throw new SetupError(howTo, 3)
-  if (status === 3 || status === 4) throw new SetupError("Wine 10 cannot be had here, for the reason given above.", status)
+  if (status === 3 || status === 4) {
+    throw new SetupError("Wine 10 cannot be had here, for the reason given above.", status)
+  }
   if (status !== 0) throw new SetupError("The set-up failed, for the reason given above.")
 }
 

@@ -36,7 +36,7 @@ const project = (name) => {
   return folder
 }
 
-/** What the README says to install, with the tarball in the place of the name. */
+/** The packages of the README's install line, with the tarball in the place of the library's name. */
 const README_LINE = (() => {
   const [, line] = /^npm install (.+)$/m.exec(readFileSync(join(root, "README.md"), "utf8")) ?? []
   const words = line?.split(" ") ?? []
@@ -173,7 +173,16 @@ if (!short) {
   await claim("bundlers, runtimes and pnpm from npm", () => {
     const runtimes = ["node20@npm:node@20", "node22@npm:node@22", "node24@npm:node@24", "bun", "deno", "pnpm"]
     const npms = ["npm9@npm:npm@9", "npm10@npm:npm@10", "npm11@npm:npm@11"]
-    install(tools, [...runtimes, ...npms, "webpack", "vite", "rollup", "@rollup/plugin-node-resolve", "esbuild", "postject"])
+    install(tools, [
+      ...runtimes,
+      ...npms,
+      "webpack",
+      "vite",
+      "rollup",
+      "@rollup/plugin-node-resolve",
+      "esbuild",
+      "postject"
+    ])
   })
   const bundleScript = (name, text) => {
     const script = join(tools, `${name}.mjs`)

@@ -65,7 +65,11 @@ export class Watched {
       },
       now: () => manual ? this.#now : performance.now()
     }
-    this.#send = watchThread({ ...fs, ...system }, nodePath, settingsOf(queue), loop, { watchEntries, watchOutbox, watchTree })
+    this.#send = watchThread({ ...fs, ...system }, nodePath, settingsOf(queue), loop, {
+      watchEntries,
+      watchOutbox,
+      watchTree
+    })
     const { filter = EVERYTHING, recursive = true } = options
     this.#send({ kind: "watch", id: 1, path, parameters: { recursive, filter } })
   }

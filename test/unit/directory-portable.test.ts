@@ -13,8 +13,8 @@ import { refusalOf, watchStatus } from "../../src/internal/kernel/portable/tree.
 import * as Kernel from "../../src/Kernel.js"
 import { Driver, type Opened } from "../support/driver.js"
 import * as lab from "../support/lab.js"
-import { NAMES } from "../support/watchThread.js"
 import { told } from "../support/watching.js"
+import { NAMES } from "../support/watchThread.js"
 
 const errno = (code: string) => Object.assign(new Error(code), { code })
 

@@ -118,11 +118,15 @@ describe("a turn", () => {
     for (let steps = 0; steps < 30; steps++) {
       const cursor = new Cursor()
       let end = () => {}
-      const holder = yield* Effect.fork(cursor.exclusively(() => Effect.async<void>((resume) => {
-        end = () => resume(Effect.void)
-      })))
+      const holder = yield* Effect.fork(cursor.exclusively(() =>
+        Effect.async<void>((resume) => {
+          end = () => resume(Effect.void)
+        })
+      ))
       yield* settleFibers
-      const waiting = yield* Effect.fork(Effect.withMaxOpsBeforeYield(cursor.exclusively(() => Effect.succeed("come")), 1))
+      const waiting = yield* Effect.fork(
+        Effect.withMaxOpsBeforeYield(cursor.exclusively(() => Effect.succeed("come")), 1)
+      )
       for (let step = 0; step < steps; step++) yield* Effect.yieldNow()
       end()
       expect(yield* Fiber.join(waiting)).toBe("come")
@@ -338,14 +342,18 @@ describe("a change of a directory", () => {
     const error = Win32Error.make({ code: 5, syscall: "ReadDirectoryChangesW", path: "watched/a" })
     expect(yield* events({ _tag: "Overflow", unwatched: { ...place("a"), error } })).toEqual({
       told: [
-        [["A directory below one that is watched is not watched"], { path: join("watched", "a"), reason: "PermissionDenied" }]
+        [["A directory below one that is watched is not watched"], {
+          path: join("watched", "a"),
+          reason: "PermissionDenied"
+        }]
       ],
       events: []
     })
   })
   live("is heard of directories and of files, and of nothing else", function*() {
     const backend = watchBackend({} as never)
-    const registered = (type: FileSystem.File.Type) => Option.isSome(backend.register("x", { type } as never, undefined))
+    const registered = (type: FileSystem.File.Type) =>
+      Option.isSome(backend.register("x", { type } as never, undefined))
     expect((["Directory", "File", "FIFO", "Socket", "Unknown"] as const).map(registered)).toEqual([
       ...[true, true],
       ...[false, false, false]

@@ -25,7 +25,8 @@ import {
   type Way,
   wayOf
 } from "../../src/internal/held/Way.js"
-import type { CallName, Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
+import type { CallName } from "../../src/internal/kernel/Calls.js"
+import type { Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
 import type { Restore } from "../../src/internal/settle.js"
 import * as Kernel from "../../src/Kernel.js"
 import { make as win32Error } from "../../src/Win32Error.js"
@@ -83,7 +84,7 @@ const system = (nature: Nature = {}) => {
   const b = room.child(a, "b")
   const c = room.child(r, "c")
   const openNow = () => [...open.values()].sort()
-  /** What is done from one call to the next. */
+  /** The calls since the last time this was asked. */
   const since = () => log.splice(0)
   const nothing = () => Effect.void
   return {
@@ -191,7 +192,7 @@ describe("a room of directories", () => {
       const { code, error, path } = yield* failureOf(here.hold(here.r, here.b))
       expect([code, path, (error as Error).message]).toEqual(["ENOENT", "/r/a/b", "ENOENT: open '/r/a/b'"])
       expect(error).not.toBeInstanceOf(Replaced)
-      // What was held on the way, and beside it, can be closed.
+      // The directories held on the way can be closed.
       yield* here.ended
     }))
 
@@ -250,7 +251,9 @@ describe("a room of directories", () => {
     Effect.gen(function*() {
       const here = system()
       const reached = yield* Deferred.make<void>()
-      here.pausing((path) => path === "/r/a/b" ? Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never) : Effect.void)
+      here.pausing((path) =>
+        path === "/r/a/b" ? Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never) : Effect.void
+      )
       const fiber = yield* Effect.fork(here.hold(here.c, here.b))
       yield* Deferred.await(reached)
       expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
@@ -304,17 +307,20 @@ const onLinux = it.effect.skipIf(process.platform !== "linux")
 describe("a directory is held", () => {
   const plain = { engine: { kernel: {} } } as unknown as Kernel.Kernel.Service
 
-  onLinux("by a descriptor on Linux, through which its names are found, and follows no link unasked", () =>
-    Effect.gen(function*() {
-      const { asked, requests, stat } = noted()
-      const way = wayOf(plain, requests)
-      expect(way).toMatchObject({ holds: true, sure: true, needsAbove: false })
-      expect(yield* way.open(restore, "/r", true)).toEqual({ handle: 7, stat })
-      yield* way.open(restore, "/r", false)
-      const flags = 0o10000000 | fs.constants.O_DIRECTORY
-      expect(asked).toEqual([["open", "/r", flags], ["open", "/r", flags | fs.constants.O_NOFOLLOW]])
-      expect(way.within(7, "/r")).toBe("/proc/self/fd/7")
-    }))
+  onLinux(
+    "by a descriptor on Linux, through which its names are found, and follows no link unasked",
+    () =>
+      Effect.gen(function*() {
+        const { asked, requests, stat } = noted()
+        const way = wayOf(plain, requests)
+        expect(way).toMatchObject({ holds: true, sure: true, needsAbove: false })
+        expect(yield* way.open(restore, "/r", true)).toEqual({ handle: 7, stat })
+        yield* way.open(restore, "/r", false)
+        const flags = 0o10000000 | fs.constants.O_DIRECTORY
+        expect(asked).toEqual([["open", "/r", flags], ["open", "/r", flags | fs.constants.O_NOFOLLOW]])
+        expect(way.within(7, "/r")).toBe("/proc/self/fd/7")
+      })
+  )
 
   onLinux("for as long as its descriptor is open", () =>
     Effect.gen(function*() {
@@ -372,12 +378,13 @@ describe("a directory is held", () => {
       let next = 0
       Object.assign(kernel.engine.kernel, {
         holdsDirectories: true,
-        call: ((name: CallName, arguments_: Record<string, unknown>, done: (status: number, value?: unknown) => void) => {
-          calls.push([name, arguments_])
-          const status = statuses[next++] ?? 0
-          setImmediate(() => status === 0 ? done(0, 40 + next) : done(status))
-          return () => false
-        }) as unknown as Internal["call"]
+        call:
+          ((name: CallName, arguments_: Record<string, unknown>, done: (status: number, value?: unknown) => void) => {
+            calls.push([name, arguments_])
+            const status = statuses[next++] ?? 0
+            setImmediate(() => status === 0 ? done(0, 40 + next) : done(status))
+            return () => false
+          }) as unknown as Internal["call"]
       })
       const { asked, requests } = noted(isDirectory)
       return { asked, calls, way: wayOf(kernel, requests) }

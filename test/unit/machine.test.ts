@@ -4,11 +4,11 @@
  * when it was changed.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { vectored as makeVectored } from "../../src/internal/operation.js"
 import * as C from "../../src/internal/constants.js"
 import { CleanupGroupObject, EnvironmentObject, ThreadpoolObject } from "../../src/internal/engine/Environment.js"
 import { Operation as Issued, type Request } from "../../src/internal/engine/Operation.js"
 import { Turns } from "../../src/internal/engine/Turns.js"
+import { vectored as makeVectored } from "../../src/internal/operation.js"
 import * as Operation from "../../src/Operation.js"
 import { type Bench, bench, closed, done, DRAIN, lend, Loop, own, read, readInto } from "../support/bench.js"
 import * as simulated from "../support/simulated.js"

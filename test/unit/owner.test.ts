@@ -290,20 +290,23 @@ describe("leftovers", () => {
       })
   )
 
-  it.effect.skipIf(process.platform !== "linux")("of which there are many are named three, and counted", () =>
-    Effect.gen(function*() {
-      const told = (count: number) =>
-        Effect.gen(function*() {
-          for (const name of fs.readdirSync(directory)) fs.unlinkSync(join(directory, name))
-          for (let made = 0; made < count; made++) put(partialName("a", foreign()))
-          yield* find(["a"])
-          const text = warnings.join()
-          return [text.split(".partial").length - 1, / and (\d+) more\.$/.exec(text)?.[1]]
-        })
-      expect(yield* told(3)).toEqual([3, undefined])
-      expect(yield* told(4)).toEqual([3, "1"])
-      expect(yield* told(9)).toEqual([3, "6"])
-    }))
+  it.effect.skipIf(process.platform !== "linux")(
+    "of which there are many are named three, and counted",
+    () =>
+      Effect.gen(function*() {
+        const told = (count: number) =>
+          Effect.gen(function*() {
+            for (const name of fs.readdirSync(directory)) fs.unlinkSync(join(directory, name))
+            for (let made = 0; made < count; made++) put(partialName("a", foreign()))
+            yield* find(["a"])
+            const text = warnings.join()
+            return [text.split(".partial").length - 1, / and (\d+) more\.$/.exec(text)?.[1]]
+          })
+        expect(yield* told(3)).toEqual([3, undefined])
+        expect(yield* told(4)).toEqual([3, "1"])
+        expect(yield* told(9)).toEqual([3, "6"])
+      })
+  )
 
   it.effect("that are links, directories, or files with another name are not touched, taken over or not", () =>
     Effect.gen(function*() {

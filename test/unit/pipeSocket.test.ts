@@ -138,7 +138,8 @@ describe("the address of a pipe", () => {
   posix("has room for a name, and for no other than a name", () =>
     inRuntime(async (runtime) => {
       for (const name of ["", "a.", "a/b", "a\0b", "."]) expect(await statusOf(PIPE + name)).toBe(C.ERROR_INVALID_NAME)
-      const room = (process.platform === "linux" ? 106 : 102) - Buffer.byteLength(join(runtime, "effect-threadpool-io/"))
+      const room = (process.platform === "linux" ? 106 : 102) -
+        Buffer.byteLength(join(runtime, "effect-threadpool-io/"))
       expect(await statusOf(PIPE + "x".repeat(room))).toBe(0)
       expect(await statusOf(PIPE + "x".repeat(room + 1))).toBe(C.ERROR_FILENAME_EXCED_RANGE)
       process.env["XDG_RUNTIME_DIR"] = "relative"

@@ -247,7 +247,10 @@ describe("fibers", () => {
       const ended: Array<number> = []
       let begun = 0
       const work = (item: number) =>
-        Effect.zipRight(Effect.suspend(() => ++begun === 3 ? Deferred.succeed(all, undefined) : Effect.void), Effect.never).pipe(
+        Effect.zipRight(
+          Effect.suspend(() => ++begun === 3 ? Deferred.succeed(all, undefined) : Effect.void),
+          Effect.never
+        ).pipe(
           Effect.onInterrupt(() => Effect.zipRight(Effect.yieldNow(), Effect.sync(() => ended.push(item)))),
           Effect.ensuring(item === 1 ? Effect.die("too late") : Effect.void)
         )
@@ -276,7 +279,11 @@ describe("options", () => {
       owner: undefined,
       stretch: Infinity,
       onFailure: "undo",
-      onProgress: undefined
+      onProgress: undefined,
+      filter: undefined,
+      links: "copy",
+      hardLinks: "copy",
+      dryRun: false
     })
     assert.deepInclude(of({ resume: true }), { stretch: 32 << 20, onFailure: "keep" })
     assert.deepInclude(of({ resume: true, onFailure: "undo" }), { onFailure: "undo" })
@@ -333,7 +340,9 @@ describe("a journal", () => {
   const stat = { size, mtimeNs: 5n, changedTimeNs: 6n, ino: 7n, dev: 8n } as Seen
   const sha256 = "0123456789abcdef".repeat(4)
   const line = (to: unknown, hash: unknown = sha256) => `${JSON.stringify({ to, sha256: hash })}\n`
-  const withFile = <A>(use: (path: string, journal: Journal, file: File.File) => Effect.Effect<A, unknown, Kernel.Kernel>) =>
+  const withFile = <A>(
+    use: (path: string, journal: Journal, file: File.File) => Effect.Effect<A, unknown, Kernel.Kernel>
+  ) =>
     Effect.scoped(Effect.gen(function*() {
       const path = join(base, `${fs.readdirSync(base).length}.journal`)
       const file = yield* openJournal(path, "createNew")
@@ -411,22 +420,32 @@ describe("a journal", () => {
       })
     ))
 
-  it.live.skipIf(process.platform === "win32")("is its user's alone, and no link", () =>
-    withFile((path) =>
-      Effect.gen(function*() {
-        assert.strictEqual(fs.statSync(path).mode & 0o777, 0o600)
-        fs.symlinkSync(path, `${path}.link`)
-        yield* Effect.flip(Effect.scoped(openJournal(`${path}.link`, "openExisting")))
-        yield* Effect.flip(Effect.scoped(openJournal(path, "createNew")))
-        yield* Effect.scoped(openJournal(path, "openExisting"))
-      })
-    ))
+  it.live.skipIf(process.platform === "win32")(
+    "is its user's alone, and no link",
+    () =>
+      withFile((path) =>
+        Effect.gen(function*() {
+          assert.strictEqual(fs.statSync(path).mode & 0o777, 0o600)
+          fs.symlinkSync(path, `${path}.link`)
+          yield* Effect.flip(Effect.scoped(openJournal(`${path}.link`, "openExisting")))
+          yield* Effect.flip(Effect.scoped(openJournal(path, "createNew")))
+          yield* Effect.scoped(openJournal(path, "openExisting"))
+        })
+      )
+  )
 })
 
 describe("a failure", () => {
   const place = { system: "/proc/self/fd/7/a", user: "/home/me/a" }
   const denied = (path?: string, detail?: string) =>
-    Win32Error.make({ code: C.ERROR_ACCESS_DENIED, syscall: "CreateFileW", path, detail, handle: 9, text: "Access is denied." })
+    Win32Error.make({
+      code: C.ERROR_ACCESS_DENIED,
+      syscall: "CreateFileW",
+      path,
+      detail,
+      handle: 9,
+      text: "Access is denied."
+    })
   const errno = Object.assign(new Error("EACCES: permission denied, open '/proc/self/fd/7/a'"), {
     code: "EACCES",
     syscall: "open"
@@ -464,7 +483,12 @@ describe("a failure", () => {
     assert.strictEqual(causeOf(cannot("write", "/a")(new Error("what?"))).syscall, "node:fs")
   })
   it("that nobody can do anything about is told in the system's words", () => {
-    const error = Win32Error.make({ code: C.ERROR_INVALID_PARAMETER, syscall: "ReadFile", text: "Wrong.", detail: "so" })
+    const error = Win32Error.make({
+      code: C.ERROR_INVALID_PARAMETER,
+      syscall: "ReadFile",
+      text: "Wrong.",
+      detail: "so"
+    })
     assert.match(cannot("read", "/a")(error).message, /^Cannot read "\/a": Wrong: so \(ERROR_INVALID_PARAMETER\)\.$/)
   })
   it("that is one already stays the same", () => {

@@ -10,8 +10,8 @@ import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import * as C from "../../src/internal/constants.js"
 import { fromErrno, Refusal, statusOf } from "../../src/internal/errno.js"
-import { limitOf } from "../../src/internal/kernel/gate.js"
 import type { CallName, Calls } from "../../src/internal/kernel/Calls.js"
+import { limitOf } from "../../src/internal/kernel/gate.js"
 import { ContractViolation } from "../../src/internal/kernel/model.js"
 import * as Portable from "../../src/internal/kernel/portable.js"
 import { Driver, END, type Opened } from "../support/driver.js"
@@ -210,7 +210,9 @@ describe("appends", () => {
       const all = [16, 8, 4].map((length) => file.issue("write", { length, offset: END }))
       all[which]!.cancel()
       const packets = await Promise.all(all.map((one) => one.packet()))
-      expect(packets).toEqual([16, 8, 4].map((length, index) => index === which ? [C.ERROR_OPERATION_ABORTED, 0] : [0, length]))
+      expect(packets).toEqual(
+        [16, 8, 4].map((length, index) => index === which ? [C.ERROR_OPERATION_ABORTED, 0] : [0, length])
+      )
       expect(fs.statSync(at(name)).size).toBe(28 - [16, 8, 4][which]!)
       await file.close()
     }
@@ -737,7 +739,16 @@ describe("the kernel", () => {
       expect(status).toBe(C.ERROR_NOT_SUPPORTED)
       expect(String(cause)).toContain(wants.messages ? "pipes of bytes only" : "no security descriptors")
     }
-    const copy = { from: at("a"), to: at("b"), limit: 1, mode: 0, keeps: undefined, times: false, verify: false, follow: false }
+    const copy = {
+      from: at("a"),
+      to: at("b"),
+      limit: 1,
+      mode: 0,
+      keeps: undefined,
+      times: false,
+      verify: false,
+      follow: false
+    }
     expect(await driver.status("CopySmallFile", copy)).toBe(C.ERROR_NOT_SUPPORTED)
     expect(driver.kernel.copiesSmallFiles!()).toBe(false)
   })
@@ -791,7 +802,10 @@ describe.runIf(process.platform !== "win32")("a pipe", () => {
     const { handle } = server
     const mode = (handle: number, messages: boolean) => driver.status("SetNamedPipeHandleState", { handle, messages })
     expect([await mode(handle, false), await mode(handle, true)]).toEqual([0, C.ERROR_INVALID_PARAMETER])
-    expect([await mode(name, false), await mode(4711, false)]).toEqual([C.ERROR_INVALID_FUNCTION, C.ERROR_INVALID_HANDLE])
+    expect([await mode(name, false), await mode(4711, false)]).toEqual([
+      C.ERROR_INVALID_FUNCTION,
+      C.ERROR_INVALID_HANDLE
+    ])
     const disconnect = () => driver.status("DisconnectNamedPipe", { handle })
     expect(await disconnect()).toBe(C.ERROR_PIPE_LISTENING)
     for (let round = 0; round < 2; round++) {
@@ -810,7 +824,9 @@ describe.runIf(process.platform !== "win32")("a pipe", () => {
     }
     await server.close()
     await driver.call("CloseHandle", { handle: name })
-    expect(await driver.create(path, { disposition: C.OPEN_EXISTING })).toMatchObject({ status: C.ERROR_FILE_NOT_FOUND })
+    expect(await driver.create(path, { disposition: C.OPEN_EXISTING })).toMatchObject({
+      status: C.ERROR_FILE_NOT_FOUND
+    })
   })
 })
 

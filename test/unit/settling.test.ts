@@ -731,8 +731,7 @@ describe("metrics", () => {
     const complete = (control: simulated.Control) => {
       for (const one of [...control.pending]) one.complete(done)
     }
-    const built = (kernel: Internal) =>
-      Layer.build(layerOf(Effect.succeed(kernel), { drainTimeout: DRAIN_MS, submit }))
+    const built = (kernel: Internal) => Layer.build(layerOf(Effect.succeed(kernel), { drainTimeout: DRAIN_MS, submit }))
     return Effect.scoped(Effect.gen(function*() {
       const [inFlight, retained] = yield* values
       const firstContext = yield* built(one)

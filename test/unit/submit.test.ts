@@ -11,7 +11,6 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
 import type { YieldWrap } from "effect/Utils"
-import { vectored } from "../../src/internal/operation.js"
 import * as BufferPool from "../../src/BufferPool.js"
 import * as CallbackEnvironment from "../../src/CallbackEnvironment.js"
 import * as Handle from "../../src/Handle.js"
@@ -20,7 +19,7 @@ import * as Host from "../../src/internal/kernel/Host.js"
 import type { Diagnosis, Kernel as Internal } from "../../src/internal/kernel/Kernel.js"
 import { vectored } from "../../src/internal/operation.js"
 import { Flight, settle, settleMany, type Ticket } from "../../src/internal/settle.js"
-import * as Kernel from "../../src/Kernel.js"
+import type * as Kernel from "../../src/Kernel.js"
 import * as Operation from "../../src/Operation.js"
 import * as ThreadpoolIo from "../../src/ThreadpoolIo.js"
 import { eventually, submit } from "../support/lab.js"
@@ -256,9 +255,9 @@ describe("what an operation came to", () => {
     const io = yield* ThreadpoolIo.make(bench.handle())
     const page = yield* BufferPool.make(4096)
     const scatter = vectored("read", { buffers: [page] }, true) as Operation.Operation
-    const vectored = Operation.readVectored({ buffers: [buffer()] })
+    const many = Operation.readVectored({ buffers: [buffer()] })
     for (const status of [C.ERROR_HANDLE_EOF, C.ERROR_BROKEN_PIPE, C.ERROR_NO_DATA, C.ERROR_PIPE_NOT_CONNECTED]) {
-      for (const operation of [read(), vectored, scatter]) {
+      for (const operation of [read(), many, scatter]) {
         expect(yield* ended(bench, io, operation, status)).toMatchObject({ right: { endOfFile: true, status } })
       }
       expect(yield* ended(bench, io, Operation.write({ buffer: buffer() }), status)).toMatchObject({

@@ -11,7 +11,13 @@ import { promisify } from "node:util"
 import type { Worker } from "node:worker_threads"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import type { SmallCopy } from "../../src/internal/kernel/Calls.js"
-import { type Answer, libuv, type OpenedFile, type Requests, type Stat } from "../../src/internal/kernel/portable/requests.js"
+import {
+  type Answer,
+  libuv,
+  type OpenedFile,
+  type Requests,
+  type Stat
+} from "../../src/internal/kernel/portable/requests.js"
 import * as Thread from "../../src/internal/kernel/portable/thread.js"
 import { CAPACITY, DATA, Threads } from "../../src/internal/kernel/portable/threads.js"
 import { seconds } from "../../src/internal/times.js"
@@ -357,7 +363,7 @@ describe("a thread", () => {
       })
     }
     const letGo = () => {
-      // What is told as failed has been opened all the same, by a thread that nobody hears any more.
+      // The threads have opened them all the same, though their answers were no longer heard.
       for (const name of names) fs.closeSync(fs.openSync(name, fs.constants.O_RDWR | fs.constants.O_NONBLOCK))
     }
     return { told, letGo }

@@ -551,7 +551,7 @@ describe("a watch goes on", () => {
     }
     expect(watched.failed).toBeUndefined()
     await watched.end
-    // Nobody listens to it any more.
+    // The watcher has no listener left.
     expect(watchers.open.size).toBe(0)
     watched.taken()
     await turns()
@@ -663,7 +663,9 @@ describe("after its end", () => {
 
 describe("names of files and of directories are told apart by the filter", () => {
   const { FILE_NOTIFY_CHANGE_DIR_NAME, FILE_NOTIFY_CHANGE_FILE_NAME } = C
-  for (const [filter, told] of [[FILE_NOTIFY_CHANGE_FILE_NAME, "file"], [FILE_NOTIFY_CHANGE_DIR_NAME, "sub"]] as const) {
+  for (
+    const [filter, told] of [[FILE_NOTIFY_CHANGE_FILE_NAME, "file"], [FILE_NOTIFY_CHANGE_DIR_NAME, "sub"]] as const
+  ) {
     it(`${told} alone`, async () => {
       const path = directory()
       const watchers = new Watchers()

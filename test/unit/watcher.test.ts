@@ -153,7 +153,9 @@ describe("the thread that watches", () => {
       const worker = {
         postMessage: ({ id, kind }: { id: number; kind: string }) => {
           orders.push(kind)
-          if (kind !== "taken") setImmediate(() => emitter.emit("message", { kind: kind === "watch" ? "begun" : "ended", id }))
+          if (kind !== "taken") {
+            setImmediate(() => emitter.emit("message", { kind: kind === "watch" ? "begun" : "ended", id }))
+          }
         },
         ref() {},
         unref() {}

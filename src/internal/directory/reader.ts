@@ -169,7 +169,9 @@ export class Reader {
   }
 
   #failed(error: Win32Error.Win32Error): Effect.Effect<ReadonlyArray<Change>, Win32Error.Win32Error> {
-    if (!this.io.object.open) return Effect.fail(this.#error(c.ERROR_INVALID_HANDLE, "Closed", "The scope of this Directory has closed."))
+    if (!this.io.object.open) {
+      return Effect.fail(this.#error(c.ERROR_INVALID_HANDLE, "Closed", "The scope of this Directory has closed."))
+    }
     if (error.code === c.ERROR_NOTIFY_ENUM_DIR) {
       this.#read()
       return Effect.succeed(this.#lost([]))

@@ -3,8 +3,8 @@
  * operation. `ThreadpoolIoObject` has the machine; this has what the objects of one kernel share.
  */
 import { ERROR_INVALID_HANDLE, ERROR_INVALID_PARAMETER } from "../constants.js"
-import type { Host } from "../kernel/Host.js"
 import type { CallName, Calls } from "../kernel/Calls.js"
+import type { Host } from "../kernel/Host.js"
 import type { Diagnosis, Kernel } from "../kernel/Kernel.js"
 import { type Binding, ioCompletionCallback, threadpoolIo } from "./Binding.js"
 import { BufferPool } from "./BufferPool.js"

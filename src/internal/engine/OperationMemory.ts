@@ -146,8 +146,8 @@ const releaseSegments = (
 }
 
 /**
- * Nobody waits for the kernel any more, which may still use the block. Memory of the caller's was never the kernel's,
- * only its copy; a buffer of the pool stays out of use.
+ * The kernel may still use the block, though no operation waits for it any more. A caller's own memory is safe: the
+ * kernel has only a copy of it. A buffer of the pool stays out of use.
  */
 export const abandon = (operation: Operation): void => {
   if (!(operation.request.memory instanceof Lease)) operation.ranges?.remove(operation)

@@ -66,12 +66,28 @@ export const deviceIoControl = (self: File, options: DeviceIoControlOptions): Ef
     if (looked instanceof Wrong) return Effect.fail(refusal("DeviceIoControl", looked, self))
     const { code, input, outputSize = 0 } = looked
     if (!Number.isInteger(outputSize) || outputSize < 0 || outputSize > c.MAXDWORD) {
-      return Effect.fail(refused(self, "DeviceIoControl", `Refused: outputSize must be a whole number from 0 to ${c.MAXDWORD}, not ${outputSize}.`))
+      return Effect.fail(
+        refused(
+          self,
+          "DeviceIoControl",
+          `Refused: outputSize must be a whole number from 0 to ${c.MAXDWORD}, not ${outputSize}.`
+        )
+      )
     }
     const output = outputSize === 0 ? undefined : new Uint8Array(outputSize)
     const operation = Operation.deviceIoControl({ code, input, output })
-    return Effect.flatMap(ThreadpoolIo.submit(self.io, operation), ({ bytesTransferred, status }) =>
-      status === c.ERROR_MORE_DATA
-        ? Effect.fail(refused(self, operation.request.syscall, `The answer has more bytes than the outputSize of ${outputSize}: ask again with a larger one.`, status))
-        : Effect.succeed(output === undefined ? new Uint8Array(0) : output.subarray(0, bytesTransferred)))
+    return Effect.flatMap(
+      ThreadpoolIo.submit(self.io, operation),
+      ({ bytesTransferred, status }) =>
+        status === c.ERROR_MORE_DATA
+          ? Effect.fail(
+            refused(
+              self,
+              operation.request.syscall,
+              `The answer has more bytes than the outputSize of ${outputSize}: ask again with a larger one.`,
+              status
+            )
+          )
+          : Effect.succeed(output === undefined ? new Uint8Array(0) : output.subarray(0, bytesTransferred))
+    )
   })

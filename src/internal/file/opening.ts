@@ -188,7 +188,9 @@ const openHandle = (restore: Restore, kernel: Kernel.Service, path: string, opti
       code: c.ERROR_INVALID_PARAMETER,
       syscall: "CreateFileW",
       path,
-      detail: `The disposition "truncateExisting" needs an access with which to write, not "${options.access ?? "read"}".`
+      detail: `The disposition "truncateExisting" needs an access with which to write, not "${
+        options.access ?? "read"
+      }".`
     }))
   }
   return openHandleIn(restore, kernel, "CreateFileW", createFileArguments(path, options))

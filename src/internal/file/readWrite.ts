@@ -48,7 +48,17 @@ export const append = (self: File, buffer: Memory): Effect.Effect<number, Win32E
 export const readExact = (self: File, buffer: Memory, offset: number | bigint): Effect.Effect<void, Win32Error> =>
   Effect.flatMap(
     whole(self, buffer, offset, Operation.read),
-    (isWhole) => isWhole ? Effect.void : Effect.fail(refused(self, "ReadFile", "The file ends before the buffer is full: `File.read` answers with what there is.", ERROR_HANDLE_EOF))
+    (isWhole) =>
+      isWhole
+        ? Effect.void
+        : Effect.fail(
+          refused(
+            self,
+            "ReadFile",
+            "The file ends before the buffer is full: `File.read` answers with what there is.",
+            ERROR_HANDLE_EOF
+          )
+        )
   )
 
 export const writeAll = (self: File, buffer: Memory, offset: number | bigint): Effect.Effect<void, Win32Error> =>

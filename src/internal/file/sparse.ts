@@ -6,19 +6,18 @@ import * as Effect from "effect/Effect"
 import type { AllocatedRange, File, RangeOptions } from "../../File.js"
 import * as Operation from "../../Operation.js"
 import * as ThreadpoolIo from "../../ThreadpoolIo.js"
-import * as Win32Error from "../../Win32Error.js"
+import type * as Win32Error from "../../Win32Error.js"
 import { aBoolean, anOffset, optionsOf, refusal, Wrong, wrong } from "../arguments.js"
 import { FILE_ALLOCATED_RANGE_BUFFER } from "../constants.js"
 import * as c from "../constants.js"
 import { offsetProblem } from "../offset.js"
 import { size } from "./attributes.js"
-import { isOurs, notAFile, refused } from "./self.js"
 import { writeAll } from "./readWrite.js"
+import { isOurs, notAFile, refused } from "./self.js"
 
 const LARGEST = 2n ** 63n - 1n
 
-const fail = (self: File, code: number, detail: string) =>
-  Effect.fail(refused(self, "DeviceIoControl", detail, code))
+const fail = (self: File, code: number, detail: string) => Effect.fail(refused(self, "DeviceIoControl", detail, code))
 
 /** `FILE_ZERO_DATA_INFORMATION`, `FILE_ALLOCATED_RANGE_BUFFER`: two LARGE_INTEGERs. */
 const bytesOf = (...numbers: ReadonlyArray<bigint>): Uint8Array => {

@@ -67,9 +67,15 @@ class Copy {
   }
 
   #entry(from: Held, to: Held): Failing<void> {
-    const one = this.#at(from, to, (source, target) =>
-      Effect.flatMap(this.#step(source, target, () => lookAt(source, target)), (entry) =>
-        Effect.as(this.#make(entry), entry)))
+    const one = this.#at(
+      from,
+      to,
+      (source, target) =>
+        Effect.flatMap(
+          this.#step(source, target, () => lookAt(source, target)),
+          (entry) => Effect.as(this.#make(entry), entry)
+        )
+    )
     // The directory itself is held while something is done in it, and the one above is not.
     return Effect.flatMap(one, (entry) => {
       if (!entry.stat.isDirectory()) return Effect.void
@@ -79,7 +85,7 @@ class Copy {
     })
   }
 
-  /** Of a directory only itself. */
+  /** Makes a directory without what is in it. */
   #make(entry: Entry): Failing<void> {
     const { from, present, stat, to } = entry
     const step = (work: () => Promise<unknown>): Failing<void> => Effect.asVoid(this.#step(from, to, work))

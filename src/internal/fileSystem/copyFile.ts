@@ -19,8 +19,8 @@ export interface CopyOptions {
   readonly method: string
   readonly from: string
   readonly to: string
-  /** Nothing may have the name of the target; a link, or what else is no file, in the place of the source is refused. */
-  readonly isNew?: true
+  /** Refuses a target whose name is taken, and a source that is a link or no regular file. */
+  readonly isNew?: boolean
   /** Also the time of the last access. Windows keeps that of the last change anyway. */
   readonly preserveTimestamps: boolean
 }
@@ -47,14 +47,17 @@ export const copyFile = (kernel: Kernel.Service, options: CopyOptions): Failing<
         return Effect.uninterruptibleMask((restore) =>
           using(kernel, target, (file) =>
             Effect.flatMap(failing(File.stat(file)), (present) =>
-              Effect.flatMap(isNew ? Effect.succeed(false) : isSameFile(kernel, options, stat, present), (same) => {
-                if (same) {
-                  return Effect.void
+              Effect.flatMap(
+                isNew ? Effect.succeed<boolean>(false) : isSameFile(kernel, options, stat, present),
+                (same) => {
+                  if (same) {
+                    return Effect.void
+                  }
+                  begun = true
+                  const copied = failing(copyInto(source, stat, file, present, options))
+                  return restore(isNew ? Effect.zipRight(copied, requireName(kernel, options, present)) : copied)
                 }
-                begun = true
-                const copied = failing(copyInto(source, stat, file, present, options))
-                return restore(isNew ? Effect.zipRight(copied, requireName(kernel, options, present)) : copied)
-              }).pipe(Effect.onError(() => begun ? remove(kernel, options, present) : Effect.void))))
+              ).pipe(Effect.onError(() => begun ? remove(kernel, options, present) : Effect.void))))
         )
       })
   )

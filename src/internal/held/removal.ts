@@ -29,7 +29,7 @@ export const removeMeant = (
       mode: 0
     }
     const dispose = (handle: number): void => void kernel.engine.call("CloseHandle", { handle })
-    // What has been begun goes on to its end.
+    // An interruption does not stop a call that has begun.
     const waits = <A, E, R>(effect: Effect.Effect<A, E, R>) => effect
     const remove = (handle: number): Effect.Effect<boolean, Win32Error> =>
       Effect.flatMap(callIn(waits, kernel, "GetFileInformationByHandle", { handle }, { path }), (there) => {

@@ -13,8 +13,8 @@ import {
   ERROR_SUCCESS
 } from "../constants.js"
 import { CallbackBudget } from "./budget.js"
-import { ContractViolation } from "./ContractViolation.js"
 import type { CallDone, CallName, Calls, FileInformation } from "./Calls.js"
+import { ContractViolation } from "./ContractViolation.js"
 import type { Block, Diagnosis, Issue, Kernel } from "./Kernel.js"
 import { ModelPools } from "./modelPools.js"
 import { SlotTable } from "./SlotTable.js"

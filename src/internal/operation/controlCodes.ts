@@ -2,7 +2,7 @@
  * `DeviceIoControl`, and the codes that it takes: those that the library knows, and those that a caller vouches for.
  */
 import type * as Operation from "../../Operation.js"
-import { anything, aNumber, aString, optionsOf, Wrong } from "../arguments.js"
+import { aNumber, anything, aString, optionsOf, Wrong } from "../arguments.js"
 import * as c from "../constants.js"
 import { callersMemoryTrouble } from "../engine/OperationMemory.js"
 import { TypeId } from "../operation.js"
@@ -74,7 +74,9 @@ class VouchedCode implements Operation.IoControlCode {
 
 const lookAtCode = optionsOf<{ readonly name: string; readonly code: number }>({ name: aString, code: aNumber })
 
-export const unsafeIoControlCode = (options: { readonly name: string; readonly code: number }): Operation.IoControlCode => {
+export const unsafeIoControlCode = (
+  options: { readonly name: string; readonly code: number }
+): Operation.IoControlCode => {
   const looked = lookAtCode(options)
   return looked instanceof Wrong
     ? new VouchedCode(UNKNOWN.name, UNKNOWN.code)

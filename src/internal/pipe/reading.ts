@@ -112,7 +112,12 @@ export const transact = (
           Option.match({
             onSome: Effect.succeed,
             onNone: () =>
-              invalid("TransactNamedPipe", self.path, "The pipe ended in the middle of the answer.", c.ERROR_BROKEN_PIPE)
+              invalid(
+                "TransactNamedPipe",
+                self.path,
+                "The pipe ended in the middle of the answer.",
+                c.ERROR_BROKEN_PIPE
+              )
           })
         )
       ))

@@ -101,7 +101,18 @@ export const parts = {
     mutate: [
       "src/internal/errno.ts",
       ...["portable", "posix", "gate", "budget"].map((name) => `src/internal/kernel/${name}.ts`),
-      ...portable("DiskFile", "PortableOperation", "fileCalls", "pipe", "pipeAddress", "pipeEnd", "pipeSocket", "requests", "threads", "threadRequest")
+      ...portable(
+        "DiskFile",
+        "PortableOperation",
+        "fileCalls",
+        "pipe",
+        "pipeAddress",
+        "pipeEnd",
+        "pipeSocket",
+        "requests",
+        "threads",
+        "threadRequest"
+      )
     ],
     tests: [
       ...unit("portable", "threads", "pipeSocket", "pipes", "calls"),

@@ -1,7 +1,7 @@
 /**
- * A directory of the portable kernel: a file of its own kind, which can be listed, and whose one overlapped function is
- * `ReadDirectoryChangesW`. From the first one on, changes are kept for the next, as many as fit into its buffer; beyond that they are dropped,
- * and the next one succeeds with 0 bytes, as on Windows (rule 10).
+ * A directory of the portable kernel: it can be listed, and its one overlapped function is `ReadDirectoryChangesW`. The
+ * first call starts the watch. Changes between two calls are kept for the next one, as many as fit into its buffer; if
+ * more come, all are dropped and the next call succeeds with 0 bytes, as on Windows (rule 10).
  */
 import * as fs from "node:fs"
 import * as path from "node:path"

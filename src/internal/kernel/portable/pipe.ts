@@ -7,10 +7,10 @@ import * as C from "../../constants.js"
 import type { Calls } from "../Calls.js"
 import type { Done, Handles, OtherCalls, TakeBack } from "../model.js"
 import type { PortableStorage } from "../portable.js"
-import type { PortableFile, PortableOperation } from "./PortableOperation.js"
 import { addressOf } from "./pipeAddress.js"
 import { PipeEnd } from "./pipeEnd.js"
 import { connectTo, listen, type Listening } from "./pipeSocket.js"
+import type { PortableFile, PortableOperation } from "./PortableOperation.js"
 
 export { isPipePath } from "./pipeAddress.js"
 

@@ -92,7 +92,14 @@ export class Request {
         return this.#stat(numbers + STAT)
       case "copySmall":
         return this.#smallCopy(numbers)
-      default:
+      case "close":
+      case "fchmod":
+      case "fsync":
+      case "ftruncate":
+      case "futimes":
+      case "linkAndUnlink":
+      case "rename":
+      case "unlink":
         return undefined
     }
   }

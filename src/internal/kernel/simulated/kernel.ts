@@ -4,8 +4,8 @@
  * breaks a rule.
  */
 import * as C from "../../constants.js"
-import { ContractViolation } from "../ContractViolation.js"
 import type { CallDone, CallName, Calls, FileInformation } from "../Calls.js"
+import { ContractViolation } from "../ContractViolation.js"
 import type { Block, CustomIssue, Issue } from "../Kernel.js"
 import { type Done, Model, type OtherCalls, type Storage, type TakeBack } from "../model.js"
 import type { SlotTable } from "../SlotTable.js"

@@ -61,8 +61,11 @@ export const directoryCalls = (
 
   return {
     PrepareDirectoryChanges: ({ handle }, scratch, done) =>
-      lookForDirectory(handle, scratch, (status, cause) =>
-        status === C.ERROR_SUCCESS ? done(status, { tellsRemoval }) : done(status, undefined, cause)),
+      lookForDirectory(
+        handle,
+        scratch,
+        (status, cause) => status === C.ERROR_SUCCESS ? done(status, { tellsRemoval }) : done(status, undefined, cause)
+      ),
 
     GetDirectoryInformation: ({ handle }, scratch, done) => {
       const room = scratch.room ??= allocate(native, ROOM)
@@ -73,9 +76,16 @@ export const directoryCalls = (
         // The root of a volume has neither `.` nor `..`: an empty one has no first name.
         if (status === C.ERROR_NO_MORE_FILES || status === C.ERROR_FILE_NOT_FOUND) return done(C.ERROR_SUCCESS, [])
         if (status !== C.ERROR_SUCCESS) {
-          return guarded(done, () =>
-            lookForDirectory(handle, scratch, (problem, why) =>
-              problem === C.ERROR_SUCCESS ? done(status, undefined, cause) : done(problem, undefined, why)))
+          return guarded(
+            done,
+            () =>
+              lookForDirectory(
+                handle,
+                scratch,
+                (problem, why) =>
+                  problem === C.ERROR_SUCCESS ? done(status, undefined, cause) : done(problem, undefined, why)
+              )
+          )
         }
         const entries = entriesIn(room.bytes)
         if (entries.length > 0) done(C.ERROR_SUCCESS, entries)
