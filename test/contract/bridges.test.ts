@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { createReadStream, createWriteStream, readFileSync } from "node:fs"
 import { Writable } from "node:stream"
+import { pipeline } from "node:stream/promises"
 import * as File from "../../src/File.js"
 import * as Kernel from "../../src/Kernel.js"
 import { contract, failureOf, fileOf, freshPath, pattern, settleFibers } from "../support/claims.js"
@@ -122,19 +123,31 @@ contract("a file as a stream of node", ({ claim }) => {
       File.sink(target)
     )
     expect(readFileSync(path).equals(bytes)).toBe(true)
-    yield* Stream.run(streamOf(path), NodeSink.fromWritable(() => createWriteStream(to), (cause) => cause))
+    const readable = yield* NodeStream.toReadable(streamOf(path))
+    yield* Effect.promise(() => pipeline(readable, createWriteStream(to)))
     expect(readFileSync(to).equals(bytes)).toBe(true)
   })
 
   claim("waits for a Writable that takes nothing more", function*() {
     const before = (yield* Kernel.ledger).started
     const stuck = new Writable({ write: () => {}, highWaterMark: SIZE })
-    const sink = NodeSink.fromWritable(() => stuck, (cause) => cause)
-    const path = yield* fileOf(bytes)
-    const fiber = yield* Effect.forkScoped(Stream.run(streamOf(path), sink))
+    const readable = yield* NodeStream.toReadable(streamOf(yield* fileOf(bytes)))
+    const ended = pipeline(readable, stuck).then(() => "ended", () => "refused")
     yield* lab.eventually("the first chunk written", () => stuck.writableLength > 0)
     expect((yield* asked) - before).toBeLessThanOrEqual(AHEAD)
-    expect(fiber.unsafePoll()).toBe(null)
+    stuck.destroy()
+    expect(yield* Effect.promise(() => ended)).toBe("refused")
+    yield* lab.eventually("the file closed", () => !readable.readable)
+  })
+
+  claim("is not held back by NodeSink, which waits only between the chunks of one read", function*() {
+    const before = (yield* Kernel.ledger).started
+    const stuck = new Writable({ write: () => {}, highWaterMark: SIZE })
+    const sink = NodeSink.fromWritable(() => stuck, (cause) => cause)
+    const path = yield* fileOf(bytes)
+    yield* Effect.forkScoped(Stream.run(streamOf(path), sink))
+    yield* lab.eventually("the first chunk written", () => stuck.writableLength > 0)
+    expect((yield* asked) - before).toBeGreaterThan(CHUNKS)
     stuck.destroy()
   })
 })

@@ -46,7 +46,7 @@ const inFlight = ({ engine }: Kernel.Kernel.Service): number => engine.counters.
 
 contract("a ManagedRuntime", ({ claim }) => {
   claim("that is disposed has waited until the kernel has let go of what its services have in flight", function*() {
-    const runtime = ManagedRuntime.make(Layer.provideMerge(Inbox.Default, Layer.fresh(lab.layer)))
+    const runtime = ManagedRuntime.make(Layer.provideMerge(Inbox.Default, lab.layer))
     const { reading } = yield* Effect.promise(() => runtime.runPromise(Inbox))
     const kernel = yield* Effect.promise(() => runtime.runPromise(Kernel.Kernel))
     const watched = lab.watch(kernel)

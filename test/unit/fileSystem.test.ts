@@ -125,7 +125,8 @@ describe("a turn", () => {
       ))
       yield* settleFibers
       const waiting = yield* Effect.fork(
-        Effect.withMaxOpsBeforeYield(cursor.exclusively(() => Effect.succeed("come")), 1)
+        // With fewer operations before a yield Effect gets no further: the yield itself takes as many.
+        Effect.withMaxOpsBeforeYield(cursor.exclusively(() => Effect.succeed("come")), 10)
       )
       for (let step = 0; step < steps; step++) yield* Effect.yieldNow()
       end()

@@ -98,7 +98,7 @@ const system = (nature: Nature = {}) => {
     since,
     hold: (...held: ReadonlyArray<Held>) => room.using(held, nothing),
     pausing: (at: (path: string) => Effect.Effect<void>) => void (pause = at),
-    ended: Effect.map(room.close(), () => expect(openNow()).toEqual([]))
+    ended: Effect.map(Effect.suspend(() => room.close()), () => expect(openNow()).toEqual([]))
   }
 }
 
@@ -116,6 +116,7 @@ describe("a room of directories", () => {
           expect(here.since()).toEqual(["open /r, followed", "open #1/a", "open #2/b"])
           expect([here.b.place, here.b.depth]).toEqual([{ system: "#3", user: "/r/a/b" }, 2])
         }))
+      expect(here.since()).toEqual(["close /r"])
       yield* here.hold(here.b)
       expect(here.since()).toEqual([])
       yield* here.ended

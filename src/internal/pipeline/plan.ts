@@ -134,9 +134,9 @@ class Walk<E, R> implements Plan {
       const target = this.room.child(parent, name)
       // A directory that is exchanged from here on is another one.
       from.stat = stat
-      // A link that leads nowhere is not followed, and is in the way.
+      // A link that leads to no directory is not followed, and is in the way.
       const there = isLink(destination) ? statIfAny(destination) : undefined
-      if (there !== undefined) {
+      if (there?.isDirectory() === true) {
         target.follow = true
         target.stat = there
       }

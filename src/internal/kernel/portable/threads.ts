@@ -103,6 +103,8 @@ export class Threads implements Requests {
         if (!usesOurs) return
         this.#booting = false
         this.#workers.set(id, worker)
+        // JavaScript may sleep while all threads are stuck: it looks again whether this one is enough.
+        if (this.#asleep) Atomics.notify(this.#words, layout.completed)
       })
       worker.on("error", () => {})
       worker.on("exit", () => this.#exited(id))
