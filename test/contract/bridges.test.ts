@@ -2,7 +2,6 @@
  * Streams of node and of the Web, both ways: how much is read ahead of a reader who stops, and that one who leaves has
  * closed the file.
  */
-import * as NodeSink from "@effect/platform-node/NodeSink"
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -138,16 +137,5 @@ contract("a file as a stream of node", ({ claim }) => {
     stuck.destroy()
     expect(yield* Effect.promise(() => ended)).toBe("refused")
     yield* lab.eventually("the file closed", () => !readable.readable)
-  })
-
-  claim("is not held back by NodeSink, which waits only between the chunks of one read", function*() {
-    const before = (yield* Kernel.ledger).started
-    const stuck = new Writable({ write: () => {}, highWaterMark: SIZE })
-    const sink = NodeSink.fromWritable(() => stuck, (cause) => cause)
-    const path = yield* fileOf(bytes)
-    yield* Effect.forkScoped(Stream.run(streamOf(path), sink))
-    yield* lab.eventually("the first chunk written", () => stuck.writableLength > 0)
-    expect((yield* asked) - before).toBeGreaterThan(CHUNKS)
-    stuck.destroy()
   })
 })

@@ -19,7 +19,18 @@ import { Driver, END, type Opened } from "../support/driver.js"
 const linux = process.platform === "linux"
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 const text = (value: string) => new TextEncoder().encode(value)
-const openDescriptors = () => linux ? fs.readdirSync("/proc/self/fd").length : 0
+/** The number of descriptors that are open on something in the directory of the test. */
+const openDescriptors = () => {
+  if (!linux) return 0
+  const leadsInto = (descriptor: string): boolean => {
+    try {
+      return fs.readlinkSync(`/proc/self/fd/${descriptor}`).startsWith(directory)
+    } catch {
+      return false
+    }
+  }
+  return fs.readdirSync("/proc/self/fd").filter(leadsInto).length
+}
 
 let directory: string
 let descriptorsBefore: number

@@ -63,11 +63,17 @@ export const copyFile = (kernel: Kernel.Service, options: CopyOptions): Failing<
   )
 }
 
+/** `false` where the file system has no number for what was made. */
+const isExchanged = (there: fs.BigIntStats, made: File.Stat): boolean => {
+  const identity = identityOf(made)
+  return isKnown(identity) && isOther(there, identity)
+}
+
 /** Fails when another program has given its name to something else. */
 const requireName = (kernel: Kernel.Service, { method, to }: CopyOptions, made: File.Stat): Failing<void> =>
   nodeCall(kernel, { method, path: to }, (done) =>
     fs.lstat(to, { bigint: true }, (error, stat) => {
-      if (error !== null || !isOther(stat, identityOf(made))) return done(error)
+      if (error !== null || !isExchanged(stat, made)) return done(error)
       done(Object.assign(new Error(`ESTALE: something else has the name of the copy, '${to}'`), { code: "ESTALE" }))
     }))
 
@@ -76,7 +82,7 @@ const remove = (kernel: Kernel.Service, { isNew = false, method, to }: CopyOptio
   Effect.ignore(nodeCall<void>(kernel, { method, path: to }, (done) => {
     if (!isNew) return fs.unlink(to, done)
     fs.lstat(to, { bigint: true }, (error, stat) => {
-      if (error === null && !isOther(stat, identityOf(made))) fs.unlink(to, done)
+      if (error === null && !isExchanged(stat, made)) fs.unlink(to, done)
       else done(error)
     })
   }))

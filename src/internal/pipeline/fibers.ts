@@ -33,9 +33,11 @@ export const forEachOfFew = <A, E, R, Own, E2, R2>(
 const together = <E, R>(effect: Effect.Effect<void, E, R>, count: number): Effect.Effect<void, E, R> =>
   Effect.uninterruptibleMask((restore) => {
     const group = new Group<E>(count)
-    const fork = Effect.map(Effect.fork(restore(effect)), (fiber) => group.add(fiber))
+    // This fiber may yield between the two, and the new one fail meanwhile.
+    const forkOne = Effect.map(Effect.fork(restore(effect)), (fiber) => group.add(fiber))
+    const fork = () => group.failed === undefined ? forkOne : Effect.sync(() => group.leaveOut())
     let forked = 0
-    const forkAll = Effect.whileLoop({ while: () => forked++ < count, body: () => fork, step: () => {} })
+    const forkAll = Effect.whileLoop({ while: () => forked++ < count, body: fork, step: () => {} })
     return Effect.flatMap(
       forkAll,
       () =>
@@ -73,6 +75,11 @@ class Group<E> implements Ticket {
     this.#fibers.push(fiber)
     fiber.addObserver((exit) => this.#ended(exit))
     if (this.#interrupted) fiber.unsafeInterruptAsFork(FiberId.none)
+  }
+
+  /** Counts a fiber that is not started any more. */
+  leaveOut(): void {
+    this.#running--
   }
 
   interrupt(): void {
