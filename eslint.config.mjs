@@ -53,6 +53,16 @@ export default defineConfig(
     rules: { "house/comments": "error" }
   },
   {
+    // The thread pool's model and the tree of a watch are each one concept.
+    files: ["src/internal/**/*.ts"],
+    ignores: ["src/internal/kernel/model.ts", "src/internal/kernel/portable/watch/tree.ts"],
+    rules: { "house/classSize": "error", "max-lines": ["error", { max: 400 }] }
+  },
+  {
+    files: ["src/*.ts"],
+    rules: { "max-lines": ["error", { max: 300, skipBlankLines: true, skipComments: true }] }
+  },
+  {
     files: ["test/**"],
     rules: { "@typescript-eslint/no-explicit-any": "off" }
   },

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY } from "./internal/constants.js"
 import * as internal from "./internal/PoolBuffer.js"
-import { carries, shown } from "./internal/values.js"
+import { hasTypeId, shown } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Win32Error from "./Win32Error.js"
 
@@ -54,7 +54,7 @@ export interface PoolBuffer {
  * @since 0.1.0
  * @category guards
  */
-export const isPoolBuffer = (u: unknown): u is PoolBuffer => carries(u, TypeId)
+export const isPoolBuffer = (u: unknown): u is PoolBuffer => hasTypeId(u, TypeId)
 
 /**
  * Borrows a buffer of `size` bytes (1 to 2^32 - 1) for the length of the scope. Its contents are whatever was there.

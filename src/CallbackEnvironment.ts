@@ -15,6 +15,7 @@ import {
   aBoolean,
   anything,
   aString,
+  InvalidArgument,
   isAnEffect,
   notA,
   oneOf,
@@ -22,7 +23,6 @@ import {
   refusal,
   throwNotA,
   throwWrong,
-  Wrong,
   wrong
 } from "./internal/arguments.js"
 import * as groups from "./internal/cleanupGroup.js"
@@ -35,7 +35,7 @@ import {
 } from "./internal/constants.js"
 import { EnvironmentObject } from "./internal/engine/Environment.js"
 import * as threadpools from "./internal/threadpool.js"
-import { carries, isA, isInstance } from "./internal/values.js"
+import { hasTypeId, isA, isInstance } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import type * as Threadpool from "./Threadpool.js"
 import * as Win32Error from "./Win32Error.js"
@@ -122,7 +122,7 @@ const priorities = {
  * @since 0.1.0
  * @category guards
  */
-export const isCallbackEnvironment = (u: unknown): u is CallbackEnvironment => carries(u, TypeId)
+export const isCallbackEnvironment = (u: unknown): u is CallbackEnvironment => hasTypeId(u, TypeId)
 
 /**
  * An environment for `provide`, with the pool and the group that are its own where it was asked for them.
@@ -175,7 +175,7 @@ interface Own {
   environment: EnvironmentObject | undefined
 }
 
-const lookAtOptions = optionsOf<Options>({
+const readOptions = optionsOf<Options>({
   threadpool: anything,
   cleanupGroup: anything,
   priority: oneOf(...Object.keys(priorities)),
@@ -184,8 +184,8 @@ const lookAtOptions = optionsOf<Options>({
 })
 
 const acquire = (kernel: Kernel.Service, given: Options, own: Own): CallbackEnvironment | Win32Error.Win32Error => {
-  const options = lookAtOptions(given)
-  if (options instanceof Wrong) return refusal("InitializeThreadpoolEnvironment", options)
+  const options = readOptions(given)
+  if (options instanceof InvalidArgument) return refusal("InitializeThreadpoolEnvironment", options)
   const { cleanupGroup: ofGroup, library, priority = "normal", runsLong = false, threadpool: ofPool } = options
   const threadpool = ofPool === undefined || isA(ofPool, threadpools.TypeId, "object")
     ? ofPool as Threadpool.Threadpool | undefined
@@ -199,7 +199,7 @@ const acquire = (kernel: Kernel.Service, given: Options, own: Own): CallbackEnvi
     return notA("CleanupGroup", "SetThreadpoolCallbackCleanupGroup", cleanupGroup)
   }
   if (library?.includes("\0") === true) {
-    return refusal("SetThreadpoolCallbackLibrary", new Wrong("the name of the library has a NUL character"))
+    return refusal("SetThreadpoolCallbackLibrary", new InvalidArgument("the name of the library has a NUL character"))
   }
   const problem = partProblem(kernel, "SetThreadpoolCallbackPool", threadpool?.object) ??
     partProblem(kernel, "SetThreadpoolCallbackCleanupGroup", cleanupGroup?.object)

@@ -10,7 +10,7 @@ import * as Scope from "effect/Scope"
 import { throwNotA } from "./internal/arguments.js"
 import * as internal from "./internal/cleanupGroup.js"
 import type { CleanupGroupObject } from "./internal/engine/Environment.js"
-import { carries, isA } from "./internal/values.js"
+import { hasTypeId, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Win32Error from "./Win32Error.js"
 
@@ -53,7 +53,7 @@ export interface CleanupGroup extends Pipeable.Pipeable {
  * @since 0.1.0
  * @category guards
  */
-export const isCleanupGroup = (u: unknown): u is CleanupGroup => carries(u, TypeId)
+export const isCleanupGroup = (u: unknown): u is CleanupGroup => hasTypeId(u, TypeId)
 
 /**
  * `CreateThreadpoolCleanupGroup`. A `CallbackEnvironment` makes objects its members.

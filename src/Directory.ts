@@ -21,12 +21,12 @@ import {
   aNumber,
   badPath,
   failNotA,
+  InvalidArgument,
   listOf,
   oneOf,
   optionsOf,
   pathProblem,
-  refusal,
-  Wrong
+  refusal
 } from "./internal/arguments.js"
 import { call } from "./internal/call.js"
 import * as c from "./internal/constants.js"
@@ -35,7 +35,7 @@ import { lookForRemoval } from "./internal/directory/removal.js"
 import * as notify from "./internal/notify.js"
 import { bindOrClose, openHandleIn } from "./internal/openHandle.js"
 import * as life from "./internal/threadpoolIo.js"
-import { carries, isA } from "./internal/values.js"
+import { hasTypeId, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import type * as Operation from "./Operation.js"
 import type * as ThreadpoolIo from "./ThreadpoolIo.js"
@@ -190,7 +190,7 @@ export interface Options {
  * @since 0.1.0
  * @category guards
  */
-export const isDirectory = (u: unknown): u is Directory => carries(u, TypeId)
+export const isDirectory = (u: unknown): u is Directory => hasTypeId(u, TypeId)
 
 /**
  * Pattern matching on a change.
@@ -265,7 +265,7 @@ export const open = (
     })
   )
 
-const lookAtOptions = optionsOf<Options>({
+const readOptions = optionsOf<Options>({
   recursive: aBoolean,
   filter: listOf(oneOf(...Object.keys(notify.notifications))),
   bufferSize: aNumber,
@@ -275,8 +275,8 @@ const lookAtOptions = optionsOf<Options>({
 
 const acquire = (path: string, given: Options) =>
   Effect.gen(function*() {
-    const options = lookAtOptions(given)
-    if (options instanceof Wrong) return yield* Effect.fail(refusal("CreateFileW", options, { path }))
+    const options = readOptions(given)
+    if (options instanceof InvalidArgument) return yield* Effect.fail(refusal("CreateFileW", options, { path }))
     const problem = problemOf(path, options)
     if (problem !== undefined) return yield* Effect.fail(problem)
     const kernel = yield* Kernel

@@ -13,11 +13,11 @@ import {
   aConfig,
   aDuration,
   aString,
+  InvalidArgument,
   oneOf,
   optionsOf,
   pathProblem,
   refusal,
-  Wrong,
   wrong
 } from "./internal/arguments.js"
 import { ERROR_CALL_NOT_IMPLEMENTED } from "./internal/constants.js"
@@ -155,7 +155,7 @@ const noKernel32 = ({ cause, path, reason }: LoadFailure): Win32Error.Win32Error
     cause
   })
 
-const lookAtOptions = optionsOf<Kernel.Options>({
+const readOptions = optionsOf<Kernel.Options>({
   kernel: oneOf("auto", "win32", "portable"),
   drainTimeout: aDuration,
   completions: oneOf("auto", "relay", "broker", "callback"),
@@ -190,12 +190,12 @@ const loadPortable = Effect.promise(() => import("./internal/kernel/portable.js"
  * @category layers
  */
 export const layerOptions = (given: Kernel.Options): Layer.Layer<Kernel, Win32Error.Win32Error> => {
-  const options = lookAtOptions(given)
-  if (options instanceof Wrong) return Layer.fail(refusal("LoadLibraryW", options))
+  const options = readOptions(given)
+  if (options instanceof InvalidArgument) return Layer.fail(refusal("LoadLibraryW", options))
   const { relayLibrary } = options
   const problem = relayLibrary === undefined ? undefined : pathProblem(relayLibrary, "path of the relay's library")
   if (problem !== undefined) {
-    return Layer.fail(refusal("LoadLibraryW", new Wrong(problem.replace(/\.$/, "")), { path: relayLibrary }))
+    return Layer.fail(refusal("LoadLibraryW", new InvalidArgument(problem.replace(/\.$/, "")), { path: relayLibrary }))
   }
   const win32 = options.kernel === "win32" || (options.kernel !== "portable" && process.platform === "win32")
   return layerOf(win32 ? loadWin32(options) : loadPortable, options)
@@ -320,7 +320,7 @@ export const layerConfig = (
   > => {
     if (typeof options === "object" && isConfig(options)) return Effect.map(options, layerOptions)
     const looked = lookAtConfigs(options as never)
-    if (looked instanceof Wrong) return Effect.fail(refusal("LoadLibraryW", looked))
+    if (looked instanceof InvalidArgument) return Effect.fail(refusal("LoadLibraryW", looked))
     // `Config.unwrap` makes nothing of a record without entries.
     if (Object.keys(looked).length === 0) return Effect.succeed(layerOptions({}))
     return Effect.map(Config.unwrap(looked as unknown as typeof options), layerOptions)

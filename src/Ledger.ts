@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { aNumber, optionsOf, throwWrong, Wrong } from "./internal/arguments.js"
+import { aNumber, InvalidArgument, optionsOf, throwWrong } from "./internal/arguments.js"
 
 /**
  * The counters of one `ThreadpoolIo`, or of a whole `Kernel`. All but the last are numbers of operations since
@@ -84,7 +84,7 @@ const look = optionsOf<Ledger>({
 
 const counters = (name: string, self: Ledger): Ledger => {
   const looked = look(self)
-  return looked instanceof Wrong ? throwWrong(`Ledger.${name}`, looked) : looked
+  return looked instanceof InvalidArgument ? throwWrong(`Ledger.${name}`, looked) : looked
 }
 
 /**

@@ -17,10 +17,10 @@ import {
   aFunction,
   aNumber,
   anything,
+  InvalidArgument,
   isAnEffect,
   optionsOf,
   throwWrong,
-  Wrong,
   wrong
 } from "./internal/arguments.js"
 import * as internal from "./internal/socket/socket.js"
@@ -128,13 +128,13 @@ export const fromConnection = <RO>(
   Effect.suspend(() => {
     const problem = wrong("open", open, isAnEffect)
     if (problem !== undefined) return throwWrong("NamedPipeSocket.fromConnection", problem)
-    const looked = lookAtOptions(options)
-    return looked instanceof Wrong
+    const looked = readOptions(options)
+    return looked instanceof InvalidArgument
       ? throwWrong("NamedPipeSocket.fromConnection", looked)
       : internal.fromConnection(open, looked, false)
   })
 
-const lookAtOptions = optionsOf<Options>({ closeCodeIsError: aFunction, bufferSize: aNumber, readLimit: aNumber })
+const readOptions = optionsOf<Options>({ closeCodeIsError: aFunction, bufferSize: aNumber, readLimit: aNumber })
 
 const lookAtConnect = optionsOf<ConnectOptions>({
   ...{ closeCodeIsError: aFunction, bufferSize: aNumber, readLimit: aNumber },
@@ -164,7 +164,7 @@ const lookAtConnect = optionsOf<ConnectOptions>({
  */
 export const make = (name: string, given: ConnectOptions = {}): Effect.Effect<Socket.Socket, never, Kernel> => {
   const options = lookAtConnect(given)
-  if (options instanceof Wrong) return Effect.sync(() => throwWrong("NamedPipeSocket.make", options))
+  if (options instanceof InvalidArgument) return Effect.sync(() => throwWrong("NamedPipeSocket.make", options))
   const { bufferSize: _, closeCodeIsError: __, openTimeout, readLimit: ___, ...connect } = options
   return fromConnection(
     Effect.mapError(NamedPipe.connect(name, { ...connect, timeout: openTimeout, messages: false }), failedOpen),

@@ -13,7 +13,16 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import { aBoolean, aDuration, aFunction, aNumber, anything, optionsOf, refusal, Wrong } from "./internal/arguments.js"
+import {
+  aBoolean,
+  aDuration,
+  aFunction,
+  aNumber,
+  anything,
+  InvalidArgument,
+  optionsOf,
+  refusal
+} from "./internal/arguments.js"
 import * as internal from "./internal/socket/socket.js"
 import type { Kernel } from "./Kernel.js"
 import * as NamedPipe from "./NamedPipe.js"
@@ -85,8 +94,8 @@ export const make = (
   name: string,
   given: ListenOptions = {}
 ): Effect.Effect<SocketServer.SocketServer["Type"], SocketServer.SocketServerError, Kernel | Scope.Scope> => {
-  const options = lookAtOptions(given)
-  if (options instanceof Wrong) return Effect.fail(failed("Open")(refusal("CreateNamedPipeW", options)))
+  const options = readOptions(given)
+  if (options instanceof InvalidArgument) return Effect.fail(failed("Open")(refusal("CreateNamedPipeW", options)))
   const { bufferSize: _, closeCodeIsError: __, readLimit: ___, ...listen } = options
   return Effect.map(
     Effect.mapError(NamedPipe.listen(name, { ...listen, messages: false }), failed("Open")),
@@ -98,7 +107,7 @@ export const make = (
   )
 }
 
-const lookAtOptions = optionsOf<ListenOptions>({
+const readOptions = optionsOf<ListenOptions>({
   ...{ closeCodeIsError: aFunction, bufferSize: aNumber, readLimit: aNumber },
   ...{ backlog: aNumber, maxInstances: aNumber, outBufferSize: aNumber, inBufferSize: aNumber, security: anything },
   ...{ drainTimeout: aDuration, spans: aBoolean, skipMode: aBoolean }

@@ -10,7 +10,7 @@ import { failNotA } from "./internal/arguments.js"
 import { ERROR_INVALID_PARAMETER } from "./internal/constants.js"
 import type { ThreadpoolObject } from "./internal/engine/Environment.js"
 import * as internal from "./internal/threadpool.js"
-import { carries, isA } from "./internal/values.js"
+import { hasTypeId, isA } from "./internal/values.js"
 import { Kernel } from "./Kernel.js"
 import * as Win32Error from "./Win32Error.js"
 
@@ -83,7 +83,7 @@ export interface Options {
  * @since 0.1.0
  * @category guards
  */
-export const isThreadpool = (u: unknown): u is Threadpool => carries(u, TypeId)
+export const isThreadpool = (u: unknown): u is Threadpool => hasTypeId(u, TypeId)
 
 /**
  * `CreateThreadpool`, with its threads and their stack. A `CallbackEnvironment` puts objects on it.

@@ -16,7 +16,7 @@ import type { File } from "./File.js"
 import * as internal from "./internal/fileSystem/fileSystem.js"
 import { TypeId as internalTypeId } from "./internal/fileSystem/openFile.js"
 import { orDie } from "./internal/fileSystem/orDie.js"
-import { carries } from "./internal/values.js"
+import { hasTypeId } from "./internal/values.js"
 import * as Kernel from "./Kernel.js"
 import type { Win32Error } from "./Win32Error.js"
 
@@ -97,7 +97,7 @@ export interface ThreadpoolFileSystem extends FileSystem.FileSystem {
  * @since 0.1.0
  * @category guards
  */
-export const isPositionalFile = (u: unknown): u is PositionalFile => carries(u, TypeId)
+export const isPositionalFile = (u: unknown): u is PositionalFile => hasTypeId(u, TypeId)
 
 /**
  * The file system on a kernel of yours, and in its `CallbackEnvironment` if it has one.

@@ -15,7 +15,7 @@ import type { ThreadpoolIoObject } from "./internal/engine/ThreadpoolIoObject.js
 import type { Form } from "./internal/forms.js"
 import * as internal from "./internal/submit.js"
 import * as life from "./internal/threadpoolIo.js"
-import { carries } from "./internal/values.js"
+import { hasTypeId } from "./internal/values.js"
 import type { Kernel } from "./Kernel.js"
 import type { Ledger } from "./Ledger.js"
 import type { Operation } from "./Operation.js"
@@ -93,7 +93,7 @@ export interface Options {
  * @since 0.1.0
  * @category guards
  */
-export const isThreadpoolIo = (u: unknown): u is ThreadpoolIo => carries(u, TypeId)
+export const isThreadpoolIo = (u: unknown): u is ThreadpoolIo => hasTypeId(u, TypeId)
 
 // -----------------------------------------------------------------------------
 // life

@@ -22,12 +22,12 @@ import {
   anObject,
   aNumber,
   aString,
+  InvalidArgument,
   isAnEffect,
   listOf,
   oneOf,
   optionsOf,
   throwWrong,
-  Wrong,
   wrong
 } from "./internal/arguments.js"
 import * as internal from "./internal/kernel/simulated/Behaviour.js"
@@ -202,7 +202,7 @@ const SHRINKING = 1000
 
 const SEEDS_PER_TURN = 16
 
-const lookAtOptions = optionsOf<Options & LayerOptions>({
+const readOptions = optionsOf<Options & LayerOptions>({
   seed: aNumber,
   seeds: aNumber,
   steps: aNumber,
@@ -226,27 +226,27 @@ const lookAtBehaviour = optionsOf<Partial<Behaviour>>(
 const lookAtFault = optionsOf<Fault>({ syscall: aString, nth: aNumber, code: aNumber })
 
 /** A copy, read once. */
-const faultsOf = (given: ReadonlyArray<Fault>): ReadonlyArray<Fault> | Wrong => {
+const faultsOf = (given: ReadonlyArray<Fault>): ReadonlyArray<Fault> | InvalidArgument => {
   const faults: Array<Fault> = []
   for (const one of given) {
     const fault = lookAtFault(one)
-    if (fault instanceof Wrong) return fault
+    if (fault instanceof InvalidArgument) return fault
     faults.push(fault)
   }
   return faults
 }
 
 /** Likewise, with what they hold. */
-const filesOf = (given: NonNullable<SystemOptions["files"]>): SystemOptions["files"] | Wrong => {
+const filesOf = (given: NonNullable<SystemOptions["files"]>): SystemOptions["files"] | InvalidArgument => {
   const files: Record<string, string | Uint8Array> = {}
   try {
     for (const [path, contents] of Object.entries(given)) {
       const bytes = typeof contents === "string" ? contents : plainBytes(contents)
-      if (bytes === undefined) return new Wrong("what a file holds must be a string or a Uint8Array")
+      if (bytes === undefined) return new InvalidArgument("what a file holds must be a string or a Uint8Array")
       files[path] = typeof bytes === "string" ? bytes : new Uint8Array(bytes)
     }
   } catch (cause) {
-    return new Wrong("the files cannot be read", cause)
+    return new InvalidArgument("the files cannot be read", cause)
   }
   return files
 }
@@ -256,19 +256,19 @@ const isCount = (value: number | undefined): boolean =>
 
 /** A tool for tests says what is wrong with its options as a defect. */
 const checked = <O extends Options & LayerOptions>(name: string, given: O): O => {
-  const options = lookAtOptions(given)
-  if (options instanceof Wrong) return throwWrong(name, options)
+  const options = readOptions(given)
+  if (options instanceof InvalidArgument) return throwWrong(name, options)
   const behaviour = options.behaviour === undefined ? {} : lookAtBehaviour(options.behaviour)
-  if (behaviour instanceof Wrong) return throwWrong(name, behaviour)
+  if (behaviour instanceof InvalidArgument) return throwWrong(name, behaviour)
   for (const key of ["seed", "seeds", "steps"] as const) {
     if (!isCount(options[key])) {
-      return throwWrong(name, new Wrong(`${key} must be a whole number, not ${shown(options[key])}`))
+      return throwWrong(name, new InvalidArgument(`${key} must be a whole number, not ${shown(options[key])}`))
     }
   }
   const faults = faultsOf(options.faults ?? [])
-  if (faults instanceof Wrong) return throwWrong(name, faults)
+  if (faults instanceof InvalidArgument) return throwWrong(name, faults)
   const files = filesOf(options.files ?? {})
-  if (files instanceof Wrong) return throwWrong(name, files)
+  if (files instanceof InvalidArgument) return throwWrong(name, files)
   return { ...options, behaviour, faults, files } as O
 }
 

@@ -1,4 +1,4 @@
-// The form of comments, as a rule of the lint: the subject comes first, and no comment passes column 120.
+// Rules of the lint: a comment says its subject first and ends by column 120, and a class has a bounded length.
 
 const OPENING = /^(What|Whatever|Who|Whoever|Of|Those|Nobody|Somebody|Elsewhere|As|That which)\b/
 const COLUMNS = 120
@@ -31,4 +31,20 @@ const comments = {
   })
 }
 
-export const plugin = { rules: { comments } }
+const MOST_LINES = 360
+
+const classSize = {
+  meta: {
+    type: "suggestion",
+    schema: [],
+    messages: { long: `A class has at most ${MOST_LINES} lines, not {{lines}}.` }
+  },
+  create: ({ report }) => ({
+    ClassBody: (node) => {
+      const lines = node.loc.end.line - node.loc.start.line
+      if (lines > MOST_LINES) report({ node, messageId: "long", data: { lines } })
+    }
+  })
+}
+
+export const plugin = { rules: { comments, classSize } }

@@ -66,16 +66,16 @@ export const listOf = ({ is, name }: Kind): Kind =>
   )
 
 /** Why an argument is refused. */
-export class Wrong {
+export class InvalidArgument {
   constructor(readonly problem: string, readonly cause?: unknown) {}
 }
 
 /** The refusal of an argument that is not of its kind. */
-export const wrong = (name: string, value: unknown, { is, name: expected }: Kind): Wrong | undefined => {
+export const wrong = (name: string, value: unknown, { is, name: expected }: Kind): InvalidArgument | undefined => {
   try {
-    return is(value) ? undefined : new Wrong(`${name} must be ${expected}, not ${shown(value)}`)
+    return is(value) ? undefined : new InvalidArgument(`${name} must be ${expected}, not ${shown(value)}`)
   } catch (cause) {
-    return new Wrong(`${name} must be ${expected}, and cannot be looked at`, cause)
+    return new InvalidArgument(`${name} must be ${expected}, and cannot be looked at`, cause)
   }
 }
 
@@ -84,7 +84,7 @@ type Kinds<O> = { readonly [K in keyof O]-?: Kind }
 /** A reader of options: a copy with what is there and of its kind, or what is wrong. */
 export const optionsOf = <O extends object>(kinds: Kinds<O>, what = "options") => {
   const entries = Object.entries(kinds) as unknown as ReadonlyArray<readonly [keyof O & string, Kind]>
-  return (given: O): O | Wrong => {
+  return (given: O): O | InvalidArgument => {
     const problem = wrong(what, given, anObject)
     if (problem !== undefined) return problem
     const copy: Partial<O> = {}
@@ -97,7 +97,7 @@ export const optionsOf = <O extends object>(kinds: Kinds<O>, what = "options") =
         copy[name] = value
       }
     } catch (cause) {
-      return new Wrong(`the ${what} cannot be read`, cause)
+      return new InvalidArgument(`the ${what} cannot be read`, cause)
     }
     return copy as O
   }
@@ -131,7 +131,7 @@ export const badPath = (syscall: string, path: unknown, detail: string): Win32Er
 
 export const refusal = (
   syscall: string,
-  { cause, problem }: Wrong,
+  { cause, problem }: InvalidArgument,
   where: { readonly path?: unknown; readonly handle?: number | undefined } = {}
 ): Win32Error.Win32Error =>
   Win32Error.make({
@@ -145,7 +145,7 @@ export const refusal = (
 
 /** The error for a first argument of another kind. */
 export const notA = (what: string, syscall: string, it: unknown): Win32Error.Win32Error =>
-  refusal(syscall, new Wrong(`it takes a ${what}, not ${shown(it)}`))
+  refusal(syscall, new InvalidArgument(`it takes a ${what}, not ${shown(it)}`))
 
 export const failNotA = (what: string, syscall: string, it: unknown): Effect.Effect<never, Win32Error.Win32Error> =>
   Effect.suspend(() => Effect.fail(notA(what, syscall, it)))
@@ -153,9 +153,9 @@ export const failNotA = (what: string, syscall: string, it: unknown): Effect.Eff
 /**
  * For a function that answers a plain value, or an effect that does not fail: a TypeError that begins with its name.
  */
-export const throwWrong = (name: string, { cause, problem }: Wrong): never => {
+export const throwWrong = (name: string, { cause, problem }: InvalidArgument): never => {
   throw new TypeError(`${name}: ${problem}`, { cause })
 }
 
 export const throwNotA = (what: string, name: string, it: unknown): never =>
-  throwWrong(name, new Wrong(`it takes a ${what}, not ${shown(it)}`))
+  throwWrong(name, new InvalidArgument(`it takes a ${what}, not ${shown(it)}`))

@@ -10,10 +10,10 @@ import {
   aNumber,
   anything,
   aString,
+  InvalidArgument,
   listOf,
   oneOf,
   optionsOf,
-  Wrong,
   wrong
 } from "./arguments.js"
 import * as c from "./constants.js"
@@ -45,10 +45,10 @@ interface Made {
 
 const transfer = (kind: "read" | "write", given: Operation.Options, atEnd: boolean): Request => {
   const options = optionsRead(given)
-  const { length, memory, problem, start } = options instanceof Wrong
+  const { length, memory, problem, start } = options instanceof InvalidArgument
     ? nowhere(options)
     : window(options.buffer, options)
-  const offset = options instanceof Wrong || atEnd || options.offset === undefined ? 0 : options.offset
+  const offset = options instanceof InvalidArgument || atEnd || options.offset === undefined ? 0 : options.offset
   const wrong = problem ?? offsetProblem(offset, length)
   return {
     syscall: kind === "read" ? "ReadFile" : "WriteFile",
@@ -68,12 +68,12 @@ const transfer = (kind: "read" | "write", given: Operation.Options, atEnd: boole
 }
 
 /** Each option once. `window` and `offsetProblem` look at what they are: this is on the way of every operation. */
-const optionsRead = (given: Operation.Options): Operation.Options | Wrong => {
+const optionsRead = (given: Operation.Options): Operation.Options | InvalidArgument => {
   try {
     const { buffer, length, offset, start } = given
     return { buffer, length, offset, start }
   } catch (cause) {
-    return new Wrong("the options cannot be read", cause)
+    return new InvalidArgument("the options cannot be read", cause)
   }
 }
 
@@ -128,8 +128,10 @@ const lookAtTransact = optionsOf<TransactOptions>({
 
 export const transact = (options: TransactOptions): Operation.Transact => {
   const looked = lookAtTransact(options)
-  const { length, memory, problem, start } = looked instanceof Wrong ? nowhere(looked) : window(looked.buffer, looked)
-  const message = looked instanceof Wrong ? NOTHING : plainBytes(looked.message)
+  const { length, memory, problem, start } = looked instanceof InvalidArgument
+    ? nowhere(looked)
+    : window(looked.buffer, looked)
+  const message = looked instanceof InvalidArgument ? NOTHING : plainBytes(looked.message)
   const trouble = message === undefined
     ? "it must be a Uint8Array"
     : callersMemoryTrouble(message, message.length)
@@ -173,8 +175,8 @@ export const vectored = (
   inPlace: boolean
 ): Made => {
   const looked = lookAtVectored(given)
-  const offset = looked instanceof Wrong ? 0 : looked.offset ?? 0
-  const windows = looked instanceof Wrong ? [nowhere(looked)] : windowsOf(looked.buffers)
+  const offset = looked instanceof InvalidArgument ? 0 : looked.offset ?? 0
+  const windows = looked instanceof InvalidArgument ? [nowhere(looked)] : windowsOf(looked.buffers)
   const segments: ReadonlyArray<EngineSegment> = windows
   const problem = windows.find(({ problem }) => problem !== undefined)?.problem
   // A refused request may have lengths that cannot be added.
@@ -207,7 +209,7 @@ export const vectored = (
 const lookAtVectored = optionsOf<Operation.VectoredOptions>({ buffers: anything, offset: anOffset })
 
 const windowsOf = (buffers: ReadonlyArray<Operation.Segment>): ReadonlyArray<Window> => {
-  if (!isList(buffers)) return [nowhere(new Wrong(`the buffers must be a list, not ${shown(buffers)}`))]
+  if (!isList(buffers)) return [nowhere(new InvalidArgument(`the buffers must be a list, not ${shown(buffers)}`))]
   try {
     return Array.from(buffers as ReadonlyArray<Operation.Segment>, (segment) => {
       if (isInstance(segment, PoolBufferImpl) || plainBytes(segment) !== undefined) {
@@ -217,7 +219,7 @@ const windowsOf = (buffers: ReadonlyArray<Operation.Segment>): ReadonlyArray<Win
       return window(buffer, { length, start })
     })
   } catch (cause) {
-    return [nowhere(new Wrong("the buffers cannot be looked at", cause))]
+    return [nowhere(new InvalidArgument("the buffers cannot be looked at", cause))]
   }
 }
 
@@ -278,8 +280,10 @@ const lookAtWatch = optionsOf<WatchOptions>({
 
 export const readDirectoryChanges = (options: WatchOptions): Operation.ReadDirectoryChanges => {
   const looked = lookAtWatch(options)
-  const { length, memory, problem, start } = looked instanceof Wrong ? nowhere(looked) : window(looked.buffer, looked)
-  const filter = looked instanceof Wrong ? 0 : bits(looked.filter ?? [])
+  const { length, memory, problem, start } = looked instanceof InvalidArgument
+    ? nowhere(looked)
+    : window(looked.buffer, looked)
+  const filter = looked instanceof InvalidArgument ? 0 : bits(looked.filter ?? [])
   return {
     [TypeId]: TypeId,
     _tag: "ReadDirectoryChanges",
@@ -292,7 +296,7 @@ export const readDirectoryChanges = (options: WatchOptions): Operation.ReadDirec
       length,
       offsetLow: 0,
       offsetHigh: 0,
-      parameters: { recursive: !(looked instanceof Wrong) && looked.recursive === true, filter },
+      parameters: { recursive: !(looked instanceof InvalidArgument) && looked.recursive === true, filter },
       input: undefined,
       trueIsPending: true,
       doneStatus: undefined,
@@ -323,12 +327,12 @@ const lookAtUnsafe = optionsOf<UnsafeOptions>({
 
 export const unsafeMake = (options: UnsafeOptions): Operation.Unsafe => {
   const looked = lookAtUnsafe(options)
-  const given: Partial<UnsafeOptions> = looked instanceof Wrong ? {} : looked
+  const given: Partial<UnsafeOptions> = looked instanceof InvalidArgument ? {} : looked
   const offset = given.offset ?? 0
   const { length, memory, problem, start } = given.buffer === undefined
     ? { memory: undefined, start: 0, length: 0, problem: undefined }
     : window(given.buffer, given)
-  const wrongs = looked instanceof Wrong
+  const wrongs = looked instanceof InvalidArgument
     ? looked.problem
     : (wrong("syscall", given.syscall, aString) ?? wrong("issue", given.issue, aFunction))?.problem
   const trouble = wrongs ?? problem ?? offsetProblem(offset, length)

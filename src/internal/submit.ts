@@ -118,11 +118,11 @@ export const transfer = (
   operation: Pick<Operation, "request">
 ): Effect.Effect<number, Win32Error.Win32Error> => submitted(self, operation, bytesTransferred)
 
-const isOurs = (u: unknown): boolean => isA(u, TypeId, "object")
+const isGenuine = (u: unknown): boolean => isA(u, TypeId, "object")
 
 /** For functions that cannot fail: a defect that says what it is about. */
 export const objectOf = (name: string, self: ThreadpoolIo): ThreadpoolIoObject =>
-  isOurs(self) ? self.object : throwNotA("ThreadpoolIo", `ThreadpoolIo.${name}`, self)
+  isGenuine(self) ? self.object : throwNotA("ThreadpoolIo", `ThreadpoolIo.${name}`, self)
 
 /** Types are not kept when the program runs. */
 const notSubmitted = (self: unknown, operation: unknown): Effect.Effect<never, Win32Error.Win32Error> => {
@@ -137,7 +137,7 @@ const submitted = <A>(
   operation: Pick<Operation, "request">,
   outcome: (self: ThreadpoolIo, issued: Issued) => Exit.Exit<A, Win32Error.Win32Error>
 ): Effect.Effect<A, Win32Error.Win32Error> => {
-  if (!isOurs(self) || !isOperation(operation)) return notSubmitted(self, operation)
+  if (!isGenuine(self) || !isOperation(operation)) return notSubmitted(self, operation)
   origin.note(operation.request)
   const effect = self.form(new Submission(self, operation.request, outcome))
   return self.spans ? spanned(self, operation, effect) : effect
@@ -169,7 +169,7 @@ export const cancellableIn = (
   self: ThreadpoolIo,
   operation: Pick<Operation, "request">
 ): Effect.Effect<Completion, Win32Error.Win32Error> => {
-  if (!isOurs(self) || !isOperation(operation)) return notSubmitted(self, operation)
+  if (!isGenuine(self) || !isOperation(operation)) return notSubmitted(self, operation)
   origin.note(operation.request)
   const effect = Effect.suspend(() => maskedIn(restore, new Cancellable(self, operation.request, outcome)))
   return self.spans ? spanned(self, operation, effect) : effect

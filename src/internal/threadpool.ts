@@ -6,7 +6,7 @@ import { pipeArguments } from "effect/Pipeable"
 import type { Kernel } from "../Kernel.js"
 import type * as Threadpool from "../Threadpool.js"
 import * as Win32Error from "../Win32Error.js"
-import { aNumber, anything, optionsOf, refusal, Wrong } from "./arguments.js"
+import { aNumber, anything, InvalidArgument, optionsOf, refusal } from "./arguments.js"
 import { ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY } from "./constants.js"
 import { ThreadpoolObject } from "./engine/Environment.js"
 import { maxThreads as mostThreads, waitingCallbacks } from "./kernel/budget.js"
@@ -21,7 +21,7 @@ const Proto = {
   }
 }
 
-const lookAtOptions = optionsOf<Threadpool.Options>({ minThreads: aNumber, maxThreads: aNumber, stack: anything })
+const readOptions = optionsOf<Threadpool.Options>({ minThreads: aNumber, maxThreads: aNumber, stack: anything })
 const lookAtStack = optionsOf<Threadpool.StackInformation>({ reserve: aNumber, commit: aNumber })
 
 /** The caller closes it. */
@@ -29,10 +29,10 @@ export const acquire = (
   kernel: Kernel.Service,
   given: Threadpool.Options
 ): Threadpool.Threadpool | Win32Error.Win32Error => {
-  const options = lookAtOptions(given)
-  if (options instanceof Wrong) return refusal("CreateThreadpool", options)
+  const options = readOptions(given)
+  if (options instanceof InvalidArgument) return refusal("CreateThreadpool", options)
   const stack = options.stack === undefined ? undefined : lookAtStack(options.stack)
-  if (stack instanceof Wrong) return refusal("SetThreadpoolStackInformation", stack)
+  if (stack instanceof InvalidArgument) return refusal("SetThreadpoolStackInformation", stack)
   const { maxThreads = 4, minThreads = 0 } = options
   const { engine } = kernel
   const most = mostThreads(engine.kernel.pools.callbacksLimit)

@@ -11,7 +11,7 @@ import { Kernel } from "../Kernel.js"
 import { isBalanced } from "../Ledger.js"
 import type * as ThreadpoolIo from "../ThreadpoolIo.js"
 import * as Win32Error from "../Win32Error.js"
-import { aBoolean, aString, ioKinds, optionsOf, refusal, Wrong } from "./arguments.js"
+import { aBoolean, aString, InvalidArgument, ioKinds, optionsOf, refusal } from "./arguments.js"
 import {
   ERROR_INVALID_HANDLE,
   ERROR_INVALID_PARAMETER,
@@ -80,7 +80,7 @@ const Proto = {
   }
 }
 
-const lookAtOptions = optionsOf<ThreadpoolIo.Options>({ ...ioKinds, owned: aBoolean, path: aString })
+const readOptions = optionsOf<ThreadpoolIo.Options>({ ...ioKinds, owned: aBoolean, path: aString })
 
 const DEFAULT_IN_FLIGHT = 1024
 
@@ -103,8 +103,8 @@ export const make = (
   handle: Handle,
   options: ThreadpoolIo.Options
 ): ThreadpoolIo.ThreadpoolIo | Win32Error.Win32Error => {
-  const looked = lookAtOptions(options)
-  return looked instanceof Wrong ? refusal("CreateThreadpoolIo", looked) : acquire(kernel, handle, looked)
+  const looked = readOptions(options)
+  return looked instanceof InvalidArgument ? refusal("CreateThreadpoolIo", looked) : acquire(kernel, handle, looked)
 }
 
 /** The caller closes the object. A plain function, because some open very many files. */
@@ -165,8 +165,8 @@ export const bind = (
   handle: Handle,
   given: ThreadpoolIo.BindOptions
 ): ThreadpoolIo.ThreadpoolIo | Win32Error.Win32Error => {
-  const looked = lookAtOptions(given)
-  if (looked instanceof Wrong) return refusal(BIND, looked)
+  const looked = readOptions(given)
+  if (looked instanceof InvalidArgument) return refusal(BIND, looked)
   const options: ThreadpoolIo.BindOptions = looked
   const { callbacksLimit } = kernel.engine.kernel.pools
   const limited = callbacksLimit < Infinity

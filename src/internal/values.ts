@@ -23,7 +23,7 @@ export const shown = (value: unknown): string => {
 // --- what a thing of the library's is
 
 /** For guards: also of what cannot be looked at, as a proxy that has been revoked. */
-export const carries = (it: unknown, typeId: symbol): boolean => {
+export const hasTypeId = (it: unknown, typeId: symbol): boolean => {
   try {
     return typeof it === "object" && it !== null && typeId in it
   } catch {

@@ -503,7 +503,7 @@ export const mutations = [
   },
   {
     name: "the undo removes what another program has put there",
-    file: "internal/pipeline/Made",
+    file: "internal/pipeline/UndoLog",
     from: "isSameBirth(there, identity)",
     to: "true"
   },

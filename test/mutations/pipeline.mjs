@@ -292,8 +292,8 @@ export const ofPipeline = [
     name: "a directory is copied without asking the filter",
     tests: choices,
     file: plan,
-    from: "filter === undefined || ask",
-    to: "filter === undefined || found.stat.isDirectory() || ask"
+    from: "ask<R>(filter as Filter<E, R>, source.user",
+    to: "found.stat.isDirectory() || ask<R>(filter as Filter<E, R>, source.user"
   },
   {
     name: "a directory that the filter refuses is descended into",
@@ -313,7 +313,7 @@ export const ofPipeline = [
     name: "any answer of a filter's effect is one",
     tests: choices,
     file: "internal/pipeline/filter",
-    from: "if (!(problem instanceof Wrong)) return",
+    from: "if (!(problem instanceof InvalidArgument)) return",
     to: "return"
   },
   {

@@ -5,7 +5,7 @@
 import * as C from "../../src/internal/constants.js"
 import type { CallDone, CallName, Calls, FileInformation } from "../../src/internal/kernel/Calls.js"
 import type { Block, CustomIssue, Issue, Kernel } from "../../src/internal/kernel/Kernel.js"
-import { type Done, Model, Operation, type Storage, type TakeBack } from "../../src/internal/kernel/model.js"
+import { type Done, Model, ModelOperation, type Storage, type TakeBack } from "../../src/internal/kernel/model.js"
 import { MemoryFiles, type OpenFile } from "../../src/internal/kernel/simulated/memory.js"
 import type { SlotTable } from "../../src/internal/kernel/SlotTable.js"
 
@@ -270,7 +270,7 @@ export const make = (options: Options = {}): { readonly kernel: Kernel; readonly
 
 // --- internals
 
-class SimulatedOperation extends Operation<OpenFile> {
+class SimulatedOperation extends ModelOperation<OpenFile> {
   plan: Plan = packet
   pending: PendingOperation | undefined = undefined
 

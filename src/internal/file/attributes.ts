@@ -6,10 +6,20 @@ import type { BasicInfo, DeviceIoControlOptions, File, Sectors, Stat } from "../
 import * as Operation from "../../Operation.js"
 import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import type { Win32Error } from "../../Win32Error.js"
-import { aBigint, aBoolean, aMode, aNumber, anything, optionsOf, refusal, Wrong, wrong } from "../arguments.js"
+import {
+  aBigint,
+  aBoolean,
+  aMode,
+  aNumber,
+  anything,
+  InvalidArgument,
+  optionsOf,
+  refusal,
+  wrong
+} from "../arguments.js"
 import * as c from "../constants.js"
 import { offsetProblem } from "../offset.js"
-import { callOn, isOurs, notAFile, refuse, refused } from "./self.js"
+import { callOn, isGenuine, notAFile, refuse, refused } from "./self.js"
 
 export const stat = (self: File): Effect.Effect<Stat, Win32Error> =>
   callOn(self, "GetFileInformationByHandle", { changes: true })
@@ -28,7 +38,7 @@ const setLength = (
   length: number | bigint
 ): Effect.Effect<void, Win32Error> => {
   const problem = offsetProblem(length)
-  return refuse(self, name, problem === undefined ? undefined : new Wrong(problem)) ??
+  return refuse(self, name, problem === undefined ? undefined : new InvalidArgument(problem)) ??
     callOn(self, name, { length: problem === undefined ? BigInt(length) : 0n })
 }
 
@@ -46,7 +56,7 @@ const lookAtBasicInfo = optionsOf<BasicInfo>({
 export const setBasicInfo = (self: File, info: BasicInfo): Effect.Effect<void, Win32Error> =>
   Effect.suspend(() => {
     const looked = lookAtBasicInfo(info)
-    if (looked instanceof Wrong) {
+    if (looked instanceof InvalidArgument) {
       return refuse(self, "SetBasicInformation", looked) ?? notAFile("SetBasicInformation", self)
     }
     const { accessTimeNs, mode, modifiedTimeNs, readOnly } = looked
@@ -61,9 +71,9 @@ const lookAtIoControl = optionsOf<DeviceIoControlOptions>({ code: anything, inpu
 
 export const deviceIoControl = (self: File, options: DeviceIoControlOptions): Effect.Effect<Uint8Array, Win32Error> =>
   Effect.suspend(() => {
-    if (!isOurs(self)) return notAFile("DeviceIoControl", self)
+    if (!isGenuine(self)) return notAFile("DeviceIoControl", self)
     const looked = lookAtIoControl(options)
-    if (looked instanceof Wrong) return Effect.fail(refusal("DeviceIoControl", looked, self))
+    if (looked instanceof InvalidArgument) return Effect.fail(refusal("DeviceIoControl", looked, self))
     const { code, input, outputSize = 0 } = looked
     if (!Number.isInteger(outputSize) || outputSize < 0 || outputSize > c.MAXDWORD) {
       return Effect.fail(

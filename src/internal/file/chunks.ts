@@ -8,7 +8,17 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { ChunkOptions, File, ForEachChunkOptions, LentChunk } from "../../File.js"
 import * as Win32Error from "../../Win32Error.js"
-import { aBoolean, aFunction, anOffset, aNumber, isAnEffect, optionsOf, refusal, Wrong, wrong } from "../arguments.js"
+import {
+  aBoolean,
+  aFunction,
+  anOffset,
+  aNumber,
+  InvalidArgument,
+  isAnEffect,
+  optionsOf,
+  refusal,
+  wrong
+} from "../arguments.js"
 import * as c from "../constants.js"
 import type { Operation as Issued } from "../engine/Operation.js"
 import { offsetProblem } from "../offset.js"
@@ -17,7 +27,7 @@ import { type Restore, settleMany } from "../settle.js"
 import { failure, quarantineOf } from "../submit.js"
 import { copy, kept } from "./Copies.js"
 import { type Piece, type Range, ReadAhead } from "./ReadAhead.js"
-import { isOurs, notAFile, refused } from "./self.js"
+import { isGenuine, notAFile, refused } from "./self.js"
 import type { Transfer } from "./Transfer.js"
 
 export const DEFAULT_CHUNK = 1 << 20
@@ -79,7 +89,7 @@ const inUnits = (range: Range): Range => {
   return { ...range, chunkSize: unit, inFlight: Math.max(1, Math.min(inFlight, ahead)) }
 }
 
-const lookAtOptions = optionsOf<ForEachChunkOptions>({
+const readOptions = optionsOf<ForEachChunkOptions>({
   offset: anOffset,
   length: anOffset,
   chunkSize: aNumber,
@@ -93,8 +103,8 @@ const begin = (
   given: ForEachChunkOptions,
   how: { readonly ordered?: true; readonly toKeep?: boolean } = {}
 ): ReadAhead | Win32Error.Win32Error => {
-  const options = lookAtOptions(given)
-  if (options instanceof Wrong) return refusal("ReadFile", options, self)
+  const options = readOptions(given)
+  if (options instanceof InvalidArgument) return refusal("ReadFile", options, self)
   const asked = rangeOf(self, options)
   if (typeof asked === "string") return refused(self, "ReadFile", `Refused: ${asked}.`)
   const range = how.toKeep === true ? inUnits(asked) : asked
@@ -154,7 +164,7 @@ export const forEachChunk = <E, R>(
   options: ForEachChunkOptions,
   f: (chunk: LentChunk) => Effect.Effect<unknown, E, R>
 ): Effect.Effect<bigint, E | Win32Error.Win32Error, R> => {
-  if (!isOurs(self)) return notAFile("ReadFile", self)
+  if (!isGenuine(self)) return notAFile("ReadFile", self)
   return Effect.uninterruptibleMask((restore) => {
     const problem = wrong("f", f, aFunction)
     if (problem !== undefined) return Effect.fail(refusal("ReadFile", problem, self))
@@ -200,7 +210,7 @@ const streamOf = <A>(
 ): Stream.Stream<A, Win32Error.Win32Error> =>
   Stream.fromPull(
     Effect.suspend(() => {
-      if (!isOurs(self)) return Effect.succeed(Effect.mapError(notAFile("ReadFile", self), Option.some))
+      if (!isGenuine(self)) return Effect.succeed(Effect.mapError(notAFile("ReadFile", self), Option.some))
       const ring = begin(self, options, { ordered: true, toKeep })
       if (ring instanceof Win32Error.Win32Error) return Effect.succeed(Effect.fail(Option.some(ring)))
       const { next, release } = pull(ring)

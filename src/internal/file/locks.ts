@@ -7,14 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import type { File, LockOptions } from "../../File.js"
 import type { Win32Error } from "../../Win32Error.js"
-import { aBoolean, anOffset, isAnEffect, optionsOf, refusal, Wrong, wrong } from "../arguments.js"
+import { aBoolean, anOffset, InvalidArgument, isAnEffect, optionsOf, refusal, wrong } from "../arguments.js"
 import { call, callIn } from "../call.js"
 import * as c from "../constants.js"
 import { offsetProblem } from "../offset.js"
 import { lock as lockOperation } from "../operation.js"
 import type { Restore } from "../settle.js"
 import { cancellableIn } from "../submit.js"
-import { isOurs, notAFile } from "./self.js"
+import { isGenuine, notAFile } from "./self.js"
 
 /** A lock may reach beyond any file: both ends are unsigned 64-bit numbers. */
 const END = 2n ** 64n
@@ -25,7 +25,7 @@ interface Range {
   readonly problem: string | undefined
 }
 
-const lookAtOptions = optionsOf<LockOptions>({
+const readOptions = optionsOf<LockOptions>({
   offset: anOffset,
   length: anOffset,
   exclusive: aBoolean,
@@ -100,9 +100,9 @@ export const withLock = <A, E, R>(
   given: LockOptions,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | Win32Error, R> => {
-  if (!isOurs(self)) return notAFile("LockFileEx", self)
-  const options = wrong("effect", effect, isAnEffect) ?? lookAtOptions(given)
-  if (options instanceof Wrong) return Effect.fail(refusal("LockFileEx", options, self))
+  if (!isGenuine(self)) return notAFile("LockFileEx", self)
+  const options = wrong("effect", effect, isAnEffect) ?? readOptions(given)
+  if (options instanceof InvalidArgument) return Effect.fail(refusal("LockFileEx", options, self))
   const range = rangeOf(options)
   return Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(take(restore, self, options, range), () =>
@@ -118,9 +118,9 @@ export const withLock = <A, E, R>(
 }
 
 export const lock = (self: File, given: LockOptions): Effect.Effect<void, Win32Error, Scope.Scope> => {
-  if (!isOurs(self)) return notAFile("LockFileEx", self)
-  const options = lookAtOptions(given)
-  if (options instanceof Wrong) return Effect.fail(refusal("LockFileEx", options, self))
+  if (!isGenuine(self)) return notAFile("LockFileEx", self)
+  const options = readOptions(given)
+  if (options instanceof InvalidArgument) return Effect.fail(refusal("LockFileEx", options, self))
   const range = rangeOf(options)
   return Effect.flatMap(
     Scope.Scope,

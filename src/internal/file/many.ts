@@ -7,7 +7,7 @@ import * as Either from "effect/Either"
 import type { File, ManyOptions, ReadRequest, WriteRequest } from "../../File.js"
 import * as Operation from "../../Operation.js"
 import type { Win32Error } from "../../Win32Error.js"
-import { aNumber, oneOf, optionsOf, refusal, Wrong } from "../arguments.js"
+import { aNumber, InvalidArgument, oneOf, optionsOf, refusal } from "../arguments.js"
 import * as c from "../constants.js"
 import type { Lease } from "../engine/BufferPool.js"
 import type { Operation as Issued, Request } from "../engine/Operation.js"
@@ -19,7 +19,7 @@ import { isList, plainBytes, shown } from "../values.js"
 import { alignmentProblem } from "./alignment.js"
 import { inFlightProblem, noMemory, warn } from "./chunks.js"
 import { Copies } from "./Copies.js"
-import { isOurs, notAFile, refused } from "./self.js"
+import { isGenuine, notAFile, refused } from "./self.js"
 import { requestOf } from "./Transfer.js"
 
 const DEFAULT_IN_FLIGHT = 64
@@ -195,18 +195,18 @@ class Writes extends Batch<number> {
 
 // --- as an effect
 
-const lookAtOptions = optionsOf<ManyOptions>({ inFlight: aNumber, mode: oneOf("default", "either") })
+const readOptions = optionsOf<ManyOptions>({ inFlight: aNumber, mode: oneOf("default", "either") })
 
 /** A copy of each request as it is now: later changes to the caller's list, and to its items, do not matter. */
-const copied = <Q extends ReadRequest>(requests: ReadonlyArray<Q>): ReadonlyArray<Q> | Wrong => {
-  if (!isList(requests)) return new Wrong(`the requests must be a list, not ${shown(requests)}`)
+const copied = <Q extends ReadRequest>(requests: ReadonlyArray<Q>): ReadonlyArray<Q> | InvalidArgument => {
+  if (!isList(requests)) return new InvalidArgument(`the requests must be a list, not ${shown(requests)}`)
   try {
     return Array.from(
       requests as ReadonlyArray<Operation.Options>,
       ({ buffer, length, offset, start }) => ({ buffer, length, offset, start }) as unknown as Q
     )
   } catch (cause) {
-    return new Wrong("the requests cannot be read", cause)
+    return new InvalidArgument("the requests cannot be read", cause)
   }
 }
 
@@ -220,10 +220,10 @@ const run = <A, Q extends ReadRequest>(
   Kind: new(self: File, requests: ReadonlyArray<Q>, inFlight: number, failFast: boolean) => Batch<A>
 ): Effect.Effect<Results<A>, Win32Error> =>
   Effect.uninterruptibleMask((restore): Effect.Effect<Results<A>, Win32Error> => {
-    const options = lookAtOptions(given)
-    if (options instanceof Wrong) return Effect.fail(refusal(syscall, options, self))
+    const options = readOptions(given)
+    if (options instanceof InvalidArgument) return Effect.fail(refusal(syscall, options, self))
     const copies = copied(requests)
-    if (copies instanceof Wrong) return Effect.fail(refusal(syscall, copies, self))
+    if (copies instanceof InvalidArgument) return Effect.fail(refusal(syscall, copies, self))
     const { inFlight = DEFAULT_IN_FLIGHT, mode } = options
     const problem = inFlightProblem(inFlight)
     if (problem !== undefined) {
@@ -246,7 +246,7 @@ const run = <A, Q extends ReadRequest>(
   })
 
 export const readMany = (self: File, requests: ReadonlyArray<ReadRequest>, options: ManyOptions = {}) =>
-  isOurs(self) ? run(self, "ReadFile", requests, options, Reads) : notAFile("ReadFile", self)
+  isGenuine(self) ? run(self, "ReadFile", requests, options, Reads) : notAFile("ReadFile", self)
 
 export const writeMany = (self: File, requests: ReadonlyArray<WriteRequest>, options: ManyOptions = {}) =>
-  isOurs(self) ? run(self, "WriteFile", requests, options, Writes) : notAFile("WriteFile", self)
+  isGenuine(self) ? run(self, "WriteFile", requests, options, Writes) : notAFile("WriteFile", self)

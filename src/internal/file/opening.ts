@@ -12,6 +12,7 @@ import {
   aFunction,
   aMode,
   badPath,
+  InvalidArgument,
   ioKinds,
   isAnEffect,
   listOf,
@@ -19,7 +20,6 @@ import {
   optionsOf,
   pathProblem,
   refusal,
-  Wrong,
   wrong
 } from "../arguments.js"
 import { callIn } from "../call.js"
@@ -48,7 +48,7 @@ const dispositions = {
   truncateExisting: c.TRUNCATE_EXISTING
 }
 
-const lookAtOptions = optionsOf<OpenOptions>({
+const readOptions = optionsOf<OpenOptions>({
   access: oneOf(...Object.keys(accessBits)),
   share: listOf(oneOf(...Object.keys(shareBits))),
   disposition: oneOf(...Object.keys(dispositions)),
@@ -142,8 +142,8 @@ const acquire = (
   path: string,
   given: OpenOptions
 ): Effect.Effect<File, Win32Error.Win32Error> => {
-  const options = lookAtOptions(given)
-  if (options instanceof Wrong) return Effect.fail(refusal("CreateFileW", options, { path }))
+  const options = readOptions(given)
+  if (options instanceof InvalidArgument) return Effect.fail(refusal("CreateFileW", options, { path }))
   return Effect.flatMap(
     openHandle(restore, kernel, path, options),
     (handle) => {

@@ -13,18 +13,18 @@ import { advance, offsetProblem } from "../offset.js"
 import { isOperation, vectored } from "../operation.js"
 import { sizeOf } from "../operation/window.js"
 import { type Issuable, misaligned, move, moveAll } from "./moveAll.js"
-import { isOurs, notAFile, refused } from "./self.js"
+import { isGenuine, notAFile, refused } from "./self.js"
 
 type Memory = PoolBuffer | Uint8Array
 
 export const submit = (self: File, operation: Operation.Safe): Effect.Effect<Completion, Win32Error> =>
-  isOurs(self) && isOperation(operation)
+  isGenuine(self) && isOperation(operation)
     ? misaligned(self, operation) ?? ThreadpoolIo.submit(self.io, operation)
-    : ThreadpoolIo.submit(isOurs(self) ? self.io : self as never, operation)
+    : ThreadpoolIo.submit(isGenuine(self) ? self.io : self as never, operation)
 
 /** The same for the bytes transferred. */
 const transfer = (self: File, operation: Issuable): Effect.Effect<number, Win32Error> =>
-  isOurs(self) ? move(self, operation) : notAFile(operation.request.syscall, self)
+  isGenuine(self) ? move(self, operation) : notAFile(operation.request.syscall, self)
 
 /** The same at a position. `Operation` takes one that is missing for 0; here it is a mistake. */
 const transferAt = (
@@ -32,7 +32,7 @@ const transferAt = (
   offset: number | bigint | undefined,
   operation: Issuable
 ): Effect.Effect<number, Win32Error> =>
-  offset === undefined && isOurs(self)
+  offset === undefined && isGenuine(self)
     ? Effect.fail(refused(self, operation.request.syscall, "Refused: the offset is missing."))
     : transfer(self, operation)
 
@@ -76,7 +76,7 @@ const whole = (
 ): Effect.Effect<boolean, Win32Error> => {
   const size = sizeOf(buffer)
   // It says what is wrong with it.
-  if (size === undefined || !isOurs(self) || offsetProblem(offset, size) !== undefined) {
+  if (size === undefined || !isGenuine(self) || offsetProblem(offset, size) !== undefined) {
     return Effect.as(transferAt(self, offset, make({ buffer, offset })), true)
   }
   return Effect.map(
@@ -107,6 +107,6 @@ const transferVectored = (
   buffers: ReadonlyArray<Operation.Segment>,
   offset: number | bigint
 ): Effect.Effect<number, Win32Error> => {
-  const inPlace = isOurs(self) && self.unbuffered && self.kernel.engine.kernel.passesCache === true
+  const inPlace = isGenuine(self) && self.unbuffered && self.kernel.engine.kernel.passesCache === true
   return transferAt(self, offset, vectored(kind, { buffers, offset }, inPlace))
 }

@@ -5,12 +5,12 @@ import * as Effect from "effect/Effect"
 import type { File, RenameOptions } from "../../File.js"
 import { Kernel } from "../../Kernel.js"
 import * as Win32Error from "../../Win32Error.js"
-import { aBoolean, badPath, optionsOf, pathProblem, refusal, Wrong } from "../arguments.js"
+import { aBoolean, badPath, InvalidArgument, optionsOf, pathProblem, refusal } from "../arguments.js"
 import { call } from "../call.js"
 import { whileBusy } from "./busy.js"
 import { copyFile } from "./copyFile.js"
 import { joined, nameProblem } from "./names.js"
-import { callOn, isOurs, notAFile, refused } from "./self.js"
+import { callOn, isGenuine, notAFile, refused } from "./self.js"
 
 export const joinName = (directory: string, name: string): Effect.Effect<string, Win32Error.Win32Error> =>
   Effect.suspend(() => {
@@ -33,7 +33,7 @@ export const rename = (
     const problem = pathsProblem("MoveFileExW", from, to)
     if (problem !== undefined) return Effect.fail(problem)
     const looked = lookAtRename(options)
-    if (looked instanceof Wrong) return Effect.fail(refusal("MoveFileExW", looked, { path: from }))
+    if (looked instanceof InvalidArgument) return Effect.fail(refusal("MoveFileExW", looked, { path: from }))
     return call(kernel, "MoveFileExW", { from, to, replace: looked.replace ?? false }, {
       path: from,
       detail: `The new name: ${to}`
@@ -55,14 +55,14 @@ export const renameTo = (
   to: string,
   options: RenameOptions
 ): Effect.Effect<void, Win32Error.Win32Error> => {
-  if (!isOurs(self)) return notAFile("SetRenameInformation", self)
+  if (!isGenuine(self)) return notAFile("SetRenameInformation", self)
   const problem = pathProblem(to, "new name")
   if (problem !== undefined) {
     const { code } = badPath("SetRenameInformation", to, problem)
     return Effect.fail(refused(self, "SetRenameInformation", problem, code))
   }
   const looked = lookAtRename(options)
-  if (looked instanceof Wrong) return Effect.fail(refusal("SetRenameInformation", looked, self))
+  if (looked instanceof InvalidArgument) return Effect.fail(refusal("SetRenameInformation", looked, self))
   const { replace = false } = looked
   return callOn(self, "SetRenameInformation", { to, replace }, `The new name: ${to}`).pipe(whileBusy)
 }

@@ -8,21 +8,21 @@ import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
 import type { File, SinkOptions } from "../../File.js"
 import type * as Win32Error from "../../Win32Error.js"
-import { aBoolean, anOffset, aNumber, optionsOf, Wrong } from "../arguments.js"
+import { aBoolean, anOffset, aNumber, InvalidArgument, optionsOf } from "../arguments.js"
 import { offsetProblem } from "../offset.js"
 import type { Restore } from "../settle.js"
 import { isDetached, plainBytes, shown } from "../values.js"
 import { sync } from "./attributes.js"
 import { failureOf, noMemory, shapeOf, warn } from "./chunks.js"
 import { nothingWritten } from "./moveAll.js"
-import { isOurs, notAFile, refused } from "./self.js"
+import { isGenuine, notAFile, refused } from "./self.js"
 import { type Target, WriteBehind } from "./WriteBehind.js"
 
 export const DEFAULT_BLOCK = 512 << 10
 
 type Push<A> = Effect.Effect<A, readonly [Either.Either<bigint, Win32Error.Win32Error>, Chunk.Chunk<never>]>
 
-const lookAtOptions = optionsOf<SinkOptions>({
+const readOptions = optionsOf<SinkOptions>({
   offset: anOffset,
   chunkSize: aNumber,
   inFlight: aNumber,
@@ -56,12 +56,12 @@ export const sink = (
   given: SinkOptions = {}
 ): Sink.Sink<bigint, Uint8Array, never, Win32Error.Win32Error> =>
   Sink.fromPush(Effect.uninterruptible(Effect.suspend(() => {
-    if (!isOurs(self)) {
+    if (!isGenuine(self)) {
       return Effect.succeed(() => Effect.catchAll(notAFile("WriteFile", self), (error) => end(Either.left(error))))
     }
-    const looked = lookAtOptions(given)
-    const options = looked instanceof Wrong ? {} : looked
-    const target = looked instanceof Wrong ? looked.problem : targetOf(self, options)
+    const looked = readOptions(given)
+    const options = looked instanceof InvalidArgument ? {} : looked
+    const target = looked instanceof InvalidArgument ? looked.problem : targetOf(self, options)
     if (typeof target === "string") {
       return Effect.succeed(() => end(Either.left(refused(self, "WriteFile", `Refused: ${target}.`))))
     }

@@ -7,13 +7,13 @@ import type { AllocatedRange, File, RangeOptions } from "../../File.js"
 import * as Operation from "../../Operation.js"
 import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import type * as Win32Error from "../../Win32Error.js"
-import { aBoolean, anOffset, optionsOf, refusal, Wrong, wrong } from "../arguments.js"
+import { aBoolean, anOffset, InvalidArgument, optionsOf, refusal, wrong } from "../arguments.js"
 import { FILE_ALLOCATED_RANGE_BUFFER } from "../constants.js"
 import * as c from "../constants.js"
 import { offsetProblem } from "../offset.js"
 import { size } from "./attributes.js"
 import { writeAll } from "./readWrite.js"
-import { isOurs, notAFile, refused } from "./self.js"
+import { isGenuine, notAFile, refused } from "./self.js"
 
 const LARGEST = 2n ** 63n - 1n
 
@@ -42,7 +42,7 @@ const boundsOf = (offset: number | bigint, length: number | bigint | undefined):
  */
 export const setSparse = (self: File, sparse: boolean): Effect.Effect<void, Win32Error.Win32Error> =>
   Effect.suspend(() => {
-    if (!isOurs(self)) return notAFile("DeviceIoControl", self)
+    if (!isGenuine(self)) return notAFile("DeviceIoControl", self)
     const problem = wrong("sparse", sparse, aBoolean)
     if (problem !== undefined) return Effect.fail(refusal("DeviceIoControl", problem, self))
     if (sparse && !self.kernel.engine.kernel.sparseByRequest) return Effect.void
@@ -62,7 +62,7 @@ export const zeroRange = (
   offset: number | bigint,
   length: number | bigint
 ): Effect.Effect<"system" | "written", Win32Error.Win32Error> => {
-  if (!isOurs(self)) return notAFile("DeviceIoControl", self)
+  if (!isGenuine(self)) return notAFile("DeviceIoControl", self)
   // Not to the end of everything, when the length is missing.
   const bounds = length === undefined ? "Refused: the length is missing." : boundsOf(offset, length)
   if (typeof bounds === "string") return fail(self, c.ERROR_INVALID_PARAMETER, bounds)
@@ -84,7 +84,7 @@ export const zeroRange = (
 
 // --- what takes room
 
-const lookAtOptions = optionsOf<RangeOptions>({ offset: anOffset, length: anOffset })
+const readOptions = optionsOf<RangeOptions>({ offset: anOffset, length: anOffset })
 
 /** The number of ranges that one page holds. */
 const OUTPUT_BYTES = c.PAGE_SIZE
@@ -94,9 +94,9 @@ export const allocatedRanges = (
   options: RangeOptions
 ): Effect.Effect<ReadonlyArray<AllocatedRange>, Win32Error.Win32Error> =>
   Effect.suspend(() => {
-    if (!isOurs(self)) return notAFile("DeviceIoControl", self)
-    const looked = lookAtOptions(options)
-    if (looked instanceof Wrong) return Effect.fail(refusal("DeviceIoControl", looked, self))
+    if (!isGenuine(self)) return notAFile("DeviceIoControl", self)
+    const looked = readOptions(options)
+    if (looked instanceof InvalidArgument) return Effect.fail(refusal("DeviceIoControl", looked, self))
     const bounds = boundsOf(looked.offset ?? 0, looked.length)
     if (typeof bounds === "string") return fail(self, c.ERROR_INVALID_PARAMETER, bounds)
     const output = new Uint8Array(OUTPUT_BYTES)

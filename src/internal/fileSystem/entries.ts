@@ -6,7 +6,7 @@ import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import type { Kernel } from "../../Kernel.js"
-import { aBoolean, aMode, optionsOf, Wrong, wrong } from "../arguments.js"
+import { aBoolean, aMode, InvalidArgument, optionsOf, wrong } from "../arguments.js"
 import { badArgument } from "./errors.js"
 import { ofStats } from "./info.js"
 import { nodeCall, nodeWork } from "./nodeCall.js"
@@ -19,7 +19,7 @@ const lookAtRemove = optionsOf<FileSystem.RemoveOptions>({ recursive: aBoolean, 
 const lookAtRead = optionsOf<FileSystem.ReadDirectoryOptions>({ recursive: aBoolean })
 
 const refused = (method: string, looked: unknown) =>
-  looked instanceof Wrong ? Effect.fail(badArgument(method, looked.problem, looked.cause)) : undefined
+  looked instanceof InvalidArgument ? Effect.fail(badArgument(method, looked.problem, looked.cause)) : undefined
 
 export const make = (kernel: Kernel.Service) => {
   /** A function of node:fs that takes a path first and answers nothing. */
@@ -64,7 +64,7 @@ export const make = (kernel: Kernel.Service) => {
 
     remove: (path: string, options?: FileSystem.RemoveOptions): Failing<void> => {
       const looked = lookAtRemove(options ?? {})
-      if (looked instanceof Wrong) return Effect.fail(badArgument("remove", looked.problem, looked.cause))
+      if (looked instanceof InvalidArgument) return Effect.fail(badArgument("remove", looked.problem, looked.cause))
       const { force = false, recursive = false } = looked
       return recursive
         ? removeTree(kernel, { method: "remove", path }, force)

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { Kernel } from "../../Kernel.js"
 import type { ThreadpoolFileSystem } from "../../ThreadpoolFileSystem.js"
-import { aBoolean, aMode, aString, optionsOf, Wrong, wrong } from "../arguments.js"
+import { aBoolean, aMode, aString, InvalidArgument, optionsOf, wrong } from "../arguments.js"
 import { plainBytes, shown } from "../values.js"
 import * as contents from "./contents.js"
 import { copy } from "./copy.js"
@@ -35,10 +35,10 @@ const lookAtWatch = optionsOf<FileSystem.WatchOptions>({ recursive: aBoolean })
 /** Goes on with options that are what they are to be. */
 const looked = <O, A, R>(
   method: string,
-  options: O | Wrong,
+  options: O | InvalidArgument,
   f: (options: O) => Effect.Effect<A, PlatformError, R>
 ): Effect.Effect<A, PlatformError, R> =>
-  options instanceof Wrong ? Effect.fail(badArgument(method, options.problem, options.cause)) : f(options)
+  options instanceof InvalidArgument ? Effect.fail(badArgument(method, options.problem, options.cause)) : f(options)
 
 const fileSystem = (kernel: Kernel.Service, backend: FileSystem.WatchBackend["Type"]): ThreadpoolFileSystem => {
   const names = entries.make(kernel)

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import type { PoolBuffer } from "../../BufferPool.js"
 import * as File from "../../File.js"
 import type * as Public from "../../ThreadpoolFileSystem.js"
-import { throwWrong, Wrong } from "../arguments.js"
+import { InvalidArgument, throwWrong } from "../arguments.js"
 import { plainBytes, shown } from "../values.js"
 import * as contents from "./contents.js"
 import { Cursor } from "./Cursor.js"
@@ -50,7 +50,7 @@ export class OpenFile implements Public.PositionalFile {
       Effect.sync(() => {
         const by = typeof offset === "bigint" || Number.isInteger(offset)
           ? FileSystem.Size(offset)
-          : throwWrong("PositionalFile.seek", new Wrong(`an offset is a whole number, not ${shown(offset)}`))
+          : throwWrong("PositionalFile.seek", new InvalidArgument(`an offset is a whole number, not ${shown(offset)}`))
         if (from === "start") cursor.position = by
         else if (from === "current") cursor.position += by
         return FileSystem.Size(cursor.position)

@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import * as File from "../../File.js"
 import type { Kernel } from "../../Kernel.js"
 import type { Win32Error } from "../../Win32Error.js"
-import { aMode, anOffset, aNumber, aString, optionsOf, Wrong } from "../arguments.js"
+import { aMode, anOffset, aNumber, aString, InvalidArgument, optionsOf } from "../arguments.js"
 import * as contents from "./contents.js"
 import { badArgument, fromWin32 } from "./errors.js"
 import { appends, open } from "./opening.js"
@@ -31,7 +31,7 @@ export const stream = (
   given: FileSystem.StreamOptions = {}
 ): Stream.Stream<Uint8Array, PlatformError> => {
   const options = lookAtStream(given)
-  if (options instanceof Wrong) return Stream.fail(badArgument("stream", options.problem, options.cause))
+  if (options instanceof InvalidArgument) return Stream.fail(badArgument("stream", options.problem, options.cause))
   const { bufferSize = DEFAULT_BUFFER, bytesToRead: length, chunkSize = DEFAULT_CHUNK, offset } = options
   return Stream.unwrapScoped(
     Effect.map(open(kernel, { method: "open", path, flag: "r", hint: "sequential" }), (file) => {
@@ -63,7 +63,7 @@ export const sink = (
   given: FileSystem.SinkOptions = {}
 ): Sink.Sink<void, Uint8Array, never, PlatformError> => {
   const options = lookAtSink(given)
-  if (options instanceof Wrong) return Sink.fail(badArgument("sink", options.problem, options.cause))
+  if (options instanceof InvalidArgument) return Sink.fail(badArgument("sink", options.problem, options.cause))
   const { flag = "w", mode } = options
   return Sink.unwrapScoped(Effect.map(open(kernel, { method: "open", path, flag, mode }), (file) => {
     let position = 0n

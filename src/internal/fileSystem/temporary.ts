@@ -11,7 +11,7 @@ import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import type { Kernel } from "../../Kernel.js"
-import { aString, type Kind, optionsOf, Wrong } from "../arguments.js"
+import { aString, InvalidArgument, type Kind, optionsOf } from "../arguments.js"
 import { leadsElsewhere } from "../file/names.js"
 import type { Restore } from "../settle.js"
 import { badArgument } from "./errors.js"
@@ -28,7 +28,7 @@ const aPartOfAName: Kind = {
   is: (value) => typeof value === "string" && !leadsElsewhere(`x${value}`)
 }
 
-const lookAtOptions = optionsOf<FileSystem.MakeTempFileOptions>({
+const readOptions = optionsOf<FileSystem.MakeTempFileOptions>({
   directory: aString,
   prefix: aPartOfAName,
   suffix: aPartOfAName
@@ -41,8 +41,8 @@ const looked = (
 ): Failing<string> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
-      const looked = lookAtOptions(options)
-      return looked instanceof Wrong
+      const looked = readOptions(options)
+      return looked instanceof InvalidArgument
         ? Effect.fail(badArgument(method, looked.problem, looked.cause))
         : use(looked, restore)
     })

@@ -6,20 +6,20 @@
 import type { Requests } from "./portable/requests.js"
 
 /** Something that makes one request at a time from `run` until it calls `Gate.leave`. */
-export interface Job {
-  next: Job | undefined
-  previous: Job | undefined
+export interface Waiter {
+  next: Waiter | undefined
+  previous: Waiter | undefined
   /** The queue it waits in. */
-  queue: Queue | undefined
+  queue: WaitQueue | undefined
   run(): void
 }
 
 /** An intrusive list: waiting allocates nothing, and leaving from the middle is as cheap as from the front. */
-export class Queue {
-  #first: Job | undefined = undefined
-  #last: Job | undefined = undefined
+export class WaitQueue {
+  #first: Waiter | undefined = undefined
+  #last: Waiter | undefined = undefined
 
-  push(job: Job): void {
+  push(job: Waiter): void {
     job.queue = this
     job.previous = this.#last
     if (this.#last === undefined) this.#first = job
@@ -27,13 +27,13 @@ export class Queue {
     this.#last = job
   }
 
-  shift(): Job | undefined {
+  shift(): Waiter | undefined {
     const job = this.#first
     if (job !== undefined) this.remove(job)
     return job
   }
 
-  remove(job: Job): void {
+  remove(job: Waiter): void {
     if (job.previous === undefined) this.#first = job.next
     else job.previous.next = job.next
     if (job.next === undefined) this.#last = job.previous
@@ -43,7 +43,7 @@ export class Queue {
 }
 
 export class Gate {
-  readonly #queue = new Queue()
+  readonly #queue = new WaitQueue()
   #running = 0
 
   get idle(): boolean {
@@ -52,7 +52,7 @@ export class Gate {
 
   constructor(readonly limit: number, readonly requests: Requests) {}
 
-  enter(job: Job): void {
+  enter(job: Waiter): void {
     if (this.#running === this.limit) {
       this.#queue.push(job)
       return

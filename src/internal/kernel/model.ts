@@ -22,7 +22,7 @@ import { SlotTable } from "./SlotTable.js"
 export { ContractViolation }
 
 /** The work that the model gives to a storage, and its answers. `F` is the storage's own idea of an open file. */
-export interface Storage<F, O extends Operation<F>> {
+export interface Storage<F, O extends ModelOperation<F>> {
   readonly name: Kernel["name"]
   readonly canUnbind: boolean
 
@@ -114,7 +114,7 @@ export interface ThreadpoolIo<F> {
 }
 
 /** One operation, from its issue to its packet; the record belongs to the slot. */
-export class Operation<F> {
+export class ModelOperation<F> {
   /** Defined exactly while the kernel owns the OVERLAPPED and the memory (rule 13). */
   issue: Issue | undefined = undefined
   /** `OVERLAPPED.InternalHigh`. */
@@ -181,7 +181,7 @@ interface Handle<F> {
 /** Closed handle values wait this long for their next use, so that the use of a stale one shows. */
 const RECYCLE_AFTER = 1024
 
-export class Model<F, O extends Operation<F>> implements Kernel {
+export class Model<F, O extends ModelOperation<F>> implements Kernel {
   readonly name: Kernel["name"]
   readonly waitsForLocks = true
   readonly sparseByRequest = false

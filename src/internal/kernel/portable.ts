@@ -6,7 +6,7 @@ import { callbackify } from "node:util"
 import * as C from "../constants.js"
 import { statusOf } from "../errno.js"
 import type { Calls, FileInformation, SmallCopy } from "./Calls.js"
-import { Gate, type Job, limitOf, type Queue } from "./gate.js"
+import { Gate, limitOf, type Waiter, type WaitQueue } from "./gate.js"
 import type { Block, Kernel } from "./Kernel.js"
 import { type Done, Model, type OtherCalls, type Storage, type TakeBack } from "./model.js"
 import { listDirectory, openDirectory, opensDirectory, prepareDirectoryChanges } from "./portable/directory.js"
@@ -59,10 +59,10 @@ export const make = ({ threads }: Options = {}): Kernel =>
   )
 
 /** A call that waits for its thread. */
-class Call<A> implements Job {
-  next: Job | undefined = undefined
-  previous: Job | undefined = undefined
-  queue: Queue | undefined = undefined
+class Call<A> implements Waiter {
+  next: Waiter | undefined = undefined
+  previous: Waiter | undefined = undefined
+  queue: WaitQueue | undefined = undefined
 
   constructor(readonly gate: Gate, readonly work: posix.Work<A>, readonly done: Done<A>) {}
 

@@ -2,7 +2,7 @@
  * `DeviceIoControl`, and the codes that it takes: those that the library knows, and those that a caller vouches for.
  */
 import type * as Operation from "../../Operation.js"
-import { aNumber, anything, aString, optionsOf, Wrong } from "../arguments.js"
+import { aNumber, anything, aString, InvalidArgument, optionsOf } from "../arguments.js"
 import * as c from "../constants.js"
 import { callersMemoryTrouble } from "../engine/OperationMemory.js"
 import { TypeId } from "../operation.js"
@@ -19,10 +19,10 @@ const lookAtIoControl = optionsOf<Operation.IoControlOptions>({
 
 export const deviceIoControl = (options: Operation.IoControlOptions): Operation.DeviceIoControl => {
   const looked = lookAtIoControl(options)
-  const { code, name } = looked instanceof Wrong ? UNKNOWN : codeOf(looked.code)
-  const given = looked instanceof Wrong ? undefined : looked.input
+  const { code, name } = looked instanceof InvalidArgument ? UNKNOWN : codeOf(looked.code)
+  const given = looked instanceof InvalidArgument ? undefined : looked.input
   const input = given === undefined ? NOTHING : plainBytes(given)
-  const { length, memory, problem, start } = looked instanceof Wrong
+  const { length, memory, problem, start } = looked instanceof InvalidArgument
     ? { ...nowhere(looked), memory: undefined }
     : looked.output === undefined
     ? { memory: undefined, start: 0, length: 0, problem: undefined }
@@ -78,7 +78,7 @@ export const unsafeIoControlCode = (
   options: { readonly name: string; readonly code: number }
 ): Operation.IoControlCode => {
   const looked = lookAtCode(options)
-  return looked instanceof Wrong
+  return looked instanceof InvalidArgument
     ? new VouchedCode(UNKNOWN.name, UNKNOWN.code)
     : new VouchedCode(looked.name ?? UNKNOWN.name, looked.code ?? UNKNOWN.code)
 }

@@ -2,7 +2,7 @@
  * The part of a buffer that an operation is about, or what is wrong with it.
  */
 import type { PoolBuffer } from "../../BufferPool.js"
-import type { Wrong } from "../arguments.js"
+import type { InvalidArgument } from "../arguments.js"
 import { MAXDWORD } from "../constants.js"
 import { callersMemoryTrouble } from "../engine/OperationMemory.js"
 import type { Segment } from "../engine/Segments.js"
@@ -51,4 +51,4 @@ export const window = (
 }
 
 /** The window of options that are wrong. */
-export const nowhere = ({ problem }: Wrong): Window => ({ memory: NOTHING, start: 0, length: 0, problem })
+export const nowhere = ({ problem }: InvalidArgument): Window => ({ memory: NOTHING, start: 0, length: 0, problem })

@@ -8,7 +8,7 @@ import * as Scope from "effect/Scope"
 import { Kernel } from "../../Kernel.js"
 import type { Connection, ConnectOptions } from "../../NamedPipe.js"
 import * as Win32Error from "../../Win32Error.js"
-import { aBoolean, aDuration, ioKinds, oneOf, optionsOf, refusal, Wrong } from "../arguments.js"
+import { aBoolean, aDuration, InvalidArgument, ioKinds, oneOf, optionsOf, refusal } from "../arguments.js"
 import { callIn } from "../call.js"
 import * as c from "../constants.js"
 import { bindOrClose, openHandleIn } from "../openHandle.js"
@@ -97,7 +97,7 @@ const connectOne = (
     Effect.flatMap(Scope.Scope, (scope) =>
       Effect.uninterruptibleMask((restore) => {
         const options = lookAtConnect(given)
-        if (options instanceof Wrong) return Effect.fail(refusal("CreateFileW", options, { path: name }))
+        if (options instanceof InvalidArgument) return Effect.fail(refusal("CreateFileW", options, { path: name }))
         const path = pathOf(name)
         const messages = options.messages ?? false
         const problem = nameProblem(path)

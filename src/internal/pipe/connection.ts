@@ -19,7 +19,7 @@ import type { Calls } from "../kernel/Calls.js"
 import { peek as peekOperation } from "../operation.js"
 import { sizeOf } from "../operation/window.js"
 import { transfer } from "../submit.js"
-import { carries, isA } from "../values.js"
+import { hasTypeId, isA } from "../values.js"
 import * as flushing from "./flush.js"
 import { Messages } from "./Messages.js"
 
@@ -27,9 +27,9 @@ export const TypeId: PublicTypeId = Symbol.for("effect-threadpool-io/NamedPipe")
 
 type Memory = PoolBuffer | Uint8Array
 
-export const isConnection = (u: unknown): u is Connection => carries(u, TypeId)
+export const isConnection = (u: unknown): u is Connection => hasTypeId(u, TypeId)
 
-export const isOurs = (u: unknown): boolean => isA(u, TypeId, "io")
+export const isGenuine = (u: unknown): boolean => isA(u, TypeId, "io")
 
 export const notAConnection = (syscall: string, u: unknown) => failNotA("Connection", syscall, u)
 
@@ -67,10 +67,10 @@ export const invalid = (syscall: string, path: string, detail: string, code = c.
   Effect.fail(Win32Error.make({ code, syscall, path, detail }))
 
 export const read = (self: Connection, buffer: Memory): Effect.Effect<Completion, Win32Error.Win32Error> =>
-  isOurs(self) ? ThreadpoolIo.submit(self.io, Operation.read({ buffer })) : notAConnection("ReadFile", self)
+  isGenuine(self) ? ThreadpoolIo.submit(self.io, Operation.read({ buffer })) : notAConnection("ReadFile", self)
 
 export const write = (self: Connection, buffer: Memory): Effect.Effect<number, Win32Error.Win32Error> =>
-  isOurs(self)
+  isGenuine(self)
     ? Effect.map(
       ThreadpoolIo.submit(self.io, Operation.write({ buffer })),
       (completion) => completion.bytesTransferred
@@ -81,7 +81,7 @@ export const write = (self: Connection, buffer: Memory): Effect.Effect<number, W
 const PIECE = 256 << 10
 
 export const writeAll = (self: Connection, buffer: Memory): Effect.Effect<void, Win32Error.Win32Error> => {
-  if (!isOurs(self)) return notAConnection("WriteFile", self)
+  if (!isGenuine(self)) return notAConnection("WriteFile", self)
   const size = sizeOf(buffer)
   // It says what is wrong with it.
   if (size === undefined) return Effect.asVoid(write(self, buffer))
@@ -101,7 +101,7 @@ const callOn = <K extends "DisconnectNamedPipe" | "GetNamedPipeInfo">(
   self: Connection,
   name: K
 ): Effect.Effect<Calls[K][1], Win32Error.Win32Error> =>
-  isOurs(self)
+  isGenuine(self)
     ? call(self.kernel, name, { handle: self.io.handle } as Calls[K][0], {
       path: self.path,
       handle: self.io.handle,
@@ -113,7 +113,7 @@ export const peek = (self: Connection): Effect.Effect<Peek, Win32Error.Win32Erro
   Effect.suspend(() => {
     const buffer = new Uint8Array(c.FILE_PIPE_PEEK_BUFFER.size)
     const peeking = peekOperation(buffer)
-    return isOurs(self)
+    return isGenuine(self)
       ? Effect.map(transfer(self.io, peeking), () => peekOf(buffer))
       : notAConnection(peeking.request.syscall, self)
   })
@@ -130,7 +130,7 @@ export const information = (self: Connection): Effect.Effect<Information, Win32E
   callOn(self, "GetNamedPipeInfo")
 
 export const flush = (self: Connection): Effect.Effect<void, Win32Error.Win32Error> =>
-  !isOurs(self)
+  !isGenuine(self)
     ? notAConnection("FlushFileBuffers", self)
     : self.side === "server"
     ? flushing.flush(self.kernel, self.io)

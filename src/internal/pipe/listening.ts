@@ -6,7 +6,7 @@ import * as Scope from "effect/Scope"
 import { Kernel } from "../../Kernel.js"
 import type { Connection, ListenOptions, Server, ServerTypeId as PublicServerTypeId } from "../../NamedPipe.js"
 import type * as Win32Error from "../../Win32Error.js"
-import { aBoolean, aNumber, aString, failNotA, ioKinds, optionsOf, refusal, Wrong } from "../arguments.js"
+import { aBoolean, aNumber, aString, failNotA, InvalidArgument, ioKinds, optionsOf, refusal } from "../arguments.js"
 import * as c from "../constants.js"
 import { spanned } from "../spans.js"
 import { isA } from "../values.js"
@@ -53,7 +53,7 @@ export const listen = (
     Effect.flatMap(Scope.Scope, (scope) =>
       Effect.uninterruptibleMask((restore) => {
         const options = lookAtListen(given)
-        if (options instanceof Wrong) return Effect.fail(refusal("CreateNamedPipeW", options, { path: name }))
+        if (options instanceof InvalidArgument) return Effect.fail(refusal("CreateNamedPipeW", options, { path: name }))
         const path = pathOf(name)
         const settings: server.Settings = {
           path,

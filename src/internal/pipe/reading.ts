@@ -10,9 +10,9 @@ import type { Connection, MessageOptions } from "../../NamedPipe.js"
 import * as Operation from "../../Operation.js"
 import * as ThreadpoolIo from "../../ThreadpoolIo.js"
 import * as Win32Error from "../../Win32Error.js"
-import { aNumber, optionsOf, refusal, Wrong } from "../arguments.js"
+import { aNumber, InvalidArgument, optionsOf, refusal } from "../arguments.js"
 import * as c from "../constants.js"
-import { invalid, isOurs, notAConnection, read } from "./connection.js"
+import { invalid, isGenuine, notAConnection, read } from "./connection.js"
 
 const DEFAULT_MAXIMUM = 1 << 20
 /** The size of one read of a message: most messages come whole. */
@@ -27,9 +27,9 @@ const asReader = <A>(
   options: MessageOptions,
   run: (buffer: BufferPool.PoolBuffer, maximum: number) => Effect.Effect<A, Win32Error.Win32Error>
 ): Effect.Effect<A, Win32Error.Win32Error> => {
-  if (!isOurs(self)) return notAConnection(syscall, self)
+  if (!isGenuine(self)) return notAConnection(syscall, self)
   const looked = lookAtMessage(options)
-  if (looked instanceof Wrong) return Effect.fail(refusal(syscall, looked, self))
+  if (looked instanceof InvalidArgument) return Effect.fail(refusal(syscall, looked, self))
   const { maximum = DEFAULT_MAXIMUM } = looked
   return !self.messages
     ? invalid(syscall, self.path, "The connection is a pipe of bytes: open both ends with `messages`.")
@@ -131,9 +131,9 @@ export const stream = (
   self: Connection,
   given: MessageOptions & { readonly bufferSize?: number | undefined } = {}
 ): Stream.Stream<Uint8Array, Win32Error.Win32Error> => {
-  if (!isOurs(self)) return Stream.fromEffect(notAConnection("ReadFile", self))
+  if (!isGenuine(self)) return Stream.fromEffect(notAConnection("ReadFile", self))
   const options = lookAtStream(given)
-  if (options instanceof Wrong) return Stream.fail(refusal("ReadFile", options, self))
+  if (options instanceof InvalidArgument) return Stream.fail(refusal("ReadFile", options, self))
   return self.messages
     ? Stream.repeatEffectOption(Effect.flatMap(
       Effect.mapError(readMessage(self, options), Option.some),

@@ -3,7 +3,17 @@
  */
 import type { CopyTreeOptions } from "../../Pipeline.js"
 import type { PipelineError } from "../../PipelineError.js"
-import { aBoolean, aFunction, aNumber, aString, listOf, oneOf, optionsOf, pathProblem, Wrong } from "../arguments.js"
+import {
+  aBoolean,
+  aFunction,
+  aNumber,
+  aString,
+  InvalidArgument,
+  listOf,
+  oneOf,
+  optionsOf,
+  pathProblem
+} from "../arguments.js"
 import * as c from "../constants.js"
 import { failure } from "./failures.js"
 import type { Filter } from "./filter.js"
@@ -48,7 +58,7 @@ const MOST_MEMORY = 4 * 2 ** 30
 /** So that it can be read back past the cache. */
 const inSectors = (bytes: number): number => Math.ceil(bytes / c.LARGEST_SECTOR) * c.LARGEST_SECTOR
 
-const lookAtOptions = optionsOf<CopyTreeOptions<unknown, unknown>>({
+const readOptions = optionsOf<CopyTreeOptions<unknown, unknown>>({
   chunkSize: aNumber,
   inFlight: aNumber,
   concurrency: aNumber,
@@ -80,8 +90,8 @@ export const wrongPath = (...paths: ReadonlyArray<string>): PipelineError | unde
 }
 
 export const settingsOf = (path: string, given: CopyTreeOptions<unknown, unknown>): Settings | PipelineError => {
-  const options = lookAtOptions(given)
-  if (options instanceof Wrong) {
+  const options = readOptions(given)
+  if (options instanceof InvalidArgument) {
     return failure("InvalidArgument", path, `Cannot copy ${quoted(path)}: ${options.problem}.`, options.cause)
   }
   const verify = options.verify ?? "none"

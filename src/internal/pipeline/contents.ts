@@ -10,8 +10,8 @@ import type { PipelineError } from "../../PipelineError.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { bytesOf, forEachOfAll, type Memory, stillIs } from "../file/everything.js"
 import { forEachChunk, writePart } from "./chunks.js"
-import type { Copying } from "./Copying.js"
 import { changed, mismatch } from "./failures.js"
+import type { FileCopy } from "./FileCopy.js"
 import { partsOf, type Piece, piecesOf } from "./holes.js"
 import type { Journal } from "./journal.js"
 
@@ -26,12 +26,12 @@ export interface Stretch {
 type Failing<A> = Effect.Effect<A, PipelineError | Win32Error, Kernel>
 
 /** The source is what it was when its copy began, or the copy fails. */
-export const unchanged = ({ file, stat }: Copying, source: File.File): Failing<true> =>
+export const unchanged = ({ file, stat }: FileCopy, source: File.File): Failing<true> =>
   Effect.flatMap(stillIs(source, stat), (same) => same ? Effect.succeed(true) : Effect.fail(changed(file.source.user)))
 
 /** Copies from `from` on to the end, wherever that is. Answers the stretches. */
 export const transfer = (
-  copying: Copying,
+  copying: FileCopy,
   source: File.File,
   copy: File.File,
   from: number,
@@ -68,7 +68,7 @@ export const transfer = (
 
 /** The data before the entry: a process that is killed in between has copied a stretch in vain, and no more. */
 const remember = (
-  copying: Copying,
+  copying: FileCopy,
   copy: File.File,
   journal: Journal,
   entry: { readonly to: number; readonly sha256: string }
@@ -82,7 +82,7 @@ const remember = (
 
 /** Up to `to`, or to where the file ends: the last stretch goes on behind its size. */
 const copyStretch = (
-  copying: Copying,
+  copying: FileCopy,
   source: File.File,
   copy: File.File,
   { from, to }: Omit<Stretch, "sha256">,
@@ -143,7 +143,7 @@ const skip = ({ from, to }: Piece, hash: Hash | undefined, progress: { copied(by
 
 /** Reads stretches of a file; answers how many of them, from the first on, are what they are to be. */
 const readBack = (
-  { buffer, job: { settings } }: Copying,
+  { buffer, job: { settings } }: FileCopy,
   file: File.File,
   stretches: ReadonlyArray<Stretch>,
   told: (bytes: number) => void
@@ -182,7 +182,7 @@ const stretchesOf = (entries: ReadonlyArray<{ readonly to: number; readonly sha2
  * somebody may have written both the partial file and its journal.
  */
 export const believable = (
-  copying: Copying,
+  copying: FileCopy,
   source: File.File,
   copy: File.File,
   entries: ReadonlyArray<{ readonly to: number; readonly sha256: string }>
@@ -197,7 +197,7 @@ export const believable = (
 
 /** Reads the copy back, past the cache where that was asked for and the system can. */
 export const verifyCopy = (
-  copying: Copying,
+  copying: FileCopy,
   copy: File.File,
   stretches: ReadonlyArray<Stretch>
 ): Failing<void> => {

@@ -11,12 +11,12 @@ import { wayOf } from "../held/Way.js"
 import { copyPlanned } from "./copyTree.js"
 import { wouldCopy } from "./dryRun.js"
 import { explainHeld, failure } from "./failures.js"
-import type { Job } from "./Job.js"
-import { Made } from "./Made.js"
 import { makePlan } from "./plan.js"
 import { Progress } from "./Progress.js"
 import { settingsOf, wrongPath } from "./Settings.js"
 import { quoted } from "./text.js"
+import type { TreeCopy } from "./TreeCopy.js"
+import { UndoLog } from "./UndoLog.js"
 
 export const copyTree = <E = never, R = never>(
   from: string,
@@ -27,10 +27,10 @@ export const copyTree = <E = never, R = never>(
     const settings = wrongPath(from, to) ?? settingsOf(from, options)
     if (settings instanceof PipelineError) return Effect.fail(settings)
     const room = new Room(wayOf(kernel), explainHeld)
-    const job: Job = {
+    const job: TreeCopy = {
       settings,
       room,
-      made: new Made(),
+      made: new UndoLog(),
       found: new Set(),
       progress: new Progress(settings.onProgress),
       passesCache: kernel.engine.kernel.passesCache === true,

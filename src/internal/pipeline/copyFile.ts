@@ -15,17 +15,17 @@ import { identityOf } from "../held/identity.js"
 import { type Place, placeIn } from "../held/Place.js"
 import type { Restore } from "../settle.js"
 import { believable, type Stretch, transfer, verifyCopy } from "./contents.js"
-import type { Copying, FileToCopy } from "./Copying.js"
 import { copySmall } from "./copySmall.js"
 import { alreadyExists, cannot, changed } from "./failures.js"
+import type { FileCopy, FileToCopy } from "./FileCopy.js"
 import { holesOf } from "./holes.js"
-import type { Job } from "./Job.js"
 import { Journal, openJournal } from "./journal.js"
 import { journalName } from "./names.js"
 import { begin, closeJournal, ended, explain, giveName, look, modeOf, named, removeParts } from "./naming.js"
 import { adopt, type Adopted, lookAtTarget, removeLeft, requireOwn } from "./resume.js"
 import { type Seen, seen } from "./seen.js"
 import { nextTag } from "./tags.js"
+import type { TreeCopy } from "./TreeCopy.js"
 
 const windows = process.platform === "win32"
 
@@ -35,13 +35,21 @@ type Failing<A> = Effect.Effect<A, PipelineError | Win32Error, Kernel>
  * `buffer` holds one chunk and is used by nobody else meanwhile. Everything that is known of the source comes from its
  * handle: what takes its name meanwhile is neither followed nor waited for.
  */
-export const copyFile = (job: Job, file: FileToCopy, buffer: PoolBuffer): Effect.Effect<void, PipelineError, Kernel> =>
+export const copyFile = (
+  job: TreeCopy,
+  file: FileToCopy,
+  buffer: PoolBuffer
+): Effect.Effect<void, PipelineError, Kernel> =>
   Effect.flatMap(
     copySmall(job, file),
     (isCopied) => isCopied ? Effect.void : copyByHandles(job, file, buffer)
   )
 
-const copyByHandles = (job: Job, file: FileToCopy, buffer: PoolBuffer): Effect.Effect<void, PipelineError, Kernel> =>
+const copyByHandles = (
+  job: TreeCopy,
+  file: FileToCopy,
+  buffer: PoolBuffer
+): Effect.Effect<void, PipelineError, Kernel> =>
   withSource(file, (source, stat) =>
     Effect.uninterruptibleMask((restore) => {
       remember(file, stat)
@@ -74,7 +82,7 @@ const unreadable = ({ source }: FileToCopy, error: Win32Error): PipelineError =>
 
 /** Whether the copy of a source is there already. */
 export const compare = (
-  job: Job,
+  job: TreeCopy,
   file: FileToCopy,
   stat: Seen,
   buffer: PoolBuffer
@@ -89,7 +97,7 @@ export const compare = (
 /** Keeps a target that already matches the source; copies again otherwise. */
 const resumeFile = (
   restore: Restore,
-  job: Job,
+  job: TreeCopy,
   file: FileToCopy,
   source: File.File,
   stat: Seen,
@@ -111,7 +119,7 @@ const resumeFile = (
 
 const copyNew = (
   restore: Restore,
-  job: Job,
+  job: TreeCopy,
   file: FileToCopy,
   source: File.File,
   stat: Seen,
@@ -120,7 +128,7 @@ const copyNew = (
 ): Effect.Effect<void, PipelineError, Kernel> => {
   const tag = adopted?.tag ?? nextTag(job.maker)
   const journaled = adopted !== undefined || stat.size > job.settings.stretch
-  const copying: Copying = {
+  const copying: FileCopy = {
     ...named(job, file, tag),
     stat,
     partialIsOurs: adopted !== undefined,
@@ -142,7 +150,7 @@ const copyNew = (
 }
 
 /** A later copy goes on with it, unless it would come to the same end. */
-const isWorthKeeping = ({ job: { settings }, journal }: Copying, cause: Cause.Cause<PipelineError | Win32Error>) => {
+const isWorthKeeping = ({ job: { settings }, journal }: FileCopy, cause: Cause.Cause<PipelineError | Win32Error>) => {
   if (!settings.resume || settings.onFailure === "undo" || journal === undefined) return false
   const error = Cause.failureOption(cause)
   return error._tag === "None"
@@ -151,7 +159,7 @@ const isWorthKeeping = ({ job: { settings }, journal }: Copying, cause: Cause.Ca
 }
 
 const cleanUp = (
-  copying: Copying,
+  copying: FileCopy,
   cause: Cause.Cause<PipelineError | Win32Error>
 ): Effect.Effect<void, never, Kernel> =>
   isWorthKeeping(copying, cause)
@@ -159,7 +167,7 @@ const cleanUp = (
     : removeParts(copying)
 
 /** Everything but the name. */
-const fill = (copying: Copying, source: File.File, earlier: Adopted | undefined): Failing<void> =>
+const fill = (copying: FileCopy, source: File.File, earlier: Adopted | undefined): Failing<void> =>
   withPartial(copying, earlier !== undefined, (copy) =>
     Effect.flatMap(holesOf(copying.stat, source, copy), (holes) => {
       copying.holes = holes
@@ -177,7 +185,7 @@ const fill = (copying: Copying, source: File.File, earlier: Adopted | undefined)
     }))
 
 const copyContents = (
-  copying: Copying,
+  copying: FileCopy,
   source: File.File,
   copy: File.File,
   from: number,
@@ -191,20 +199,20 @@ const copyContents = (
 }
 
 /** Remembers which file the copy is, as its handle tells. */
-const identify = (copying: Copying, copy: File.File): Effect.Effect<void, Win32Error> =>
+const identify = (copying: FileCopy, copy: File.File): Effect.Effect<void, Win32Error> =>
   Effect.map(File.stat(copy), (stat) => {
     copying.identity = identityOf(stat)
   })
 
-const verified = (copying: Copying, copy: File.File, stretches: ReadonlyArray<Stretch>): Failing<void> =>
+const verified = (copying: FileCopy, copy: File.File, stretches: ReadonlyArray<Stretch>): Failing<void> =>
   Effect.flatMap(verifyCopy(copying, copy, stretches), () => finish(copying, copy))
 
 /** Flushed before it is read back, and once more for its times and permissions. */
-const durably = (copying: Copying, copy: File.File, stretches: ReadonlyArray<Stretch>): Failing<void> =>
+const durably = (copying: FileCopy, copy: File.File, stretches: ReadonlyArray<Stretch>): Failing<void> =>
   Effect.zipRight(File.sync(copy), Effect.zipLeft(verified(copying, copy, stretches), File.sync(copy)))
 
 const withPartial = <A, E>(
-  copying: Copying,
+  copying: FileCopy,
   isThere: boolean,
   use: (copy: File.File) => Effect.Effect<A, E, Kernel>
 ): Effect.Effect<A, E | Win32Error, Kernel> => {
@@ -224,7 +232,7 @@ const withPartial = <A, E>(
 
 /** Opens the journal, and hands on where the copy is to go on. */
 const withJournal = (
-  copying: Copying,
+  copying: FileCopy,
   { system: path }: Place,
   original: File.File,
   copy: File.File,
@@ -260,7 +268,7 @@ const withJournal = (
 const OWNER_WRITES = 0o200n
 
 /** Gives the copy its times and permissions. */
-const finish = (copying: Copying, copy: File.File): Effect.Effect<void, Win32Error> => {
+const finish = (copying: FileCopy, copy: File.File): Effect.Effect<void, Win32Error> => {
   const { job: { settings }, stat } = copying
   const times = settings.times ? { accessTimeNs: stat.atimeNs, modifiedTimeNs: stat.mtimeNs } : undefined
   const rights = rightsOf(copying)
@@ -269,7 +277,7 @@ const finish = (copying: Copying, copy: File.File): Effect.Effect<void, Win32Err
     : File.setBasicInfo(copy, { ...times, ...rights })
 }
 
-const rightsOf = ({ job: { settings }, stat }: Copying): File.BasicInfo | undefined => {
+const rightsOf = ({ job: { settings }, stat }: FileCopy): File.BasicInfo | undefined => {
   if (!settings.permissions) return undefined
   if (!windows) return { mode: permissions(stat.mode) }
   return (stat.mode & OWNER_WRITES) === 0n ? { readOnly: true } : undefined

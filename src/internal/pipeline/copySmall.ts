@@ -11,12 +11,12 @@ import { KEPT } from "../file/permissions.js"
 import { identityOf } from "../held/identity.js"
 import type { SmallCopy } from "../kernel/Calls.js"
 import type { Restore } from "../settle.js"
-import type { FileToCopy, Named } from "./Copying.js"
 import { changed, mismatch } from "./failures.js"
-import type { Job } from "./Job.js"
+import type { FileToCopy, Named } from "./FileCopy.js"
 import { begin, explain, giveName, modeOf, named, removeParts } from "./naming.js"
 import type { Settings } from "./Settings.js"
 import { nextTag } from "./tags.js"
+import type { TreeCopy } from "./TreeCopy.js"
 
 /** In bytes. Handles are as cheap from there on. */
 const MOST = 512 << 10
@@ -28,7 +28,7 @@ const smallest = ({ chunk, stretch }: Settings): number => Math.min(MOST, chunk,
  * A small file in one request, where the kernel has one for it. Answers whether it is copied; where it is not, and has
  * not changed either, handles tell why.
  */
-export const copySmall = (job: Job, file: FileToCopy): Effect.Effect<boolean, PipelineError, Kernel> =>
+export const copySmall = (job: TreeCopy, file: FileToCopy): Effect.Effect<boolean, PipelineError, Kernel> =>
   Effect.flatMap(Kernel, (kernel) => {
     const { settings } = job
     const limit = smallest(settings)

@@ -18,15 +18,19 @@ import { finishDirectory, makeDirectory, refuseCollision, syncDirectory } from "
 import { cannot, filesFailed, withRemains } from "./failures.js"
 import { forEachOfFew } from "./fibers.js"
 import { makeHardLink } from "./hardLinks.js"
-import type { Job } from "./Job.js"
 import { findLeft } from "./leftovers.js"
 import { makeLink } from "./links.js"
-import { removeFile } from "./Made.js"
 import type { Plan, PlannedFile } from "./plan.js"
+import type { TreeCopy } from "./TreeCopy.js"
 import { forEachInTurns } from "./turns.js"
+import { removeFile } from "./UndoLog.js"
 
 /** Copies what was planned; what is made of it when that fails, or is interrupted, is what the settings say. */
-export const copyPlanned = (job: Job, plan: Plan, destination: string): Effect.Effect<Copied, PipelineError, Kernel> =>
+export const copyPlanned = (
+  job: TreeCopy,
+  plan: Plan,
+  destination: string
+): Effect.Effect<Copied, PipelineError, Kernel> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.exit(restore(copyAll(job, plan))), (exit) => {
       if (Exit.isFailure(exit)) return afterFailure(job, exit.cause)
@@ -37,7 +41,7 @@ export const copyPlanned = (job: Job, plan: Plan, destination: string): Effect.E
     })
   )
 
-const copied = ({ made, progress }: Job, { directories, files, hardLinks, links }: Plan): Copied => ({
+const copied = ({ made, progress }: TreeCopy, { directories, files, hardLinks, links }: Plan): Copied => ({
   files: files.length + hardLinks.length,
   hardLinks: made.hardLinks,
   directories: directories.length,
@@ -50,7 +54,7 @@ const copied = ({ made, progress }: Job, { directories, files, hardLinks, links 
 
 /** Takes back what is to be taken back. Of what is interrupted, the complete files are kept. */
 const afterFailure = (
-  { made, room, settings }: Job,
+  { made, room, settings }: TreeCopy,
   cause: Cause.Cause<PipelineError>
 ): Effect.Effect<never, PipelineError, Kernel> => {
   const left = Cause.isInterruptedOnly(cause) || settings.onFailure !== "undo"
@@ -64,14 +68,14 @@ const afterFailure = (
 
 /** Records the failure and goes on where failures are collected. */
 export const orCollected = <R>(
-  job: Job,
+  job: TreeCopy,
   effect: Effect.Effect<void, PipelineError, R>
 ): Effect.Effect<void, PipelineError, R> =>
   job.settings.onFailure === "collect"
     ? Effect.catchAll(effect, (error) => Effect.sync(() => void job.failures.push(error)))
     : effect
 
-const copyAll = (job: Job, plan: Plan): Effect.Effect<void, PipelineError, Kernel> =>
+const copyAll = (job: TreeCopy, plan: Plan): Effect.Effect<void, PipelineError, Kernel> =>
   Effect.gen(function*() {
     const { links } = plan
     yield* makeDirectories(job, plan)
@@ -82,7 +86,7 @@ const copyAll = (job: Job, plan: Plan): Effect.Effect<void, PipelineError, Kerne
     yield* finishDirectories(job, plan)
   })
 
-const makeDirectories = (job: Job, plan: Plan): Effect.Effect<void, PipelineError, Kernel> => {
+const makeDirectories = (job: TreeCopy, plan: Plan): Effect.Effect<void, PipelineError, Kernel> => {
   const { directories, files, hardLinks } = plan
   const names = job.settings.resume ? namesOf([...files, ...hardLinks]) : undefined
   const look = (directory: Held) => names === undefined ? Effect.void : findLeftIn(job, directory, names)
@@ -107,7 +111,7 @@ export const namesOf = (files: ReadonlyArray<PlannedFile>): ReadonlyMap<Held, Re
 }
 
 /** Looks for what earlier copies left of the files that are to be in a directory, which is held. */
-export const findLeftIn = (job: Job, directory: Held, names: ReadonlyMap<Held, ReadonlyArray<string>>) =>
+export const findLeftIn = (job: TreeCopy, directory: Held, names: ReadonlyMap<Held, ReadonlyArray<string>>) =>
   Effect.map(
     findLeft(directory.place, names.get(directory) ?? [], { maker: job.maker, takeOver: job.settings.takeOver }),
     (left) => {
@@ -115,7 +119,7 @@ export const findLeftIn = (job: Job, directory: Held, names: ReadonlyMap<Held, R
     }
   )
 
-const removeUseless = ({ room }: Job, directory: Held, names: ReadonlyArray<string>) =>
+const removeUseless = ({ room }: TreeCopy, directory: Held, names: ReadonlyArray<string>) =>
   room.using(
     [directory],
     () => Effect.forEach(names, (name) => removeFile(inside(directory.place.system, name)), { discard: true })
@@ -124,15 +128,17 @@ const removeUseless = ({ room }: Job, directory: Held, names: ReadonlyArray<stri
 const LEAST_BUFFER = 65_536
 
 /** Further names of a file come after the files: they are given to what has been copied. */
-const copyFiles = (job: Job, { files, hardLinks }: Plan): Effect.Effect<void, PipelineError, Kernel> =>
+const copyFiles = (job: TreeCopy, { files, hardLinks }: Plan): Effect.Effect<void, PipelineError, Kernel> =>
   Effect.zipRight(
     forEachFile(job, files, (file, own) => copyOne(job, file, own)),
-    forEachFile(job, hardLinks, (link, own) =>
-      Effect.flatMap(makeHardLink(job, link), (isMade) =>
-        isMade ? Effect.void : copyOne(job, link, own)))
+    forEachFile(
+      job,
+      hardLinks,
+      (link, own) => Effect.flatMap(makeHardLink(job, link), (isMade) => isMade ? Effect.void : copyOne(job, link, own))
+    )
   )
 
-const copyOne = (job: Job, file: PlannedFile, own: PoolBuffer): Effect.Effect<void, PipelineError, Kernel> => {
+const copyOne = (job: TreeCopy, file: PlannedFile, own: PoolBuffer): Effect.Effect<void, PipelineError, Kernel> => {
   const { from, name, original, shared, size, to } = file
   return job.room.using([from, to], () => {
     const source = placeIn(from.place, original)
@@ -142,7 +148,7 @@ const copyOne = (job: Job, file: PlannedFile, own: PoolBuffer): Effect.Effect<vo
 
 /** `work` gets a buffer for as long as it runs. */
 export const forEachFile = <File extends PlannedFile>(
-  job: Job,
+  job: TreeCopy,
   files: ReadonlyArray<File>,
   work: (file: File, own: PoolBuffer) => Effect.Effect<void, PipelineError, Kernel>
 ): Effect.Effect<void, PipelineError, Kernel> => {
@@ -159,7 +165,7 @@ export const forEachFile = <File extends PlannedFile>(
   return Effect.scoped(forEachOfFew(items, concurrency, buffer, (file, own) => orCollected(job, work(file, own))))
 }
 
-const finishDirectories = (job: Job, { directories, files }: Plan): Effect.Effect<void, PipelineError> => {
+const finishDirectories = (job: TreeCopy, { directories, files }: Plan): Effect.Effect<void, PipelineError> => {
   const deepestFirst = [...directories].reverse()
   const finished = forEachInTurns(deepestFirst, (directory) => orCollected(job, finishDirectory(job, directory)))
   const { resume, verify } = job.settings

@@ -13,11 +13,11 @@ import type { Held } from "../held/Room.js"
 import { isNoDirectory } from "../held/Way.js"
 import { timeText } from "../times.js"
 import { alreadyExists, cannot, errnoOf, failing, failure } from "./failures.js"
-import type { Job } from "./Job.js"
 import { otherCase, partialName } from "./names.js"
 import type { Plan, PlannedDirectory } from "./plan.js"
 import { withTag } from "./tags.js"
 import { quoted } from "./text.js"
+import type { TreeCopy } from "./TreeCopy.js"
 
 const windows = process.platform === "win32"
 
@@ -26,7 +26,7 @@ const windows = process.platform === "win32"
  * place of a directory would lead the copy out of the destination; only as the destination itself it is meant.
  */
 export const makeDirectory = <R>(
-  { found, made, room, settings }: Job,
+  { found, made, room, settings }: TreeCopy,
   { stat, target }: PlannedDirectory,
   use: () => Effect.Effect<void, PipelineError, R>
 ): Effect.Effect<void, PipelineError, R> => {
@@ -66,7 +66,7 @@ export const notADirectory = ({ user }: Place): PipelineError =>
  * mean what was copied. A directory that was found keeps what it has, but of a copy that is resumed it was made by the
  * one before, perhaps.
  */
-export const finishDirectory = (job: Job, directory: PlannedDirectory): Effect.Effect<void, PipelineError> => {
+export const finishDirectory = (job: TreeCopy, directory: PlannedDirectory): Effect.Effect<void, PipelineError> => {
   const { found, made, room, settings } = job
   const { source, target } = directory
   const isOurs = made.has(target)
@@ -77,7 +77,7 @@ export const finishDirectory = (job: Job, directory: PlannedDirectory): Effect.E
 }
 
 const setTimes = (
-  { settings }: Job,
+  { settings }: TreeCopy,
   { stat, target }: PlannedDirectory,
   isOurs: boolean
 ): Effect.Effect<void, PipelineError> =>
@@ -97,7 +97,7 @@ const setTimes = (
 const isRefused = (error: unknown): boolean => errnoOf(error) === "EPERM" || errnoOf(error) === "EACCES"
 
 /** Flushes a directory: a new entry is durable when its directory is. */
-export const syncDirectory = ({ room }: Job, directory: Held): Effect.Effect<void, PipelineError> =>
+export const syncDirectory = ({ room }: TreeCopy, directory: Held): Effect.Effect<void, PipelineError> =>
   room.using([directory], () => flushed(directory.place, Effect.void))
 
 /** Opened before something is done to it, which may take the right to. Windows has no such call. */
@@ -125,7 +125,7 @@ const flushed = (place: Place, change: Effect.Effect<void, PipelineError>): Effe
  * every file system may answer otherwise.
  */
 export const refuseCollision = (
-  { maker, progress, room }: Job,
+  { maker, progress, room }: TreeCopy,
   { directories, sameButCase }: Plan
 ): Effect.Effect<void, PipelineError, Kernel> => {
   if (sameButCase === undefined) return Effect.void

@@ -14,17 +14,17 @@ import { compare, withSource } from "./copyFile.js"
 import { findLeftIn, forEachFile, namesOf, orCollected } from "./copyTree.js"
 import { notADirectory } from "./directories.js"
 import { alreadyExists, failing } from "./failures.js"
-import type { Job } from "./Job.js"
 import { look } from "./leftovers.js"
 import { isSameLink } from "./links.js"
 import { isDirectory } from "./naming.js"
 import type { Plan, PlannedDirectory, PlannedFile, PlannedHardLink, PlannedLink } from "./plan.js"
+import type { TreeCopy } from "./TreeCopy.js"
 import { forEachInTurns } from "./turns.js"
 
 type Action = CopyStep["action"]
 type Looked<A = void> = Effect.Effect<A, PipelineError, Kernel>
 
-export const wouldCopy = (job: Job, plan: Plan): Looked<CopyPlan> =>
+export const wouldCopy = (job: TreeCopy, plan: Plan): Looked<CopyPlan> =>
   Effect.gen(function*() {
     const dry = new DryRun(job, plan)
     yield* forEachInTurns(plan.directories, (directory) => orCollected(job, dry.directory(directory)))
@@ -69,7 +69,7 @@ class DryRun {
   readonly #copied = new Set<PlannedFile>()
   readonly #names: ReturnType<typeof namesOf>
 
-  constructor(private readonly job: Job, { files, hardLinks }: Plan) {
+  constructor(private readonly job: TreeCopy, { files, hardLinks }: Plan) {
     this.#names = namesOf([...files, ...hardLinks])
   }
 

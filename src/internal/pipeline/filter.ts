@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import type { BigIntStats } from "node:fs"
 import type { CopyTreeOptions, SourceStat } from "../../Pipeline.js"
-import { isAnEffect, type Kind, Wrong, wrong } from "../arguments.js"
+import { InvalidArgument, isAnEffect, type Kind, wrong } from "../arguments.js"
 import { kindOf } from "../kernel/kinds.js"
 import { failure } from "./failures.js"
 import { quoted } from "./text.js"
@@ -41,7 +41,7 @@ export const ask = <R>(
 ): boolean | Effect.Effect<boolean, OfFilter, R> => {
   const looked = (answer: boolean, kind: Kind): Effect.Effect<boolean, OfFilter> => {
     const problem = wrong("what filter answers", answer, kind)
-    if (!(problem instanceof Wrong)) return Effect.succeed(answer)
+    if (!(problem instanceof InvalidArgument)) return Effect.succeed(answer)
     const sentence = `Cannot copy ${quoted(path)}: ${problem.problem}.`
     return Effect.fail(new OfFilter(failure("InvalidArgument", path, sentence, problem.cause)))
   }

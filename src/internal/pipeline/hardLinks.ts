@@ -9,17 +9,17 @@ import type { PipelineError } from "../../PipelineError.js"
 import { type Identity, isOther } from "../held/identity.js"
 import { type Place, placeIn } from "../held/Place.js"
 import { alreadyExists, attempt, cannot, failing, replaced } from "./failures.js"
-import type { Job } from "./Job.js"
 import { partialName } from "./names.js"
 import { isDirectory, look } from "./naming.js"
 import type { PlannedHardLink } from "./plan.js"
 import { withTag } from "./tags.js"
+import type { TreeCopy } from "./TreeCopy.js"
 
 /**
  * Answers whether the name has been given. Otherwise it is to be copied as a file of its own: it is another one by now,
  * or the first one has not been copied.
  */
-export const makeHardLink = (job: Job, link: PlannedHardLink): Effect.Effect<boolean, PipelineError, Kernel> => {
+export const makeHardLink = (job: TreeCopy, link: PlannedHardLink): Effect.Effect<boolean, PipelineError, Kernel> => {
   const { first, from, name, original, shared, to } = link
   return job.room.using([from, to, first.to], () =>
     failing(() => {
@@ -53,7 +53,7 @@ const isNow = (there: BigIntStats | undefined, copy: Identity): there is BigIntS
 
 /** Under `overwrite` a name that is taken is given beside it, and renamed over it, as a file is. */
 const giveName = (
-  job: Job,
+  job: TreeCopy,
   { name, to }: PlannedHardLink,
   named: Named
 ): Effect.Effect<void, PipelineError, Kernel> => {

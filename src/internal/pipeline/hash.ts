@@ -9,7 +9,7 @@ import { Kernel } from "../../Kernel.js"
 import type { HashOptions } from "../../Pipeline.js"
 import type { PipelineError } from "../../PipelineError.js"
 import * as Win32Error from "../../Win32Error.js"
-import { aFunction, aNumber, aString, failNotA, oneOf, optionsOf, refusal, Wrong } from "../arguments.js"
+import { aFunction, aNumber, aString, failNotA, InvalidArgument, oneOf, optionsOf, refusal } from "../arguments.js"
 import { ERROR_INVALID_PARAMETER } from "../constants.js"
 import { shapeOf } from "../file/chunks.js"
 import { bytesOf, forEachOfAll, type Memory, stillIs } from "../file/everything.js"
@@ -20,7 +20,7 @@ const CHUNK = 512 << 10
 /** A size is a hint: a file may hold more than it says. */
 const LEAST = 65_536
 
-const lookAtOptions = optionsOf<HashOptions>({
+const readOptions = optionsOf<HashOptions>({
   algorithm: aString,
   encoding: oneOf("hex", "base64", "base64url"),
   chunkSize: aNumber,
@@ -34,8 +34,8 @@ export const hashFile = (
 ): Effect.Effect<string, PipelineError | Win32Error.Win32Error> =>
   Effect.suspend(() => {
     if (!isA(file, File.TypeId, "io")) return failNotA("File", "Pipeline.hash", file)
-    const looked = lookAtOptions(options)
-    if (looked instanceof Wrong) return Effect.fail(refusal("Pipeline.hash", looked, file))
+    const looked = readOptions(options)
+    if (looked instanceof InvalidArgument) return Effect.fail(refusal("Pipeline.hash", looked, file))
     const { algorithm = "sha256", encoding = "hex", onProgress } = looked
     const hash = newHash(algorithm, file.path)
     if (hash instanceof Win32Error.Win32Error) return Effect.fail(hash)

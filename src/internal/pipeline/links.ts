@@ -10,14 +10,14 @@ import { isOther } from "../held/identity.js"
 import { inside, type Place, placeIn } from "../held/Place.js"
 import { timeText } from "../times.js"
 import { attempt, cannot, changed, failing, failure } from "./failures.js"
-import type { Job } from "./Job.js"
 import { partialName } from "./names.js"
 import type { PlannedLink } from "./plan.js"
 import { withTag } from "./tags.js"
 import { quoted } from "./text.js"
+import type { TreeCopy } from "./TreeCopy.js"
 
 /** Under `overwrite` a link is made beside the name and renamed over it, as a file is. */
-export const makeLink = (job: Job, link: PlannedLink): Effect.Effect<void, PipelineError, Kernel> =>
+export const makeLink = (job: TreeCopy, link: PlannedLink): Effect.Effect<void, PipelineError, Kernel> =>
   job.room.using([link.from, link.to], () =>
     failing(() => {
       refuseAnother(link)
@@ -31,7 +31,7 @@ const refuseAnother = ({ from, name, stat }: PlannedLink): void => {
   if (now === undefined || isOther(now, stat)) throw changed(source.user)
 }
 
-const makeHeld = (job: Job, link: PlannedLink, directory: Place): Effect.Effect<void, PipelineError, Kernel> => {
+const makeHeld = (job: TreeCopy, link: PlannedLink, directory: Place): Effect.Effect<void, PipelineError, Kernel> => {
   const { made, maker, settings } = job
   const target = placeIn(directory, link.name)
   const make = (place: Place) =>
@@ -68,7 +68,7 @@ export const isSameLink = (
 ): there is BigIntStats => there?.isSymbolicLink() === true && readlinkSync(system) === text
 
 /** Makes it, and looks at what was made: some systems answer that they have and have not. */
-const symlink = ({ settings }: Job, link: PlannedLink, target: Place): BigIntStats =>
+const symlink = ({ settings }: TreeCopy, link: PlannedLink, target: Place): BigIntStats =>
   attempt("make the link", target, () => {
     symlinkSync(link.text, target.system, windows ? kindOfTarget(link) : undefined)
     const there = look(target)

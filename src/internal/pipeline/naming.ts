@@ -10,13 +10,13 @@ import type { Win32Error } from "../../Win32Error.js"
 import { PRIVATE } from "../file/permissions.js"
 import { type Identity, isKnown, isSame } from "../held/identity.js"
 import { type Place, placeIn } from "../held/Place.js"
-import type { FileToCopy, Named } from "./Copying.js"
 import { alreadyExists, cannot, failure, replaced } from "./failures.js"
-import type { Job } from "./Job.js"
-import { removeFile } from "./Made.js"
+import type { FileToCopy, Named } from "./FileCopy.js"
 import { partialName } from "./names.js"
 import { endTag } from "./tags.js"
 import { quoted } from "./text.js"
+import type { TreeCopy } from "./TreeCopy.js"
+import { removeFile } from "./UndoLog.js"
 
 const windows = process.platform === "win32"
 
@@ -29,7 +29,7 @@ export const look = ({ system }: Place): BigIntStats | undefined => {
   }
 }
 
-export const named = (job: Job, file: FileToCopy, tag: string): Named => ({
+export const named = (job: TreeCopy, file: FileToCopy, tag: string): Named => ({
   job,
   file,
   target: placeIn(file.directory, file.name),

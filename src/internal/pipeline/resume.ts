@@ -14,14 +14,14 @@ import { ERROR_ACCESS_DENIED } from "../constants.js"
 import { type Place, placeIn } from "../held/Place.js"
 import { sameTime } from "../times.js"
 import { forEachChunk } from "./chunks.js"
-import type { FileToCopy } from "./Copying.js"
-import type { Job } from "./Job.js"
+import type { FileToCopy } from "./FileCopy.js"
 import { openJournal, type Read, readJournal } from "./journal.js"
 import { isOwn } from "./leftovers.js"
-import { makeWritable, removeFile } from "./Made.js"
 import { journalName, partialName } from "./names.js"
 import type { Seen } from "./seen.js"
 import { endTag, nextTag, useTag, withTag } from "./tags.js"
+import type { TreeCopy } from "./TreeCopy.js"
+import { makeWritable, removeFile } from "./UndoLog.js"
 
 /** A partial file that has become ours, with its journal. */
 export interface Adopted extends Claimed {
@@ -57,11 +57,11 @@ const remove = (file: FileToCopy, { close, tag }: Claimed): Effect.Effect<void, 
   return Effect.zipRight(removeFile(partial), Effect.zipRight(close, Effect.asVoid(removeFile(journal))))
 }
 
-const leftOf = ({ left }: Job, { name, to }: FileToCopy): ReadonlyArray<string> =>
+const leftOf = ({ left }: TreeCopy, { name, to }: FileToCopy): ReadonlyArray<string> =>
   left.get(to)?.journaled.get(name) ?? []
 
 /** The file is complete, whoever has made it. */
-export const removeLeft = (job: Job, file: FileToCopy): Effect.Effect<void, never, Kernel> =>
+export const removeLeft = (job: TreeCopy, file: FileToCopy): Effect.Effect<void, never, Kernel> =>
   Effect.forEach(
     leftOf(job, file),
     (tag) => Effect.flatMap(claim(file, tag), (claimed) => claimed === undefined ? Effect.void : remove(file, claimed)),
@@ -70,7 +70,7 @@ export const removeLeft = (job: Job, file: FileToCopy): Effect.Effect<void, neve
 
 /** Takes over the partial file that has come furthest, and removes the others. Inside a mask. */
 export const adopt = (
-  job: Job,
+  job: TreeCopy,
   file: FileToCopy,
   stat: Seen
 ): Effect.Effect<Adopted | undefined, never, Kernel> => {
@@ -97,7 +97,7 @@ export const adopt = (
  * rename of the journal decides between two copies that try to: the second one finds it gone.
  */
 const takeOver = (
-  { maker }: Job,
+  { maker }: TreeCopy,
   file: FileToCopy,
   adopted: Adopted
 ): Effect.Effect<Adopted | undefined, never, Kernel> =>
@@ -159,7 +159,7 @@ const makeOpenable = (path: string): boolean => {
  * that time says nothing, by its contents.
  */
 export const lookAtTarget = (
-  job: Job,
+  job: TreeCopy,
   file: FileToCopy,
   stat: Seen,
   target: Place,
@@ -196,7 +196,7 @@ export const lookAtTarget = (
  * asked, unless nothing is to be written.
  */
 const keptTime = (
-  { maker, progress, settings }: Job,
+  { maker, progress, settings }: TreeCopy,
   { directory, name }: FileToCopy,
   { atimeNs, mtimeNs }: Seen
 ): Effect.Effect<bigint | undefined, never, Kernel> =>

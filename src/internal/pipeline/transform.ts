@@ -12,7 +12,17 @@ import { Kernel } from "../../Kernel.js"
 import type { Transformed, TransformOptions } from "../../Pipeline.js"
 import type { PipelineError } from "../../PipelineError.js"
 import type { Win32Error } from "../../Win32Error.js"
-import { aBoolean, aFunction, aNumber, aStream, listOf, oneOf, optionsOf, Wrong, wrong } from "../arguments.js"
+import {
+  aBoolean,
+  aFunction,
+  aNumber,
+  aStream,
+  InvalidArgument,
+  listOf,
+  oneOf,
+  optionsOf,
+  wrong
+} from "../arguments.js"
 import { FILE_ATTRIBUTE_READONLY } from "../constants.js"
 import { stillIs, streamOfAll } from "../file/everything.js"
 import { permissions } from "../file/permissions.js"
@@ -20,15 +30,15 @@ import { inside, placeIn, plainPlace } from "../held/Place.js"
 import type { Restore } from "../settle.js"
 import { alreadyExists, attempt, badTarget, cannot, changed, failing, failure } from "./failures.js"
 import { findLeft } from "./leftovers.js"
-import { removeFile } from "./Made.js"
 import { partialName } from "./names.js"
 import { wrongPath } from "./Settings.js"
 import { type Maker, withTag } from "./tags.js"
 import { quoted } from "./text.js"
+import { removeFile } from "./UndoLog.js"
 
 const CHUNK = 512 << 10
 
-const lookAtOptions = optionsOf<TransformOptions>({
+const readOptions = optionsOf<TransformOptions>({
   chunkSize: aNumber,
   inFlight: aNumber,
   overwrite: aBoolean,
@@ -47,8 +57,8 @@ export const transform = <E, R>(
   Effect.uninterruptibleMask((restore): Effect.Effect<Transformed, E | PipelineError, R | Kernel> => {
     const path = wrongPath(from, to) ?? badTarget(to, basename(to))
     if (path !== undefined) return Effect.fail(path)
-    const options = wrong("f", f, aFunction) ?? lookAtOptions(given)
-    if (options instanceof Wrong) {
+    const options = wrong("f", f, aFunction) ?? readOptions(given)
+    if (options instanceof InvalidArgument) {
       const sentence = `Cannot transform ${quoted(from)}: ${options.problem}.`
       return Effect.fail(failure("InvalidArgument", from, sentence, options.cause))
     }

@@ -5,7 +5,7 @@
  */
 import * as C from "../../../src/internal/constants.js"
 import type { Block } from "../../../src/internal/kernel/Kernel.js"
-import { type Done, Model, Operation, type Storage, type TakeBack } from "../../../src/internal/kernel/model.js"
+import { type Done, Model, ModelOperation, type Storage, type TakeBack } from "../../../src/internal/kernel/model.js"
 import type { SlotTable } from "../../../src/internal/kernel/SlotTable.js"
 import { Driven } from "../driver.js"
 import { byteOf, type Event, INITIAL, packetFollows, type Trace } from "./record.js"
@@ -82,7 +82,7 @@ export const collect = ({ events, script }: Trace): ReadonlyArray<Outcome> => {
 
 // --- the accounting
 
-class Replayed extends Operation<string> {}
+class Replayed extends ModelOperation<string> {}
 
 /** Answers what the trace's kernel answered. */
 class ReplayStorage implements Storage<string, Replayed> {

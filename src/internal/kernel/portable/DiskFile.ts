@@ -2,7 +2,7 @@
  * A file of the portable kernel, on disk, and the line in which appends to it wait for each other.
  */
 import * as C from "../../constants.js"
-import { Queue } from "../gate.js"
+import { WaitQueue } from "../gate.js"
 import type { Issue } from "../Kernel.js"
 import type { Done, TakeBack } from "../model.js"
 import type { PortableStorage } from "../portable.js"
@@ -126,7 +126,7 @@ export class DiskFile implements PortableFile {
  */
 class Appends {
   static readonly #all = new Map<string, Appends>()
-  readonly #queue = new Queue()
+  readonly #queue = new WaitQueue()
   #busy = false
   #files = 0
 
@@ -153,7 +153,7 @@ class Appends {
   }
 
   /** Whether an append that waits in this queue has not come first yet. */
-  holds(queue: Queue): boolean {
+  holds(queue: WaitQueue): boolean {
     return queue === this.#queue
   }
 

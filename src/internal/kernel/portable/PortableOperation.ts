@@ -3,8 +3,8 @@
  */
 import * as C from "../../constants.js"
 import { errnoOf, statusOf } from "../../errno.js"
-import type { Gate, Job, Queue } from "../gate.js"
-import { type Done, Operation, type TakeBack } from "../model.js"
+import type { Gate, Waiter, WaitQueue } from "../gate.js"
+import { type Done, ModelOperation, type TakeBack } from "../model.js"
 import type { SlotTable } from "../SlotTable.js"
 import type { DiskFile } from "./DiskFile.js"
 import type { Stat } from "./requests.js"
@@ -21,10 +21,10 @@ export interface PortableFile {
 }
 
 /** An operation; on a file it is a job for a thread. There is one per slot, so that it costs no closure of ours. */
-export class PortableOperation extends Operation<PortableFile> implements Job {
-  next: Job | undefined = undefined
-  previous: Job | undefined = undefined
-  queue: Queue | undefined = undefined
+export class PortableOperation extends ModelOperation<PortableFile> implements Waiter {
+  next: Waiter | undefined = undefined
+  previous: Waiter | undefined = undefined
+  queue: WaitQueue | undefined = undefined
   /** The offset, or `undefined` for an append. */
   offset: number | undefined = 0
   /** The status of a packet that waits for a turn of its own. */

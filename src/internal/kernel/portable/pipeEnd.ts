@@ -6,7 +6,7 @@
  */
 import type * as net from "node:net"
 import * as C from "../../constants.js"
-import { Queue } from "../gate.js"
+import { WaitQueue } from "../gate.js"
 import { writePeek } from "../Kernel.js"
 import type { Done, TakeBack } from "../model.js"
 import type { PortableStorage } from "../portable.js"
@@ -28,11 +28,11 @@ export class PipeEnd implements PortableFile {
   /** 0, or what a read answers when there are no bytes and no client. */
   #state: number = C.ERROR_PIPE_LISTENING
   #socket: net.Socket | undefined = undefined
-  readonly #connects = new Queue()
+  readonly #connects = new WaitQueue()
   readonly #received: Array<Uint8Array> = []
   #available = 0
-  readonly #reads = new Queue()
-  readonly #writes = new Queue()
+  readonly #reads = new WaitQueue()
+  readonly #writes = new WaitQueue()
   /** The write whose piece is under way; nobody's when that write was cancelled. */
   #writing: PortableOperation | undefined = undefined
   #pieceUnderWay = false

@@ -5,7 +5,7 @@
 import * as C from "../../constants.js"
 import { ContractViolation } from "../ContractViolation.js"
 import type { IssueKind } from "../Kernel.js"
-import { Operation, type TakeBack } from "../model.js"
+import { ModelOperation, type TakeBack } from "../model.js"
 import type { SlotTable } from "../SlotTable.js"
 import type { Behaviour, Fault } from "./Behaviour.js"
 import type { World } from "./World.js"
@@ -148,7 +148,7 @@ const POISON = 0xdb
 /** Larger windows are looked at in this many places. */
 const PLACES = 4096
 
-export class SimulatedOperation extends Operation<SimulatedFile> {
+export class SimulatedOperation extends ModelOperation<SimulatedFile> {
   /** Takes its end back, while that has not come. */
   pending: TakeBack | undefined = undefined
   stuck = false

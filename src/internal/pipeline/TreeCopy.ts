@@ -4,16 +4,16 @@
 import type { PipelineError } from "../../PipelineError.js"
 import type { Held, Room } from "../held/Room.js"
 import type { Left } from "./leftovers.js"
-import type { Made } from "./Made.js"
 import type { Progress } from "./Progress.js"
 import type { Settings } from "./Settings.js"
 import type { Maker } from "./tags.js"
+import type { UndoLog } from "./UndoLog.js"
 
-export interface Job {
+export interface TreeCopy {
   readonly settings: Settings
   /** All directories of the copy. */
   readonly room: Room<PipelineError>
-  readonly made: Made
+  readonly made: UndoLog
   /** Directories that were there before. */
   readonly found: Set<Held>
   readonly progress: Progress

@@ -7,9 +7,9 @@ import type { Identity } from "../held/identity.js"
 import type { Place } from "../held/Place.js"
 import type { Held } from "../held/Room.js"
 import type { Holes } from "./holes.js"
-import type { Job } from "./Job.js"
 import type { Shared } from "./plan.js"
 import type { Seen } from "./seen.js"
+import type { TreeCopy } from "./TreeCopy.js"
 
 /** Its directories are held until its copy has ended. */
 export interface FileToCopy {
@@ -25,7 +25,7 @@ export interface FileToCopy {
 
 /** The names of a copy, and what has them. */
 export interface Named {
-  readonly job: Job
+  readonly job: TreeCopy
   readonly file: FileToCopy
   readonly target: Place
   readonly tag: string
@@ -43,7 +43,7 @@ export interface Named {
 }
 
 /** A copy by handles. */
-export interface Copying extends Named {
+export interface FileCopy extends Named {
   /** The source as it was when its copy began: the copy becomes that, unless the source has changed at its end. */
   readonly stat: Seen
   /** Holds one chunk. */

@@ -28,7 +28,7 @@ type Thing = Held | Named
 
 const isDirectory = (thing: Thing): thing is Held => "follow" in thing
 
-export class Made {
+export class UndoLog {
   readonly #made: Array<Thing> = []
   readonly #directories = new Set<Held>()
   /** Files and links that stood where ours stand now. Nothing brings them back. */
