@@ -74,9 +74,12 @@ const answering = <K extends CallName, A, E, R>(
     )
   })
 
+/** The call by which a copy gets its name. */
+const RENAME = lab.kernelName === "win32" ? "SetRenameInformation" : "MoveFileExW"
+
 /** Every call of that name for such a path fails. */
 const refusing = <A, E, R>(
-  name: "CreateFileW" | "MoveFileExW",
+  name: "CreateFileW" | typeof RENAME,
   which: (path: string) => boolean,
   status: number,
   effect: Effect.Effect<A, E, R>
@@ -104,11 +107,11 @@ contract("a copy", ({ claim, only }) => {
         const { from, there, to } = yield* world
         const copy = Pipeline.copy(from, to, options)
         const refused: ReadonlyArray<
-          readonly ["CreateFileW" | "MoveFileExW", (name: string) => boolean, string, string]
+          readonly ["CreateFileW" | typeof RENAME, (name: string) => boolean, string, string]
         > = [
           ["CreateFileW", (name) => name === "file", "Cannot read", from],
           ["CreateFileW", isPartial, "Cannot write", to],
-          ["MoveFileExW", (name) => name === "copy", "Cannot make", to]
+          [RENAME, (name) => name === "copy", "Cannot make", to]
         ]
         for (const [name, which, says, path] of refused) {
           const error = yield* failureOf(refusing(name, which, C.ERROR_ACCESS_DENIED, copy))

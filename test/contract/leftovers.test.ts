@@ -68,6 +68,9 @@ const leave = ({ from, to }: Pick<World, "from" | "to">, { bytes = 60_000, owner
     }
   })
 
+/** The calls by which copies get their names: through a handle, where the kernel holds directories. */
+const RENAMES: ReadonlyArray<string> = ["MoveFileExW", "SetRenameInformation"]
+
 /** Does something in the moment in which an effect is about to give a file its name. */
 const beforeItsEnd = <A, E, R, R2>(effect: Effect.Effect<A, E, R>, meanwhile: Effect.Effect<unknown, unknown, R2>) =>
   Effect.gen(function*() {
@@ -77,7 +80,7 @@ const beforeItsEnd = <A, E, R, R2>(effect: Effect.Effect<A, E, R>, meanwhile: Ef
     let release: (() => void) | undefined
     const call = (...given: Parameters<Internal["call"]>) => {
       const go = () => Reflect.apply(original, engine.kernel, given)
-      if (given[0] !== "MoveFileExW" || release !== undefined) return go()
+      if (!RENAMES.includes(given[0]) || release !== undefined) return go()
       release = go
       return () => false
     }

@@ -44,7 +44,7 @@ const on = (kernel: Kernel.Kernel.Service) => <A, E>(effect: Effect.Effect<A, E,
 
 const inFlight = ({ engine }: Kernel.Kernel.Service): number => engine.counters.inFlight
 
-contract("a ManagedRuntime", ({ claim }) => {
+contract("a ManagedRuntime", ({ claim, only }) => {
   claim("that is disposed has waited until the kernel has let go of what its services have in flight", function*() {
     const runtime = ManagedRuntime.make(Layer.provideMerge(Inbox.Default, lab.layer))
     const { reading } = yield* Effect.promise(() => runtime.runPromise(Inbox))
@@ -56,17 +56,20 @@ contract("a ManagedRuntime", ({ claim }) => {
     expect(watched.leftovers()).toEqual(lab.nothing)
   })
 
-  claim("that is disposed has not ended a fiber: interrupted afterwards, that one leaves nothing either", function*() {
-    const runtime = ManagedRuntime.make(Layer.fresh(lab.layer))
-    const kernel = yield* Effect.promise(() => runtime.runPromise(Kernel.Kernel))
-    const watched = lab.watch(kernel)
-    const fiber = runtime.runFork(Effect.scoped(Effect.flatten(waitingRead)))
-    yield* lab.eventually("the read in flight", () => inFlight(kernel) > 0)
-    yield* Effect.promise(() => runtime.dispose())
-    expect(fiber.unsafePoll()).toBe(null)
-    yield* Fiber.interrupt(fiber)
-    expect(watched.leftovers()).toEqual(lab.nothing)
-  })
+  only(["portable", "win32"], "a simulated kernel whose scope closes fails when anything is left")(
+    "that is disposed has not ended a fiber: interrupted afterwards, that one leaves nothing either",
+    function*() {
+      const runtime = ManagedRuntime.make(Layer.fresh(lab.layer))
+      const kernel = yield* Effect.promise(() => runtime.runPromise(Kernel.Kernel))
+      const watched = lab.watch(kernel)
+      const fiber = runtime.runFork(Effect.scoped(Effect.flatten(waitingRead)))
+      yield* lab.eventually("the read in flight", () => inFlight(kernel) > 0)
+      yield* Effect.promise(() => runtime.dispose())
+      expect(fiber.unsafePoll()).toBe(null)
+      yield* Fiber.interrupt(fiber)
+      expect(watched.leftovers()).toEqual(lab.nothing)
+    }
+  )
 })
 
 contract("layers", ({ claim }) => {

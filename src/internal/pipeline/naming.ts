@@ -4,10 +4,11 @@
 import * as Effect from "effect/Effect"
 import { type BigIntStats, lstatSync } from "node:fs"
 import * as File from "../../File.js"
-import type { Kernel } from "../../Kernel.js"
+import { Kernel } from "../../Kernel.js"
 import type { PipelineError } from "../../PipelineError.js"
 import type { Win32Error } from "../../Win32Error.js"
 import { PRIVATE } from "../file/permissions.js"
+import { renameMeant } from "../held/byHandle.js"
 import { type Identity, isKnown, isSame } from "../held/identity.js"
 import { type Place, placeIn } from "../held/Place.js"
 import { alreadyExists, cannot, failure, replaced } from "./failures.js"
@@ -73,7 +74,7 @@ export const explain = ({ file: { source }, target }: Named, error: PipelineErro
   if (error._tag === "PipelineError") return error
   if (error.syscall === "VirtualAlloc") return cannot("get a buffer for", source)(error)
   if (error.path === source.system) return cannot("read", source)(error)
-  if (error.syscall !== "MoveFileExW") {
+  if (error.syscall !== "MoveFileExW" && error.syscall !== "SetRenameInformation") {
     return cannot(error.syscall === "ReadFile" ? "read back" : "write", target)(error)
   }
   if (look(target)?.isDirectory() === true) return isDirectory(target, error)
@@ -85,32 +86,45 @@ export const isDirectory = ({ user }: Place, cause?: unknown): PipelineError =>
   failure("AlreadyExists", user, `${quoted(user)} is a directory and cannot be replaced by a file.`, cause)
 
 /**
- * Without `overwrite` the name must be free. With it, a name that is taken is replaced, and that is remembered.
- * Afterwards the name must mean the file that was written: whoever else can write in the directory may have put another
- * one in its place.
+ * Without `overwrite` the name must be free. With it, a name that is taken is replaced, and that is remembered. What
+ * gets the name must be the file that was written: whoever else can write in the directory may have put another one in
+ * its place.
  */
 export const giveName = (copying: Named): Effect.Effect<void, PipelineError | Win32Error, Kernel> => {
-  const { file, job: { made, progress, settings: { overwrite } }, journal, partial, target } = copying
-  const done = (remember: (identity: Identity) => void) => () => {
+  const { file, job: { made, progress, settings: { overwrite } }, journal, target } = copying
+  const done = (remember: (identity: Identity) => void) => (identity: Identity | undefined) => {
     ended(copying)
-    const there = look(target)
-    if (there === undefined || !isWhatWasWritten(copying, there)) return Effect.fail(replaced(target.user))
-    remember(there)
-    if (file.shared !== undefined) file.shared.copy = there
+    if (identity === undefined) return Effect.fail(replaced(target.user))
+    remember(identity)
+    if (file.shared !== undefined) file.shared.copy = windows ? look(target) : identity
     progress.file()
     return journal === undefined
       ? Effect.void
       : Effect.zipRight(copying.closeJournal, Effect.asVoid(removeFile(journal.system)))
   }
-  return Effect.matchEffect(File.rename(partial.system, target.system), {
+  return Effect.matchEffect(rename(copying, false), {
     onSuccess: done((identity) => made.file(file.to, file.name, identity)),
     onFailure: (error) =>
       overwrite && (error.reason === "AlreadyExists" || error.reason === "Unsupported")
-        ? Effect.flatMap(File.rename(partial.system, target.system, { replace: true }), done(() => made.replaced++))
+        ? Effect.flatMap(rename(copying, true), done(() => made.replaced++))
         : Effect.fail(error)
   })
 }
 
-/** On Windows numbers of files may change with their names, as on FAT, and node may tell others than a handle. */
+/** Answers which file has the name now; `undefined`: it is not the one that was written. */
+const rename = (copying: Named, replace: boolean): Effect.Effect<Identity | undefined, Win32Error, Kernel> =>
+  Effect.flatMap(Kernel, (kernel) => {
+    const { partial, target } = copying
+    const isOurs = (there: Identity) => isWhatWasWritten(copying, there)
+    if (kernel.engine.kernel.holdsDirectories === true) {
+      return renameMeant(kernel, partial.system, target.system, replace, isOurs)
+    }
+    return Effect.map(File.rename(partial.system, target.system, { replace }), () => {
+      const there = look(target)
+      // By names numbers of files may change with them on Windows, as on FAT, and node may tell others than a handle.
+      return there === undefined || windows || isOurs(there) ? there : undefined
+    })
+  })
+
 const isWhatWasWritten = ({ identity }: Named, there: Identity): boolean =>
-  windows || identity === undefined || !isKnown(identity) || !isKnown(there) || isSame(there, identity)
+  identity === undefined || !isKnown(identity) || !isKnown(there) || isSame(there, identity)
