@@ -36,6 +36,9 @@ const openBelow = (directory: string): ReadonlyArray<string> => {
 /** Wine takes long: there not before every request. */
 const STRIDE = process.platform === "win32" ? 7 : 1
 
+/** In milliseconds, on a busy machine. */
+const LONG = process.platform === "win32" ? 240_000 : 120_000
+
 /** Requests until the destination itself has been looked at, and some more. */
 const BEGINNING = 24
 
@@ -197,7 +200,7 @@ contract("exchanged while it runs", ({ claim, only }) => {
         (here) => here.differences
       )
     },
-    120_000
+    LONG
   )
 
   claim("at any moment of a copy that goes on with another: the same", function*() {
@@ -212,7 +215,7 @@ contract("exchanged while it runs", ({ claim, only }) => {
         ),
       (here) => here.differences
     )
-  }, 120_000)
+  }, LONG)
 
   claim("at any moment of an undo: nothing outside is removed", function*() {
     yield* sweep(
@@ -222,7 +225,7 @@ contract("exchanged while it runs", ({ claim, only }) => {
       () => Effect.void,
       () => []
     )
-  }, 120_000)
+  }, LONG)
 
   claim("at any moment of a copy by the FileSystem: the same", function*() {
     const fileSystem = yield* ThreadpoolFileSystem.make
@@ -233,7 +236,7 @@ contract("exchanged while it runs", ({ claim, only }) => {
       () => Effect.void,
       (here) => here.differences
     )
-  }, 120_000)
+  }, LONG)
 
   claim("at any moment of a copy by the FileSystem over another one: the same", function*() {
     const fileSystem = yield* ThreadpoolFileSystem.make
@@ -244,7 +247,7 @@ contract("exchanged while it runs", ({ claim, only }) => {
       (here) => Pipeline.copyTree(here.source, here.copy),
       (here) => here.differences
     )
-  }, 120_000)
+  }, LONG)
 
   claim("at any moment of a removal: nothing outside is removed", function*() {
     const fileSystem = yield* ThreadpoolFileSystem.make
@@ -255,5 +258,5 @@ contract("exchanged while it runs", ({ claim, only }) => {
       (here) => Pipeline.copyTree(here.source, here.copy),
       (here) => fs.existsSync(here.copy) ? ["copy"] : []
     )
-  }, 120_000)
+  }, LONG)
 })
