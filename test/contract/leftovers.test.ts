@@ -326,6 +326,26 @@ contract("leftovers", ({ claim, only }) => {
     expect(fs.readFileSync(document, "utf8")).toBe(before)
   })
 
+  only(lab.hardLinks, "its file system gives a file one name")(
+    "whose journal is exchanged for a file that has another name, and says the same, are not gone on with",
+    function*() {
+      const here = yield* world
+      const { journal, partial } = yield* leave(here)
+      const document = join(here.directory, "document")
+      fs.copyFileSync(journal, document)
+      const before = fs.readFileSync(document, "utf8")
+      const exchange = () => {
+        fs.unlinkSync(journal)
+        fs.linkSync(document, journal)
+      }
+      const done = yield* beforeTaking("CreateFileW", exchange, Pipeline.copy(here.from, here.to, RESUMING))
+      expect(done.foundBytes).toBe(0)
+      isCopy(here)
+      expect([fs.readFileSync(document, "utf8"), fs.statSync(document).nlink]).toEqual([before, 2])
+      expect(temporary(here.there)).toEqual([basename(partial), basename(journal)].sort())
+    }
+  )
+
   only(isRoot ? links : [], "only root gives files away")("of another user are left alone", function*() {
     const here = yield* world
     const { journal, partial } = yield* leave(here)

@@ -488,7 +488,6 @@ export const mutations = [
     from: "? \"pipe\" : \"other\"",
     to: "? \"other\" : \"other\""
   },
-  ...ofPipeline,
   {
     name: "another directory is taken for the one that was held",
     file: "internal/held/Room",
@@ -516,49 +515,49 @@ export const mutations = [
   {
     name: "a name that has gone is believed before its directory is looked for",
     file: "internal/kernel/portable/watch/tree",
-    tests: ["watchThread"],
+    tests: ["unit/watchThread"],
     from: "if (!this.#isThere(folder, place))",
     to: "if (false)"
   },
   {
     name: "half of a rename does not wait for the other half",
     file: "internal/kernel/portable/watch/tree",
-    tests: ["watchThread"],
+    tests: ["unit/watchThread"],
     from: "(said & HALF) === 0",
     to: "(said & HALF) === 1"
   },
   {
     name: "a branch that is left out is not told",
     file: "internal/kernel/portable/watch/tree",
-    tests: ["watchThread"],
+    tests: ["unit/watchThread"],
     from: "this.outbox.tell({ action: 0, name: folder.placeOf(\"\"), problem })",
     to: "void 0"
   },
   {
     name: "a branch that is left out ends the watch",
     file: "internal/kernel/portable/watch/tree",
-    tests: ["watchThread"],
+    tests: ["unit/watchThread"],
     from: "if (folder === this.#root || (limit && !this.#begun))",
     to: "if (true)"
   },
   {
     name: "nothing is looked at again after something was lost",
     file: "internal/kernel/portable/watch/tree",
-    tests: ["watchThread"],
+    tests: ["unit/watchThread"],
     from: "this.#again()",
     to: "void 0"
   },
   {
     name: "a full queue is not noticed",
     file: "internal/kernel/portable/watch/thread",
-    tests: ["watchThread"],
+    tests: ["unit/watchThread"],
     from: "++heard === settings.queue",
     to: "++heard === -1"
   },
   {
     name: "events of many turns are taken for a full queue",
     file: "internal/kernel/portable/watch/thread",
-    tests: ["watchThread"],
+    tests: ["unit/watchThread"],
     after: "const turn = ",
     from: "heard = 0",
     to: "void 0"

@@ -1,9 +1,10 @@
-// `npm run test:mutations [-- PART OF A NAME …]`: makes each of the mistakes in `list.mjs`, one at a time, and sees
-// that it is found: by the exhaustive schedules, by the simulation, or else by the unit tests. A mistake that nothing
-// finds is a survivor, and a failure; so is one whose place is not in the sources any more. `--quick`: those with
-// `quick`, each by what finds it soonest.
+// `npm run test:mutations [-- PART …]`: makes each of the mistakes in `list.mjs`, one at a time, and sees that it is
+// found: by the exhaustive schedules, by the simulation, or else by the unit tests. A mistake that nothing finds is a
+// survivor, and a failure; so is one whose place is not in the sources any more, or whose judge has gone. `PART`: only
+// those with it in their name, in the file that they change, or in a test that judges them (`unit/owner`). `--quick`:
+// those with `quick`, each by what finds it soonest.
 import { spawn } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { clearTimeout, setTimeout } from "node:timers"
@@ -15,7 +16,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 const MINUTES = 10
 const ENDLESS = "it does not end"
 const quick = process.argv.includes("--quick")
-/** Parts of names; by default all. */
+/** Parts of names, of files or of judges; by default all. */
 const filters = process.argv.slice(2).filter((argument) => argument !== "--quick")
 
 /** The output of the process, when it failed or did not end; `undefined`: it found nothing wrong. */
@@ -62,9 +63,10 @@ const judge = async (index) => {
   return tests === undefined ? await findings(simulation, index) ?? unitTests(index) : unitTests(index, ...tests)
 }
 
+const wordsOf = ({ file, name, tests = [] }) => [name, file, ...tests]
 const chosen = mutations.map((mutation, index) => ({ mutation, index })).filter(({ mutation }) =>
   (!quick || mutation.quick !== undefined) &&
-  (filters.length === 0 || filters.some((part) => mutation.name.includes(part)))
+  (filters.length === 0 || filters.some((part) => wordsOf(mutation).some((words) => words.includes(part))))
 )
 if (chosen.length === 0) {
   console.log("no mutation has such a name")
@@ -79,7 +81,16 @@ if (stale.length > 0) {
   for (const { file, name } of stale) console.log(`STALE     ${name}  (its place is not in ${file}, or more than once)`)
   process.exit(1)
 }
-const intact = await findings(simulation, -1, quick ? "schedules seeds" : "")
+const judges = [...new Set(chosen.flatMap(({ mutation: { tests = [] } }) => tests))]
+const gone = judges.filter((name) => !existsSync(join(root, `test/${name}.test.ts`)))
+if (gone.length > 0) {
+  for (const name of gone) console.log(`STALE     there is no test/${name}.test.ts`)
+  process.exit(1)
+}
+// A judge that fails by itself would take any mistake for found.
+const simulates = quick || chosen.some(({ mutation }) => mutation.tests === undefined)
+const intact = (simulates ? await findings(simulation, -1, quick ? "schedules seeds" : "") : undefined) ??
+  (quick || judges.length === 0 ? undefined : await unitTests(-1, ...judges))
 if (intact !== undefined) {
   console.log(`without any mutation something is wrong already: ${intact}`)
   process.exit(1)

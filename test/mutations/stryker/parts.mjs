@@ -43,11 +43,22 @@ export const parts = {
     mutate: ["src/internal/pipeline/*.ts", "src/internal/held/*.ts"],
     tests: [
       ...unit("pipeline", "held", "owner", "times", "windowsFiles"),
-      ...contract("pipeline", "copies", "resume", "leftovers", "copyTimes", "trees", "swapped", "smallFiles", "rights"),
+      ...contract(
+        "pipeline",
+        "copies",
+        "resume",
+        "leftovers",
+        "copyTimes",
+        "trees",
+        "treeOptions",
+        "swapped",
+        "rights"
+      ),
+      ...contract("smallFiles"),
       ...contract("sizes", "sparse", "devices", "refusals", "slices", "names", "arguments", "vanishing", "properties")
     ],
     without:
-      /150,000|^exchanged .* at any moment of|in their turn|as the system makes it up|any step|random steps|of a copy ›|request of (?!copy |transform)|many entries.* while it is copied/
+      /150,000|^exchanged .* at any moment of|in their turn|as the system makes it up|any step|random steps|of a copy ›|request of (?!copy |transform)|many entries.* while it is copied|by the time they are used|is exchanged before the others/
   },
   fileSystem: {
     ...onFiles,
