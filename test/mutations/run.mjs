@@ -72,7 +72,8 @@ if (chosen.length === 0) {
   console.log("no mutation has such a name")
   process.exit(1)
 }
-const stale = chosen.map(({ mutation }) => mutation).filter(({ file, ...place }) =>
+// All of them, also those that are not made now: a line that has changed is found by whoever has changed it.
+const stale = mutations.filter(({ file, ...place }) =>
   [`build/src/${file}.js`, `src/${file}.ts`].some((path) =>
     mutate(readFileSync(join(root, path), "utf8"), place) === undefined
   )

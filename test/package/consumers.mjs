@@ -111,6 +111,8 @@ const compile = (folder, compiler, kind, skipLibCheck) => {
 const typed = project("types")
 await claim("the documentation's examples have what they import", () => {
   const theirs = ["@effect/platform-node@0", "@effect/rpc@0", "@effect/vitest@0", "vitest@3", "@types/node@20"]
+  // The declarations of platform-node's sockets import it, and do not depend on it.
+  theirs.push("@types/ws@8")
   const newest = short ? [] : ["oldest@npm:typescript@5.4", "newest@npm:typescript@latest"]
   install(typed, [tarball, ...PEERS, ...theirs, ...newest])
   return writeExamples(typed)
@@ -217,7 +219,8 @@ if (!short) {
         entry: "./program.mjs",
         output: { ...output, library: { type: "module" } },
         experiments: { outputModule: true },
-        externals: { koffi: "module koffi" },
+        // Imported when kernel32 is asked for, not at the start.
+        externals: { koffi: "import koffi" },
         plugins: [new webpack.optimize.LimitChunkCountPlugin({ maxChunks: 1 })]
       }, (error, stats) => {
         if (error || stats.hasErrors()) throw error ?? new Error(stats.toString("errors-only"))
