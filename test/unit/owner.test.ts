@@ -191,6 +191,10 @@ describe("a file system", () => {
   })
   it.skipIf(process.platform !== "linux")("that has no files of its own is not taken for a local one", () => {
     expect(isLocal("/proc")).toBe(false)
+    // A file system that macOS has under another number.
+    expect(isLocal(base, "darwin")).toBe(false)
+    const TMPFS = 0x0102_1994
+    if (fs.existsSync("/dev/shm") && fs.statfsSync("/dev/shm").type === TMPFS) expect(isLocal("/dev/shm")).toBe(true)
   })
 })
 

@@ -22,6 +22,7 @@ import { journalName, parseTemporary, partialName, stemOf } from "../../src/inte
 import type { Seen } from "../../src/internal/pipeline/seen.js"
 import { settingsOf, wrongPath } from "../../src/internal/pipeline/Settings.js"
 import { endTag, nextTag } from "../../src/internal/pipeline/tags.js"
+import { slices, whileInSlices } from "../../src/internal/pipeline/turns.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as Pipeline from "../../src/Pipeline.js"
 import { make as makeError, PipelineError } from "../../src/PipelineError.js"
@@ -261,6 +262,21 @@ describe("fibers", () => {
       assert.deepStrictEqual(ended.sort(), [0, 1, 2])
       assert.isTrue(Exit.isFailure(exit) && Cause.isInterrupted(exit.cause))
       assert.deepStrictEqual(Exit.isFailure(exit) && [...Cause.defects(exit.cause)], ["too late"])
+    }))
+})
+
+describe("work in slices", () => {
+  it.effect("ends with the first step that says so, at once or by an effect", () =>
+    Effect.gen(function*() {
+      const turns = yield* slices
+      for (const answer of [(more: boolean) => more, (more: boolean) => Effect.succeed(more)]) {
+        let steps = 0
+        yield* whileInSlices(turns, () => {
+          assert.isBelow(steps, 5)
+          return answer(++steps < 5)
+        })
+        assert.strictEqual(steps, 5)
+      }
     }))
 })
 
