@@ -8,31 +8,46 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
+import { kernel as kernelOption, valuesOrExit, whole } from "../../examples/commandLine.js"
 import * as Kernel from "../../src/Kernel.js"
 import * as Pipeline from "../../src/Pipeline.js"
 import * as ThreadpoolFileSystem from "../../src/ThreadpoolFileSystem.js"
 import { World } from "../support/swaps.js"
 
-const { values } = parseArgs({
+const { kernel, seconds } = valuesOrExit({
+  name: "hostile",
+  before: ["Copies, resumed copies, undos and removals against a process that exchanges names."],
+  arguments: [],
   options: {
-    seconds: { type: "string", default: "60" },
-    kernel: { type: "string", default: "portable" }
-  }
+    seconds: whole(1, 86_400, 60, "How long."),
+    kernel: kernelOption("is tried")
+  },
+  after: ["Exit code: 0 without escapes, 1 otherwise."]
 })
-const layer = values.kernel === "win32" ? Kernel.layerWin32 : Kernel.layerPortable
+const layer = kernel === "win32" ? Kernel.layerWin32 : Kernel.layerPortable
 
 const swapper = fork(fileURLToPath(new URL("./swapper.js", import.meta.url)))
 const answered = () => new Promise<number>((resolve) => swapper.once("message", (count) => resolve(count as number)))
 
-/** The other process may have the same in its hands. */
-const attempt = (f: () => void) => Effect.ignore(Effect.try(f))
+/** Answers how often it has exchanged something so far; from then on everything has its own name. */
+const stopped = Effect.promise(() => {
+  const count = answered()
+  swapper.send("")
+  return count
+})
+
+/** Without the other process: this one would write through a link that it has planted. */
+const refilled = (world: World) =>
+  Effect.map(stopped, () => {
+    world.refill()
+    swapper.send(world.base)
+  })
 
 const base = mkdtempSync(join(tmpdir(), "hostile-"))
 
 const program = Effect.gen(function*() {
   const fileSystem = yield* ThreadpoolFileSystem.make
-  const end = Date.now() + Number(values.seconds) * 1000
+  const end = Date.now() + seconds * 1000
   let [rounds, refusals, exchanges] = [0, 0, 0]
   const escapes: Array<string> = []
   while (Date.now() < end) {
@@ -44,11 +59,12 @@ const program = Effect.gen(function*() {
       onProgress: ({ files }) => {
         if (halfway || files < 2) return
         halfway = true
-        here.removeSource()
+        // Not through a directory that may be a link by now.
+        here.removeSource(["a", "z"])
       }
     })
     const steps: ReadonlyArray<Effect.Effect<unknown, unknown, Kernel.Kernel>> = [
-      Effect.ensuring(undone, attempt(() => here.refill())),
+      Effect.ensuring(undone, refilled(here)),
       Pipeline.copyTree(here.source, here.copy, options),
       fileSystem.remove(here.copy, { recursive: true, force: true }),
       fileSystem.copy(here.source, here.copy),
@@ -59,9 +75,7 @@ const program = Effect.gen(function*() {
       if (Exit.isFailure(yield* Effect.exit(step))) refusals++
       rounds++
     }
-    const stopped = answered()
-    swapper.send("")
-    exchanges = yield* Effect.promise(() => stopped)
+    exchanges = yield* stopped
     escapes.push(...here.touched, ...here.leaked(here.copy))
     rmSync(here.base, { recursive: true, force: true, maxRetries: 5 })
   }

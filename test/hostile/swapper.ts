@@ -1,5 +1,7 @@
 // Exchanges names in a tree for links that lead out of it, FIFOs and others, and puts them back, as fast as it can.
 // Messages tell where.
+import { rmSync } from "node:fs"
+import { join } from "node:path"
 import { setImmediate } from "node:timers"
 import { type Kind, KINDS, World } from "../support/swaps.js"
 
@@ -20,7 +22,10 @@ const oneOf = <A>(all: ReadonlyArray<A>): A => all[Math.floor(Math.random() * al
 let world: World | undefined
 let exchanges = 0
 
+let running = false
+
 const exchange = (): void => {
+  running = world !== undefined
   if (world === undefined) return
   for (let count = 0; count < 8; count++) {
     try {
@@ -30,15 +35,28 @@ const exchange = (): void => {
       // Another was faster.
     }
     for (let spin = Math.random() * 20_000; spin > 0; spin--);
-    world.restore()
+    restore(world)
   }
   setImmediate(exchange)
+}
+
+const restore = (world: World): void => {
+  try {
+    world.restore()
+  } catch {
+    // The copy was faster and has made it again: what was taken away stays away, and is in nobody's way.
+    try {
+      rmSync(join(world.aside, "kept"), { force: true, recursive: true })
+    } catch {
+      // Windows: it is held.
+    }
+  }
 }
 
 process.on("message", (base: string) => {
   if (base !== "") {
     world = World.of(base)
-    exchange()
+    if (!running) exchange()
     return
   }
   world = undefined

@@ -134,8 +134,8 @@ export class World {
   }
 
   /** Nothing that has not been copied yet can be any more. */
-  removeSource(): void {
-    for (const name of Object.keys(FILES)) {
+  removeSource(names: ReadonlyArray<string> = Object.keys(FILES)): void {
+    for (const name of names) {
       if (!fs.existsSync(join(this.copy, name))) fs.rmSync(join(this.source, name), { force: true })
     }
   }
