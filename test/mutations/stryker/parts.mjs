@@ -94,7 +94,7 @@ export const parts = {
     ],
     tests: [
       ...unit("watcher", "directory-portable", "directory-records"),
-      ...contract("directory", "directory-interruption", "directory-filesystem", "directory-programs")
+      ...contract("directory", "listing", "directory-interruption", "directory-filesystem", "directory-programs")
     ],
     without: /every fiber step › a (change|stream)|every one of 600/
   },
