@@ -140,6 +140,12 @@ contract("what is no file, on Windows", ({ only }) => {
     }
   })
 
+  windows("the null device reads nothing and takes everything", function*() {
+    const file = yield* File.open("\\\\.\\NUL", { access: "readwrite" })
+    expect(yield* File.read(file, new Uint8Array(8), 0)).toBe(0)
+    yield* File.writeAll(file, new Uint8Array(100), 0)
+  })
+
   windows("a name of a device in a directory is a file's: NUL, CON and COM1 are no devices there", function*() {
     const directory = yield* lab.directory
     for (const name of ["NUL", "CON", "COM1"]) {
