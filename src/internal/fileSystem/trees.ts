@@ -17,6 +17,7 @@ import { isOther } from "../held/identity.js"
 import { asUserKnows, type Place, retell } from "../held/Place.js"
 import { type Held, join, Replaced, Room } from "../held/Room.js"
 import { isMissing, type Opened, type PathLike, type Requests, wayOf } from "../held/Way.js"
+import { inBytes, nameOf } from "../kernel/entryNames.js"
 import { badArgument, fromErrno, fromWin32 } from "./errors.js"
 import { nodeCallIn, nodeWork, type Stop } from "./nodeCall.js"
 
@@ -95,7 +96,7 @@ const unlessGone = async (step: Promise<void>): Promise<void> => {
   }
 }
 
-const nameOf = (bytes: Buffer): PathLike => isUtf8(bytes) ? bytes.toString() : bytes
+const asPath = (bytes: Buffer): PathLike => isUtf8(bytes) ? bytes.toString() : bytes
 
 const ENTRIES = 256
 
@@ -105,11 +106,10 @@ const ENTRIES = 256
 const removeFiles = async (directory: PathLike, stop: Stop): Promise<ReadonlyArray<PathLike>> => {
   const directories: Array<PathLike> = []
   const files: Array<PathLike> = []
-  const entries = await opendir(directory, { encoding: "buffer" as BufferEncoding, bufferSize: ENTRIES })
+  const entries = await opendir(directory, inBytes(ENTRIES))
   try {
     for (let entry = await entries.read(); entry !== null; entry = await entries.read()) {
-      // With that encoding names are no strings, which the types do not say.
-      const name = nameOf(entry.name as unknown as Buffer)
+      const name = asPath(nameOf(entry))
       if (entry.isDirectory()) directories.push(name)
       else files.push(name)
     }

@@ -2,6 +2,7 @@
  * The entries of a directory, in pieces: one may have hundreds of thousands of entries.
  */
 import { opendirSync } from "node:fs"
+import { inBytes, nameOf } from "../kernel/entryNames.js"
 
 const AT_ONCE = 256
 
@@ -10,11 +11,10 @@ const AT_ONCE = 256
  * whoever does not go on to the end calls `return`.
  */
 export function* entriesOf(path: string): Generator<Buffer, undefined> {
-  const directory = opendirSync(path, { encoding: "buffer" as BufferEncoding, bufferSize: AT_ONCE })
+  const directory = opendirSync(path, inBytes(AT_ONCE))
   try {
     for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
-      // With that encoding they are no strings, which the types do not say.
-      yield entry.name as unknown as Buffer
+      yield nameOf(entry)
     }
   } finally {
     directory.closeSync()

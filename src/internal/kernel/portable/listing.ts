@@ -4,6 +4,7 @@
 import { isUtf8 } from "node:buffer"
 import { type Dir, type Dirent, opendir } from "node:fs"
 import type { DirectoryEntry } from "../Calls.js"
+import { inBytes, nameOf } from "../entryNames.js"
 import { kindOf } from "../kinds.js"
 
 /** The entries of one answer, and those that node reads at once. */
@@ -11,11 +12,10 @@ const AT_ONCE = 256
 
 type Answer = (error: Error | null, entries?: ReadonlyArray<DirectoryEntry>) => void
 
-/** With this encoding names are no strings, which the types do not say. */
-export const IN_BYTES = { encoding: "buffer" as BufferEncoding, bufferSize: AT_ONCE }
+export const IN_BYTES = inBytes(AT_ONCE)
 
 export const entryOf = (entry: Dirent): DirectoryEntry => {
-  const bytes = entry.name as unknown as Buffer
+  const bytes = nameOf(entry)
   const name = bytes.toString()
   return isUtf8(bytes) ? { name, kind: kindOf(entry) } : { name, bytes: new Uint8Array(bytes), kind: kindOf(entry) }
 }

@@ -1,0 +1,16 @@
+/**
+ * The names of a directory's entries, in bytes: they need not be text.
+ */
+import type { Dirent } from "node:fs"
+
+/** Bun answers names without kinds when it is asked for bytes. */
+const encoding = (process.versions["bun"] === undefined ? "buffer" : "utf8") as BufferEncoding
+
+/** The options of `opendir`. */
+export const inBytes = (bufferSize: number) => ({ encoding, bufferSize })
+
+/** Text in Bun and Deno, with U+FFFD for what is no UTF-8; the types of node do not say that it is bytes elsewhere. */
+export const nameOf = (entry: Dirent): Buffer => {
+  const name: unknown = entry.name
+  return typeof name === "string" ? Buffer.from(name) : name as Buffer
+}
