@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { compilerIsRequired } from "../src/internal/kernel/win32/native/compiler.mjs"
 import { lane } from "./lanes.mjs"
 import { banner, bin, check, conclude, report, root, tests } from "./results.mjs"
-import { inSurroundings, setUpWine10 } from "./surroundings.mjs"
+import { inSurroundings } from "./surroundings.mjs"
 
 /** The last lines of what a lane has said. */
 const lastLines = (said) => said.trim().split("\n").slice(-12).join("\n")
@@ -62,7 +62,7 @@ const crash = join(root, "build/test/crash.js")
 
 const everything = process.argv.includes("--everything")
 
-/** The files that found most on Windows' node; `-- --everything` runs all. */
+/** The files that found most on Windows' node; `npm run test:surroundings -- windows-node` runs all. */
 const ON_WINDOWS_NODE = ["contract/file.test", "contract/open", "contract/setinfo", "unit/portable", "unit/threads"]
 
 /** Its programs are bundled first: under Wine that cannot be done. */
@@ -100,7 +100,7 @@ const kernel32 = async (built) => {
         { minutes: 5, needs: "wine" }
       )
     ),
-    everything || tests(
+    tests(
       "portable on Windows' node, in part",
       "windows-node-part",
       (file) => [...launch, "--portable", ...ON_WINDOWS_NODE, "--report", file],
@@ -144,7 +144,6 @@ const before = workTree()
 const built = check("types and build (tsc)", [bin("typescript/bin/tsc"), "-p", "tsconfig.json"])
 const onKernel32 = kernel32(built)
 await built
-if (everything && process.env.TPIO_KERNEL32 !== "skip") void setUpWine10()
 await Promise.all([
   onKernel32,
   tests("unit and contract on portable", "portable", portable, { minutes: 18 }),

@@ -117,7 +117,7 @@ contract("the entries of a directory", ({ claim, only }) => {
         renameSync(path, `${path} elsewhere`)
         rmSync(`${path} elsewhere`, { recursive: true, force: true })
       } catch (error) {
-        if (lab.kernelName !== "win32") throw error
+        if (process.platform !== "win32") throw error
       }
     })
     const exit = yield* Effect.exit(Stream.runFoldEffect(

@@ -13,6 +13,7 @@ const STAYS = "a name that Wine removes stays until the last handle of its file 
 const TIMES = "on Wine node sets no time of the last access, and reads a time before 1970 as unsigned"
 const CODES = "the errors of node on Windows are others"
 const KERNEL32 = "kernel32 is there"
+const SLASHES = "the paths that it makes up are those of POSIX"
 
 const ALL = /./
 
@@ -23,6 +24,8 @@ export const cannotBe: ReadonlyArray<Row> = [
   ["devices", /writeAll of a pipe/, PIPES],
   ["interruptions", /on pipes and files/, PIPES],
   ["traces", /on a pipe/, PIPES],
+  ["services", /a ManagedRuntime/, PIPES],
+  ["telemetry", /connections of pipes/, PIPES],
   ["errors", /that the platform does not have is Unsupported/, KERNEL32],
 
   ["open", /noFollow fails on a symbolic link/, LINKS],
@@ -32,6 +35,8 @@ export const cannotBe: ReadonlyArray<Row> = [
   ["pipeline", /copies links as links/, LINKS],
   ["leftovers", /a link in the place of/, LINKS],
   ["leftovers", /must not be (searched|read)/, MODES],
+  ["leftovers", /another copy has taken in that moment/, STAYS],
+  ["refusals", /that one may not look into/, MODES],
   ["owner", /that are links, directories/, LINKS],
   [
     "setinfo",
@@ -43,7 +48,7 @@ export const cannotBe: ReadonlyArray<Row> = [
   ["portable", /every name that cannot be opened/, CODES],
   ["portable", /OPEN_REPARSE_POINT|moves a symbolic link itself|removes a file or a link/, LINKS],
   ["portable", /gives a new file its mode|make it read-only and writable again/, MODES],
-  ["portable", /set times to the microsecond|tell what it is, and follow its length/, TIMES],
+  ["portable", /set times to the microsecond|for the sake of the other|tell what it is, and follow its length/, TIMES],
 
   ["threads", /does what libuv's does|has everything of its source but setuid/, MODES],
   ["threads", /touches nothing that has its name/, LINKS],
@@ -53,6 +58,8 @@ export const cannotBe: ReadonlyArray<Row> = [
   ["directory-filesystem", /of a link to a file/, LINKS],
   ["directory-filesystem", /fails as a PlatformError/, HELD],
 
+  ["held", /a room of directories|an error says (> )?(the user's path|it in all)/, SLASHES],
+  ["fileSystem-own", /comes whole among the appends/, "Wine looks where the end is, and then writes there"],
   ["fileSystem-names", /symlink at a name that is taken/, LINKS],
   ["fileSystem-names", /utimes, and the time of the last access/, TIMES],
   ["fileSystem-names", /truncate of a file that is read/, CODES],
