@@ -124,6 +124,7 @@ contract("exchanged while it runs", ({ claim, only }) => {
   })
 
   const DIRECTORIES = ["copy", "copy/sub", "copy/sub/deep"]
+  const isLinkAt = (path: string) => fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
 
   /**
    * Exchanges something before the k-th request, and puts it back some requests later, for every k; for files, every
@@ -167,7 +168,12 @@ contract("exchanged while it runs", ({ claim, only }) => {
           const there = isDone(here)
           here.restore()
           if (Exit.isFailure(exit)) expect(Cause.isFailure(exit.cause), `${said}: ${exit.cause}`).toBe(true)
-          else expect(there.length === 0 ? there : isDone(here), said).toEqual([])
+          // A source that was a link when FileSystem.copy looked at it is copied as that link.
+          else if (
+            !name.startsWith("FileSystem") || kind !== "link" || !isLinkAt(target.replace(/^source/, here.copy))
+          ) {
+            expect(there.length === 0 ? there : isDone(here), said).toEqual([])
+          }
           expect(openBelow(here.base), said).toEqual([])
           return requests
         }))

@@ -490,24 +490,28 @@ export const mutations = [
   },
   {
     name: "another directory is taken for the one that was held",
+    tests: ["unit/held"],
     file: "internal/held/Room",
     from: "directory.stat !== undefined && isOther(directory.stat, stat)",
     to: "false"
   },
   {
     name: "a link in the place of a directory is followed",
+    tests: ["contract/swapped"],
     file: "internal/held/Way",
     from: "DIRECTORY | fs.constants.O_NOFOLLOW",
     to: "DIRECTORY"
   },
   {
     name: "the undo removes what another program has put there",
+    tests: ["contract/swapped"],
     file: "internal/pipeline/UndoLog",
     from: "isSameBirth(there, identity)",
     to: "true"
   },
   {
     name: "the directory above a durable copy is not flushed",
+    tests: ["contract/trees"],
     file: "internal/pipeline/copyTree",
     from: "syncDirectory(job, above)",
     to: "Effect.void"
