@@ -351,6 +351,9 @@ describe("a thread", () => {
   })
   const posix = it.runIf(process.platform !== "win32")
 
+  const writers: Array<number> = []
+  afterAll(() => writers.forEach((fd) => fs.closeSync(fd)))
+
   /** Files that keep a thread busy for as long as nobody writes. */
   const stuck = (threads: Threads, count: number) => {
     const told: Array<string> = []
@@ -363,8 +366,8 @@ describe("a thread", () => {
       })
     }
     const letGo = () => {
-      // The threads have opened them all the same, though their answers were no longer heard.
-      for (const name of names) fs.closeSync(fs.openSync(name, fs.constants.O_RDWR | fs.constants.O_NONBLOCK))
+      // They stay open: a thread may come to them later, also one whose answer is no longer heard.
+      for (const name of names) writers.push(fs.openSync(name, fs.constants.O_RDWR | fs.constants.O_NONBLOCK))
     }
     return { told, letGo }
   }

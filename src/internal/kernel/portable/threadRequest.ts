@@ -42,6 +42,8 @@ export class Request {
   bytes: Uint8Array | undefined = undefined
   start = 0
   withdrawn = false
+  /** The thread that had it has ended: its record tells nothing. */
+  lost = false
   readonly data: Buffer
 
   constructor(
@@ -67,6 +69,7 @@ export class Request {
   problem(): Error | null {
     const { base, bytes, operation, sharedNumbers, sharedWords, start } = this
     if (this.withdrawn) return null
+    if (this.lost) return systemError(errnoNamed("EIO"), syscalls[operation][0]!, this.path)
     const error = sharedWords[base + layout.error]!
     if (error !== 0) return systemError(error, syscalls[operation][sharedWords[base + layout.failed]!]!, this.path)
     return operation === "read" && start + sharedNumbers[this.numbers]! > bytes!.length ? outside() : null

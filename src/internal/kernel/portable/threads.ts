@@ -134,8 +134,7 @@ export class Threads implements Requests {
   }
 
   #lose(request: Request): void {
-    this.#words[request.base + layout.error] = errnoNamed("EIO")
-    this.#words[request.base + layout.failed] = 0
+    request.lost = true
     this.#completed.unshift(request)
   }
 
@@ -371,7 +370,7 @@ export class Threads implements Requests {
     const { answer } = request
     const problem = request.problem()
     const value = problem === null ? request.value() : undefined
-    request.withdrawn = false
+    request.withdrawn = request.lost = false
     request.answer = request.path = request.bytes = undefined
     this.#free.push(request)
     if (--this.#inFlight === 0) {
