@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -432,20 +433,6 @@ export const watch = (
 // -----------------------------------------------------------------------------
 
 /**
- * @since 0.1.0
- * @category models
- */
-export type Kind =
-  | "File"
-  | "Directory"
-  | "SymbolicLink"
-  | "BlockDevice"
-  | "CharacterDevice"
-  | "FIFO"
-  | "Socket"
-  | "Unknown"
-
-/**
  * Something in a directory that was listed: its name and its absolute path.
  *
  * @since 0.1.0
@@ -453,7 +440,7 @@ export type Kind =
  */
 export interface Entry extends Place {
   /** The type that `FileSystem.stat` has for it, without following links: a link or a junction is a `SymbolicLink`. */
-  readonly kind: Kind
+  readonly kind: FileSystem.File.Type
   /**
    * The bytes of a name that is not valid UTF-8. `name` and `path` then have U+FFFD in the place of invalid bytes and
    * open nothing: `node:fs` opens such a file by its bytes. `undefined` for all other names, and on Windows.

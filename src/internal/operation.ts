@@ -23,7 +23,7 @@ import type { Segment as EngineSegment } from "./engine/Segments.js"
 import type { CustomIssue } from "./kernel/Kernel.js"
 import { bits, notifications } from "./notify.js"
 import { END_OF_FILE, high, low, offsetProblem } from "./offset.js"
-import { NOTHING, nowhere, type Window, window } from "./operation/window.js"
+import { NOTHING, nowhere, type Window, window, windowOf } from "./operation/window.js"
 import { PoolBufferImpl } from "./PoolBuffer.js"
 import { isInstance, isList, plainBytes, shown } from "./values.js"
 
@@ -45,9 +45,7 @@ interface Made {
 
 const transfer = (kind: "read" | "write", given: Operation.Options, atEnd: boolean): Request => {
   const options = optionsRead(given)
-  const { length, memory, problem, start } = options instanceof InvalidArgument
-    ? nowhere(options)
-    : window(options.buffer, options)
+  const { length, memory, problem, start } = windowOf(options)
   const offset = options instanceof InvalidArgument || atEnd || options.offset === undefined ? 0 : options.offset
   const wrong = problem ?? offsetProblem(offset, length)
   return {
@@ -128,9 +126,7 @@ const lookAtTransact = optionsOf<TransactOptions>({
 
 export const transact = (options: TransactOptions): Operation.Transact => {
   const looked = lookAtTransact(options)
-  const { length, memory, problem, start } = looked instanceof InvalidArgument
-    ? nowhere(looked)
-    : window(looked.buffer, looked)
+  const { length, memory, problem, start } = windowOf(looked)
   const message = looked instanceof InvalidArgument ? NOTHING : plainBytes(looked.message)
   const trouble = message === undefined
     ? "it must be a Uint8Array"
@@ -280,9 +276,7 @@ const lookAtWatch = optionsOf<WatchOptions>({
 
 export const readDirectoryChanges = (options: WatchOptions): Operation.ReadDirectoryChanges => {
   const looked = lookAtWatch(options)
-  const { length, memory, problem, start } = looked instanceof InvalidArgument
-    ? nowhere(looked)
-    : window(looked.buffer, looked)
+  const { length, memory, problem, start } = windowOf(looked)
   const filter = looked instanceof InvalidArgument ? 0 : bits(looked.filter ?? [])
   return {
     [TypeId]: TypeId,

@@ -310,20 +310,27 @@ contract("leftovers", ({ claim, only }) => {
     }
   )
 
+  /** Goes on with a copy, while its journal becomes a name of another file, which stays as it is. Answers that file. */
+  const withJournalExchanged = (here: World, journal: string, link: (document: string, name: string) => void) =>
+    Effect.gen(function*() {
+      const document = join(here.directory, "document")
+      fs.copyFileSync(journal, document)
+      const before = fs.readFileSync(document, "utf8")
+      const exchange = () => {
+        fs.unlinkSync(journal)
+        link(document, journal)
+      }
+      const done = yield* beforeTaking("CreateFileW", exchange, Pipeline.copy(here.from, here.to, RESUMING))
+      expect(done.foundBytes).toBe(0)
+      isCopy(here)
+      expect(fs.readFileSync(document, "utf8")).toBe(before)
+      return document
+    })
+
   only(links, NO_LINKS)("whose journal is exchanged for a link while it is opened are not written to", function*() {
     const here = yield* world
     const { journal } = yield* leave(here)
-    const document = join(here.directory, "document")
-    fs.copyFileSync(journal, document)
-    const before = fs.readFileSync(document, "utf8")
-    const exchange = () => {
-      fs.unlinkSync(journal)
-      fs.symlinkSync(document, journal)
-    }
-    const done = yield* beforeTaking("CreateFileW", exchange, Pipeline.copy(here.from, here.to, RESUMING))
-    expect(done.foundBytes).toBe(0)
-    isCopy(here)
-    expect(fs.readFileSync(document, "utf8")).toBe(before)
+    yield* withJournalExchanged(here, journal, fs.symlinkSync)
   })
 
   only(lab.hardLinks, "its file system gives a file one name")(
@@ -331,17 +338,8 @@ contract("leftovers", ({ claim, only }) => {
     function*() {
       const here = yield* world
       const { journal, partial } = yield* leave(here)
-      const document = join(here.directory, "document")
-      fs.copyFileSync(journal, document)
-      const before = fs.readFileSync(document, "utf8")
-      const exchange = () => {
-        fs.unlinkSync(journal)
-        fs.linkSync(document, journal)
-      }
-      const done = yield* beforeTaking("CreateFileW", exchange, Pipeline.copy(here.from, here.to, RESUMING))
-      expect(done.foundBytes).toBe(0)
-      isCopy(here)
-      expect([fs.readFileSync(document, "utf8"), fs.statSync(document).nlink]).toEqual([before, 2])
+      const document = yield* withJournalExchanged(here, journal, fs.linkSync)
+      expect(fs.statSync(document).nlink).toBe(2)
       expect(temporary(here.there)).toEqual([basename(partial), basename(journal)].sort())
     }
   )

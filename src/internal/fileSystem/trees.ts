@@ -17,7 +17,7 @@ import { isOther } from "../held/identity.js"
 import { asUserKnows, type Place, retell } from "../held/Place.js"
 import { type Held, join, Replaced, Room } from "../held/Room.js"
 import { isMissing, type Opened, type PathLike, type Requests, wayOf } from "../held/Way.js"
-import { inBytes, nameOf } from "../kernel/entryNames.js"
+import { IN_BYTES, nameOf } from "../kernel/entryNames.js"
 import { badArgument, fromErrno, fromWin32 } from "./errors.js"
 import { nodeCallIn, nodeWork, type Stop } from "./nodeCall.js"
 
@@ -98,15 +98,13 @@ const unlessGone = async (step: Promise<void>): Promise<void> => {
 
 const asPath = (bytes: Buffer): PathLike => isUtf8(bytes) ? bytes.toString() : bytes
 
-const ENTRIES = 256
-
 /**
  * Removes all but the directories, which it answers. Not while they are read: not every file system then tells of all.
  */
 const removeFiles = async (directory: PathLike, stop: Stop): Promise<ReadonlyArray<PathLike>> => {
   const directories: Array<PathLike> = []
   const files: Array<PathLike> = []
-  const entries = await opendir(directory, inBytes(ENTRIES))
+  const entries = await opendir(directory, IN_BYTES)
   try {
     for (let entry = await entries.read(); entry !== null; entry = await entries.read()) {
       const name = asPath(nameOf(entry))

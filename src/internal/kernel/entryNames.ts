@@ -6,8 +6,11 @@ import type { Dirent } from "node:fs"
 /** Bun answers names without kinds when it is asked for bytes. */
 const encoding = (process.versions["bun"] === undefined ? "buffer" : "utf8") as BufferEncoding
 
+/** Entries that node reads at once. */
+export const AT_ONCE = 256
+
 /** The options of `opendir`. */
-export const inBytes = (bufferSize: number) => ({ encoding, bufferSize })
+export const IN_BYTES = { encoding, bufferSize: AT_ONCE }
 
 /** Text in Bun and Deno, with U+FFFD for what is no UTF-8; the types of node do not say that it is bytes elsewhere. */
 export const nameOf = (entry: Dirent): Buffer => {

@@ -2,7 +2,7 @@
  * The part of a buffer that an operation is about, or what is wrong with it.
  */
 import type { PoolBuffer } from "../../BufferPool.js"
-import type { InvalidArgument } from "../arguments.js"
+import { InvalidArgument } from "../arguments.js"
 import { MAXDWORD } from "../constants.js"
 import { callersMemoryTrouble } from "../engine/OperationMemory.js"
 import type { Segment } from "../engine/Segments.js"
@@ -26,10 +26,12 @@ export interface Window {
   readonly problem: string | undefined
 }
 
-export const window = (
-  given: PoolBuffer | Uint8Array,
-  options: { readonly start?: number | undefined; readonly length?: number | undefined }
-): Window => {
+export interface WindowOptions {
+  readonly start?: number | undefined
+  readonly length?: number | undefined
+}
+
+export const window = (given: PoolBuffer | Uint8Array, options: WindowOptions): Window => {
   const pooled = isInstance(given, PoolBufferImpl)
   const memory = pooled ? given.lease : plainBytes(given)
   if (memory === undefined) {
@@ -49,6 +51,11 @@ export const window = (
       : callersMemoryTrouble(memory as Uint8Array, length)
   return { memory, start, length, problem }
 }
+
+/** The window that options name, once they have been read. */
+export const windowOf = (
+  options: InvalidArgument | WindowOptions & { readonly buffer: PoolBuffer | Uint8Array }
+): Window => options instanceof InvalidArgument ? nowhere(options) : window(options.buffer, options)
 
 /** The window of options that are wrong. */
 export const nowhere = ({ problem }: InvalidArgument): Window => ({ memory: NOTHING, start: 0, length: 0, problem })

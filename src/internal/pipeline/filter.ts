@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import type { BigIntStats } from "node:fs"
 import type { CopyTreeOptions, SourceStat } from "../../Pipeline.js"
-import { InvalidArgument, isAnEffect, type Kind, wrong } from "../arguments.js"
+import { aBoolean, InvalidArgument, isAnEffect, type Kind, wrong } from "../arguments.js"
 import { kindOf } from "../kernel/kinds.js"
 import { failure } from "./failures.js"
 import { quoted } from "./text.js"
@@ -28,9 +28,7 @@ const statOf = (stat: BigIntStats): SourceStat => ({
   createdTimeNs: stat.birthtimeNs
 })
 
-const isBoolean = (value: unknown): boolean => typeof value === "boolean"
-const anAnswer: Kind = { name: "a boolean or an Effect", is: (value) => isBoolean(value) || isAnEffect.is(value) }
-const aBoolean: Kind = { name: "a boolean", is: isBoolean }
+const anAnswer: Kind = { name: "a boolean or an Effect", is: (value) => aBoolean.is(value) || isAnEffect.is(value) }
 
 /** `name` is the path in the tree, with `/` between names. An exception is a defect: the caller's own. */
 export const ask = <R>(

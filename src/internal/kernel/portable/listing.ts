@@ -4,15 +4,10 @@
 import { isUtf8 } from "node:buffer"
 import { type Dir, type Dirent, opendir } from "node:fs"
 import type { DirectoryEntry } from "../Calls.js"
-import { inBytes, nameOf } from "../entryNames.js"
+import { AT_ONCE, IN_BYTES, nameOf } from "../entryNames.js"
 import { kindOf } from "../kinds.js"
 
-/** The entries of one answer, and those that node reads at once. */
-const AT_ONCE = 256
-
 type Answer = (error: Error | null, entries?: ReadonlyArray<DirectoryEntry>) => void
-
-export const IN_BYTES = inBytes(AT_ONCE)
 
 export const entryOf = (entry: Dirent): DirectoryEntry => {
   const bytes = nameOf(entry)
